@@ -1,0 +1,100 @@
+/** Every bound of the broker, with its unit in its name or comment. Durations are milliseconds, sizes bytes. */
+export interface Limits {
+  // connections
+  connectionsMax: number;
+  connectionsPerAddressMax: number;
+  /** New connections an address may open a second (bucket of ten times that). */
+  connectsPerAddressPerSecond: number;
+  handshakesMax: number;
+  handshakeDeadlineMs: number;
+  /** From accept to a complete CONNECT. */
+  connectDeadlineMs: number;
+  /** Largest CONNECT, and all a connection may make us hold before it is authenticated. */
+  connectPacketBytesMax: number;
+  /** Bytes of all connections together that are not authenticated yet. */
+  preAuthBytesMax: number;
+  /** A started packet must arrive at this rate, else the connection is closed. */
+  packetBytesPerSecondMin: number;
+  authFailuresPerAddressPerMinute: number;
+  // packets
+  packetBytesMax: number;
+  topicBytesMax: number;
+  topicLevelsMax: number;
+  clientIdBytesMax: number;
+  userPropertiesMax: number;
+  userPropertyBytesMax: number;
+  subscriptionsPerPacketMax: number;
+  topicAliasMax: number;
+  receiveMaximum: number;
+  keepAliveSecondsMax: number;
+  // sessions
+  sessionsPerPrincipalMax: number;
+  sessionExpirySecondsMax: number;
+  subscriptionsPerSessionMax: number;
+  subscriptionsMax: number;
+  retainedPerPrincipalMax: number;
+  retainedBytesMax: number;
+  /** Messages that may wait for one session; past it the session ends with an audit event. */
+  backlogMessagesMax: number;
+  /** Runs of sequence numbers a backlog keeps in memory before it coarsens. */
+  backlogRunsMax: number;
+  inFlightMax: number;
+  /** Bytes of QoS 2 messages received and not released, all clients. */
+  heldBytesMax: number;
+  // delivery
+  /** Bytes for one connection in memory before QoS 0 is dropped and QoS 1 and 2 wait on disk. */
+  outboundBytesMax: number;
+  // storage
+  segmentBytes: number;
+  frameBytesSoft: number;
+  frameCacheBytes: number;
+  diskBytesMax: number;
+  // http
+  httpBodyBytesMax: number;
+  httpHeaderBytesMax: number;
+  httpRequestDeadlineMs: number;
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const defaultLimits: Limits = {
+  connectionsMax: 100_000,
+  connectionsPerAddressMax: 1_000,
+  connectsPerAddressPerSecond: 200,
+  handshakesMax: 500,
+  handshakeDeadlineMs: 5_000,
+  connectDeadlineMs: 5_000,
+  connectPacketBytesMax: 16 * KiB,
+  preAuthBytesMax: 16 * MiB,
+  packetBytesPerSecondMin: 1 * KiB,
+  authFailuresPerAddressPerMinute: 100,
+  packetBytesMax: 1 * MiB,
+  topicBytesMax: 1_024,
+  topicLevelsMax: 64,
+  clientIdBytesMax: 128,
+  userPropertiesMax: 32,
+  userPropertyBytesMax: 4 * KiB,
+  subscriptionsPerPacketMax: 1_000,
+  topicAliasMax: 64,
+  receiveMaximum: 100,
+  keepAliveSecondsMax: 3_600,
+  sessionsPerPrincipalMax: 1_000,
+  sessionExpirySecondsMax: 30 * 86_400,
+  subscriptionsPerSessionMax: 2_000,
+  subscriptionsMax: 1_000_000,
+  retainedPerPrincipalMax: 100_000,
+  retainedBytesMax: 1_024 * MiB,
+  backlogMessagesMax: 50_000_000,
+  backlogRunsMax: 4_096,
+  inFlightMax: 4_096,
+  heldBytesMax: 64 * MiB,
+  outboundBytesMax: 1 * MiB,
+  segmentBytes: 64 * MiB,
+  frameBytesSoft: 2 * MiB,
+  frameCacheBytes: 16 * MiB,
+  diskBytesMax: 64 * 1_024 * MiB,
+  httpBodyBytesMax: 1 * MiB,
+  httpHeaderBytesMax: 16 * KiB,
+  httpRequestDeadlineMs: 10_000,
+};

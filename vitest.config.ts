@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+// Tests of the parts run on the sources, so a package name must resolve to its source, not to dist.
+const source = (name: string): string => new URL(`./packages/${name}/src/index.ts`, import.meta.url).pathname;
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      "@mess/wire": source("wire"),
+      "@mess/broker": source("broker"),
+      "@mess/client": source("client"),
+    },
+  },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts"],
+    testTimeout: 30_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
