@@ -1,0 +1,73 @@
+/** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
+import type { Action, Policy } from "./policy.ts";
+
+export interface KeyView {
+  readonly id: string;
+  readonly principal: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface NewKey {
+  readonly id: string;
+  /** Shown once; only its hash is stored. */
+  readonly secret: string;
+  readonly principal: string;
+}
+
+export interface Explanation {
+  readonly allowed: boolean;
+  /** One sentence for a person: the deciding grant, or the nearest one and why it does not apply. */
+  readonly because: string;
+  /** The role the deciding grant belongs to. */
+  readonly role?: string;
+}
+
+export interface PolicyChange {
+  /** One line a difference, for people: `+ role auditor (2 grants)`. */
+  readonly lines: readonly string[];
+  readonly applied: boolean;
+}
+
+export interface Health {
+  /** False once the journal has failed or the broker drains. */
+  readonly ready: boolean;
+  readonly detail: Readonly<Record<string, string>>;
+}
+
+/** Plain numbers, named as Prometheus wants them (`mess_publish_received_total`), with help text and labels of bounded sets. */
+export interface MetricSample {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** An expected "no" from the administrative side. */
+export class AdministrationError extends Error {
+  readonly code: "not-found" | "conflict" | "invalid" | "unavailable";
+
+  constructor(code: AdministrationError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface Administration {
+  /** The principal of a valid credential. Takes the same time whether the id exists or not. */
+  authenticate(keyId: string, secret: string): string | undefined;
+  /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
+  authorize(principal: string, action: Action, topic?: string): boolean;
+  /** The key's principal is `name`, created with these roles if it is new. */
+  createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
+  listKeys(): readonly KeyView[];
+  revokeKey(by: string, id: string): Promise<void>;
+  policy(): Policy;
+  applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange>;
+  why(principal: string, action: Action, topic: string): Explanation;
+  health(): Health;
+  metrics(): readonly MetricSample[];
+  /** Writes an audit record (and one log line) for something a door refused, for example `auth.fail`. */
+  audit(event: string, detail: Readonly<Record<string, string | number>>): void;
+}
