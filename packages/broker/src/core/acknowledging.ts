@@ -1,0 +1,65 @@
+/** What a client says about deliveries: PUBACK, PUBREC, PUBCOMP (MQTT 5.0 section 4.3). */
+import type { AckKeeper } from "./ack-keeper.ts";
+import { awaitingPuback, awaitingPubcomp, awaitingPubrec } from "./delivering.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Session } from "./session.ts";
+
+export interface AcknowledgingParts {
+  readonly acks: AckKeeper;
+  readonly outbox: Outbox;
+}
+
+const firstError = 0x80;
+
+export class Acknowledging {
+  readonly #acks: AckKeeper;
+  readonly #outbox: Outbox;
+
+  constructor(parts: AcknowledgingParts) {
+    this.#acks = parts.acks;
+    this.#outbox = parts.outbox;
+  }
+
+  /** False when nothing of that id is at that step. */
+  take(session: Session, packetId: number, step: 1 | 2 | 3, reason: number): boolean {
+    const state = session.inFlight.stateOf(packetId);
+    if (step === 1 && state === awaitingPuback) {
+      // An error is final too: the standard has no second try after a negative PUBACK [MQTT-4.8.2-6].
+      this.#acks.acknowledged(session, packetId);
+      session.inFlight.release(packetId);
+      return true;
+    }
+    if (step === 2) return this.#received(session, packetId, reason, state);
+    if (step === 3 && state === awaitingPubcomp) {
+      if (session.durable) this.#acks.noteCompleted(session, packetId);
+      session.inFlight.release(packetId);
+      return true;
+    }
+    return false;
+  }
+
+  #received(session: Session, packetId: number, reason: number, state: number): boolean {
+    if (state === awaitingPubcomp) {
+      session.link?.release(packetId);
+      return true;
+    }
+    if (state !== awaitingPubrec) return false;
+    this.#acks.acknowledged(session, packetId);
+    if (reason >= firstError) {
+      if (session.durable) this.#acks.noteCompleted(session, packetId);
+      session.inFlight.release(packetId);
+      return true;
+    }
+    session.inFlight.setState(packetId, awaitingPubcomp);
+    if (!session.durable) {
+      session.link?.release(packetId);
+      return true;
+    }
+    this.#acks.noteReceived(session, packetId);
+    const { link } = session;
+    this.#outbox.action(() => {
+      if (link !== undefined && session.link === link) link.release(packetId);
+    });
+    return true;
+  }
+}

@@ -1,0 +1,53 @@
+/** Audit records: security-relevant acts, in the same journal as everything else. Bounded in rate; what is left out is counted. */
+import { RecordKind, jsonBytes } from "../model/record.ts";
+import type { State } from "./state.ts";
+
+const perSecondMax = 50;
+const burst = 200;
+const delayMs = 200;
+
+export class Audit {
+  readonly #state: State;
+  /** Told of each record too: the log. */
+  readonly #observe: (event: string, detail: Readonly<Record<string, string | number>>) => void;
+  #tokens = burst;
+  #filledAt = 0;
+  #leftOut = 0;
+  readonly countOf: Map<string, number> = new Map();
+
+  constructor(state: State, observe: (event: string, detail: Readonly<Record<string, string | number>>) => void) {
+    this.#state = state;
+    this.#observe = observe;
+  }
+
+  /** An event a client can provoke at will: sampled past the rate, so that nobody fills the disk with refusals (D10). */
+  write(event: string, detail: Readonly<Record<string, string | number>>): void {
+    this.countOf.set(event, (this.countOf.get(event) ?? 0) + 1);
+    const now = this.#state.clock.monotonic();
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * perSecondMax);
+    this.#filledAt = now;
+    if (this.#tokens < 1) {
+      this.#leftOut++;
+      return;
+    }
+    this.#tokens--;
+    const leftOut = this.#leftOut;
+    this.#leftOut = 0;
+    this.#record(event, leftOut > 0 ? { ...detail, leftOutBefore: leftOut } : detail);
+    this.#state.journal.commitWithin(delayMs);
+  }
+
+  /** An administrative act: always recorded, and the caller commits it together with the act itself. */
+  act(event: string, detail: Readonly<Record<string, string | number>>): void {
+    this.countOf.set(event, (this.countOf.get(event) ?? 0) + 1);
+    this.#record(event, detail);
+  }
+
+  #record(event: string, detail: Readonly<Record<string, string | number>>): void {
+    this.#observe(event, detail);
+    if (this.#state.journal.hasFailed) return;
+    const body = jsonBytes({ at: this.#state.clock.now(), event, detail });
+    const at = this.#state.journal.reserve(RecordKind.audited, body.length);
+    body.copy(this.#state.journal.openBytes, at);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * QoS 2 from publishers: the message is durable with its packet id before PUBREC, and counts from PUBREL on, when the
+ * right to publish is asked for again (MQTT 5.0 section 4.3.3, LESSONS 17).
+ */
+import { Reason } from "../model/engine.ts";
+import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
+import { RecordKind } from "../model/record.ts";
+import type { Audit } from "./audit.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Publishing } from "./publishing.ts";
+import type { RetainedKeeper } from "./retained-keeper.ts";
+import type { Session } from "./session.ts";
+import type { State } from "./state.ts";
+import type { Topic } from "./topic.ts";
+import { allowed } from "./rights.ts";
+
+export interface HoldingParts {
+  readonly state: State;
+  readonly outbox: Outbox;
+  readonly publishing: Publishing;
+  readonly retained: RetainedKeeper;
+  readonly audit: Audit;
+}
+
+/** u32 session, u16 packet id, u16 0 in front of the message. */
+const prefixBytes = 8;
+
+export class Holding {
+  readonly #parts: HoldingParts;
+  readonly #state: State;
+  readonly #view: MessageView = new MessageView();
+
+  constructor(parts: HoldingParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+  }
+
+  /** PUBLISH QoS 2. A repeat of an id that is held is acknowledged again and stored once [MQTT-4.3.3-10]. */
+  hold(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
+    if (session.held.has(packetId)) return Reason.success;
+    const refusal = this.#refusal(session, topic, draft);
+    if (refusal !== 0) return refusal;
+    const state = this.#state;
+    state.counters.publishedQoS2++;
+    const length = prefixBytes + messageSize(draft, session.principalBytes);
+    const at = state.journal.reserve(RecordKind.messageHeld, length);
+    const bytes = state.journal.openBytes;
+    writePrefix(bytes, at, session.number, packetId);
+    writeMessage(bytes, at + prefixBytes, draft, session, state.clock.now());
+    const copy = Buffer.from(bytes.subarray(at + prefixBytes, at + length));
+    session.held.set(packetId, copy);
+    state.heldBytes += copy.length;
+    state.journal.commit();
+    return Reason.success;
+  }
+
+  /** PUBREL. */
+  release(session: Session, packetId: number): void {
+    const { link } = session;
+    const held = session.held.get(packetId);
+    if (link === undefined) return;
+    if (held === undefined) {
+      this.#parts.outbox.completed(link, packetId, Reason.packetIdNotFound);
+      return;
+    }
+    session.held.delete(packetId);
+    this.#state.heldBytes -= held.length;
+    const message = this.#view.read(held, 0, held.length);
+    const name = message.topic;
+    if (!this.#mayRelease(session, name, message.retain)) {
+      this.#drop(session, packetId);
+      this.#parts.outbox.completed(link, packetId, Reason.packetIdNotFound);
+      return;
+    }
+    this.#write(session, packetId, held);
+    const seq = this.#state.journal.lastSeq;
+    if (message.retain) this.#parts.retained.apply(seq, message, name);
+    this.#parts.publishing.apply(this.#parts.publishing.topicNamed(name), seq, message.qos, session.number);
+    this.#parts.outbox.completed(link, packetId, Reason.success);
+  }
+
+  #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
+    const reason = this.#parts.publishing.refusal(session, topic, draft.retain);
+    if (reason === Reason.notAuthorized) {
+      this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal });
+    }
+    if (reason !== 0) return reason;
+    const payloadBytes = draft.payloadEnd - draft.payloadStart;
+    if (this.#state.heldBytes + payloadBytes > this.#state.limits.heldBytesMax) return Reason.quotaExceeded;
+    if (!draft.retain) return 0;
+    return this.#parts.retained.quotaReason(session.principal, topic.name, payloadBytes);
+  }
+
+  #mayRelease(session: Session, topic: string, retain: boolean): boolean {
+    const allowed =
+      allowed(this.#state, session.principal, "publish", topic) &&
+      (!retain || allowed(this.#state, session.principal, "retain", topic));
+    if (allowed) return true;
+    this.#state.counters.deniedPublish++;
+    this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal, step: "release" });
+    return false;
+  }
+
+  #drop(session: Session, packetId: number): void {
+    const { journal } = this.#state;
+    const at = journal.reserve(RecordKind.holdDropped, prefixBytes);
+    writePrefix(journal.openBytes, at, session.number, packetId);
+    journal.commit();
+  }
+
+  #write(session: Session, packetId: number, held: Buffer): void {
+    const { journal } = this.#state;
+    const at = journal.reserve(RecordKind.messageReleased, prefixBytes + held.length);
+    writePrefix(journal.openBytes, at, session.number, packetId);
+    held.copy(journal.openBytes, at + prefixBytes);
+    journal.commit();
+  }
+}
+
+function writePrefix(out: Buffer, at: number, number: number, packetId: number): void {
+  out.writeUInt32LE(number, at);
+  out.writeUInt16LE(packetId, at + 4);
+  out.writeUInt16LE(0, at + 6);
+}

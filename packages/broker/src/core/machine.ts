@@ -1,0 +1,250 @@
+/**
+ * The deterministic machine: takes commands, decides, writes records, applies them, and lets effects go when their
+ * frame is durable. It owns no clock, disk or socket; the engine feeds it.
+ */
+import {
+  type AttachRequest,
+  type Engine,
+  Reason,
+  type Refusal,
+  type SessionHandle,
+  type SubscribeRequest,
+  type TopicHandle,
+} from "../model/engine.ts";
+import type { JournalFrame, JournalListener } from "../model/journal.ts";
+import type { EndReason, Link, LiveRun, LiveSource } from "../model/link.ts";
+import type { MessageDraft } from "../model/message.ts";
+import type { Policy } from "../model/policy.ts";
+import { checkTopicName } from "../topics/topic-name.ts";
+import { AckKeeper } from "./ack-keeper.ts";
+import { Acknowledging } from "./acknowledging.ts";
+import { Attaching } from "./attaching.ts";
+import { Audit } from "./audit.ts";
+import { Credentials } from "./credentials.ts";
+import { Delivering } from "./delivering.ts";
+import { Holding } from "./holding.ts";
+import { Outbox } from "./outbox.ts";
+import { Publishing } from "./publishing.ts";
+import { Replay } from "./replay.ts";
+import { RetainedKeeper } from "./retained-keeper.ts";
+import { Retention } from "./retention.ts";
+import type { Session } from "./session.ts";
+import { SnapshotWriter } from "./snapshot.ts";
+import { State, type StatePorts } from "./state.ts";
+import { isServedPrefix, prefixOf, Subscribing } from "./subscribing.ts";
+import { Topic } from "./topic.ts";
+import { Wills } from "./wills.ts";
+
+export interface MachineOptions {
+  /** Publishing to and subscribing under unknown `$` prefixes: refused, but for conformance suites in `--insecure-dev`. */
+  readonly reservedTopicsOpen: boolean;
+  /** How long wills of sessions that were connected at a crash wait for them to come back. */
+  readonly reconnectGraceMs: number;
+  readonly observeAudit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
+}
+
+export class Machine implements Engine, JournalListener {
+  readonly state: State;
+  readonly audit: Audit;
+  readonly credentials: Credentials;
+  readonly publishing: Publishing;
+  readonly attaching: Attaching;
+  readonly replay: Replay;
+  readonly retention: Retention;
+  readonly #options: MachineOptions;
+  readonly #outbox: Outbox;
+  readonly #acks: AckKeeper;
+  readonly #delivering: Delivering;
+  readonly #acknowledging: Acknowledging;
+  readonly #subscribing: Subscribing;
+  readonly #holding: Holding;
+  readonly #wills: Wills;
+  readonly #snapshot: SnapshotWriter;
+  #failed = false;
+  readonly #waitingForCalm: (() => void)[] = [];
+
+  constructor(ports: StatePorts, policy: Policy, options: MachineOptions) {
+    const state = new State(ports, policy);
+    this.state = state;
+    this.#options = options;
+    this.audit = new Audit(state, options.observeAudit);
+    this.#acks = new AckKeeper(state);
+    const retained = new RetainedKeeper(state);
+    this.#delivering = new Delivering({ state, acks: this.#acks, retained });
+    this.#outbox = new Outbox(state.journal, this.#delivering);
+    this.#delivering.connect(this.#outbox);
+    this.publishing = new Publishing({ state, outbox: this.#outbox, delivering: this.#delivering, retained });
+    this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
+    this.#subscribing = new Subscribing(state, this.audit, options.reservedTopicsOpen);
+    this.attaching = new Attaching({
+      state,
+      outbox: this.#outbox,
+      delivering: this.#delivering,
+      subscribing: this.#subscribing,
+      wills: this.#wills,
+      acks: this.#acks,
+      audit: this.audit,
+    });
+    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox });
+    this.#holding = new Holding({ state, outbox: this.#outbox, publishing: this.publishing, retained, audit: this.audit });
+    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
+    this.replay = new Replay({
+      state,
+      publishing: this.publishing,
+      retained,
+      subscribing: this.#subscribing,
+      attaching: this.attaching,
+      acks: this.#acks,
+      credentials: this.credentials,
+    });
+    this.#snapshot = new SnapshotWriter(state, (firstSeq) => {
+      this.#outbox.action(() => {
+        state.journal.snapshotTaken(firstSeq);
+        this.retention.snapshotSeq = firstSeq;
+      });
+    });
+    this.retention = new Retention(state, this.#snapshot);
+  }
+
+  // ── after recovery ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Recovery is done and the journal takes records again: sessions that were connected are so no more. */
+  begin(): void {
+    const now = this.state.clock.now();
+    for (const [session, seen] of this.replay.lastSeen) this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
+    this.replay.lastSeen.clear();
+    this.state.journal.commitWithin(50);
+  }
+
+  /** Runs what is due; returns when to be called again (monotonic milliseconds), or undefined. */
+  tick(): number | undefined {
+    if (this.#failed) return undefined;
+    this.state.deadlines.due(this.state.clock.monotonic(), (run) => run());
+    return this.state.deadlines.earliest();
+  }
+
+  // ── Engine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  topic(bytes: Uint8Array, start: number, end: number): TopicHandle | undefined {
+    const known = this.state.topics.find(bytes, start, end);
+    if (known !== undefined) return known;
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
+    if (checkTopicName(name, this.state.limits) !== undefined) return undefined;
+    return this.state.topics.add(bytes, start, end, new Topic(name));
+  }
+
+  attach(link: Link, request: AttachRequest): SessionHandle | Refusal {
+    return this.attaching.attach(link, request);
+  }
+
+  detach(session: SessionHandle, link: Link, clean: boolean, expirySeconds: number | undefined): void {
+    this.attaching.detach(session as Session, link, clean, expirySeconds);
+  }
+
+  live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number {
+    if ((topic as Topic).reserved && !this.#reservedOpen(topic as Topic)) return Reason.notAuthorized;
+    return this.publishing.live(session as Session, topic as Topic, run, source);
+  }
+
+  publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number {
+    const publisher = session as Session;
+    const reason = this.#publish(publisher, topic as Topic, draft, packetId);
+    const { link } = publisher;
+    if (packetId !== 0 && link !== undefined) this.#outbox.confirm(link, packetId, draft.qos === 2 ? 2 : 1, reason);
+    return reason;
+  }
+
+  release(session: SessionHandle, packetId: number): void {
+    this.#holding.release(session as Session, packetId);
+  }
+
+  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean {
+    return this.#acknowledging.take(session as Session, packetId, step, reason);
+  }
+
+  subscribe(
+    session: SessionHandle,
+    requests: readonly SubscribeRequest[],
+    answer: (codes: number[], texts: string[]) => void,
+  ): void {
+    const codes: number[] = [];
+    const texts: string[] = [];
+    for (const request of requests) {
+      const { code, text } = this.#subscribing.subscribe(session as Session, request);
+      codes.push(code);
+      texts.push(text);
+    }
+    this.#outbox.action(() => {
+      answer(codes, texts);
+      this.#delivering.session(session as Session);
+    });
+  }
+
+  unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void {
+    const codes = filters.map((filter) =>
+      this.#subscribing.unsubscribe(session as Session, filter) ? Reason.success : Reason.noSubscriptionExisted,
+    );
+    this.#outbox.action(() => answer(codes));
+  }
+
+  settle(session: SessionHandle): void {
+    this.#delivering.session(session as Session);
+  }
+
+  get congested(): boolean {
+    return this.state.journal.congested;
+  }
+
+  whenCalm(run: () => void): void {
+    this.#waitingForCalm.push(run);
+  }
+
+  // ── JournalListener ──────────────────────────────────────────────────────────────────────────────────────────
+
+  beforeSeal(): void {
+    this.#acks.write();
+    this.#snapshot.beforeSeal();
+    this.#outbox.seal();
+  }
+
+  committed(_frame: JournalFrame): void {
+    this.#outbox.release();
+    if (this.#waitingForCalm.length === 0 || this.congested) return;
+    for (const run of this.#waitingForCalm.splice(0)) run();
+  }
+
+  /** A disk that failed once is not asked again: no more acknowledgements in this process (D8, F8). */
+  failed(_reason: string): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.endAll("storage-failed", "the journal failed; nothing is acknowledged any more");
+  }
+
+  /** Ends every connection. Sessions and wills follow the ordinary rules unless the journal failed. */
+  endAll(reason: EndReason, text: string): void {
+    for (const session of [...this.state.sessionsByNumber.values()]) {
+      const { link } = session;
+      if (link === undefined) continue;
+      if (!this.#failed) this.attaching.detach(session, link, reason === "shutting-down", undefined);
+      link.end(reason, text);
+    }
+  }
+
+  #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
+    if (topic.reserved && !this.#reservedOpen(topic)) {
+      this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      return Reason.notAuthorized;
+    }
+    if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
+    const refusal = this.publishing.refusal(session, topic, draft.retain);
+    if (refusal !== 0) {
+      if (refusal === Reason.notAuthorized) this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      return refusal;
+    }
+    return this.publishing.publish(session, topic, draft);
+  }
+
+  #reservedOpen(topic: Topic): boolean {
+    return this.#options.reservedTopicsOpen && !isServedPrefix(prefixOf(topic.name));
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Effects that wait for the commit of the records they belong to. One batch a frame; the batch of the open frame
+ * fills, the sealed ones wait in order. Acknowledgements are kept as numbers: there are many, and they are the point
+ * of the exercise: none leaves before its frame is durable (principle 3).
+ */
+import type { Journal } from "../model/journal.ts";
+import type { Link } from "../model/link.ts";
+import type { Group } from "./group.ts";
+import type { Session } from "./session.ts";
+
+/** Kinds of answer, above the 8 bits of reason and 16 of packet id. */
+const kindPuback = 1;
+const kindPubrec = 2;
+const kindPubcomp = 3;
+const kindFactor = 0x1_00_0000;
+
+class Batch {
+  readonly number: number;
+  readonly links: Link[] = [];
+  readonly codes: number[] = [];
+  readonly actions: (() => void)[] = [];
+  readonly sessions: Session[] = [];
+  readonly groups: Group[] = [];
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
+/** What to do with those who have messages in a frame that was committed. */
+export interface Wake {
+  session(session: Session): void;
+  group(group: Group): void;
+}
+
+export class Outbox {
+  readonly #journal: Journal;
+  readonly #wake: Wake;
+  readonly #sealed: Batch[] = [];
+  #open: Batch = new Batch(0);
+  #sealedThrough = 0;
+
+  constructor(journal: Journal, wake: Wake) {
+    this.#journal = journal;
+    this.#wake = wake;
+  }
+
+  /** The open frame is sealed now; called after the last record was added to it. */
+  seal(): void {
+    this.#sealed.push(this.#open);
+    this.#sealedThrough = this.#journal.lastSeq;
+    this.#open = new Batch(this.#open.number + 1);
+  }
+
+  /** The oldest sealed frame is durable. */
+  release(): void {
+    const batch = this.#sealed.shift();
+    if (batch === undefined) return;
+    for (let i = 0; i < batch.links.length; i++) answer(batch.links[i] as Link, batch.codes[i] as number);
+    for (const action of batch.actions) action();
+    for (const session of batch.sessions) this.#wake.session(session);
+    for (const group of batch.groups) this.#wake.group(group);
+  }
+
+  confirm(link: Link, packetId: number, qos: 1 | 2, reason: number): void {
+    this.#answer(link, (qos === 1 ? kindPuback : kindPubrec) * kindFactor + packetId * 256 + reason);
+  }
+
+  completed(link: Link, packetId: number, reason: number): void {
+    this.#answer(link, kindPubcomp * kindFactor + packetId * 256 + reason);
+  }
+
+  /** Runs when everything written so far is durable; at once if it is. */
+  action(run: () => void): void {
+    const batch = this.#batch();
+    if (batch === undefined) run();
+    else batch.actions.push(run);
+  }
+
+  wakeSession(session: Session): void {
+    if (session.wokenFor === this.#open.number) return;
+    session.wokenFor = this.#open.number;
+    this.#open.sessions.push(session);
+  }
+
+  wakeGroup(group: Group): void {
+    if (group.wokenFor === this.#open.number) return;
+    group.wokenFor = this.#open.number;
+    this.#open.groups.push(group);
+  }
+
+  #answer(link: Link, code: number): void {
+    const batch = this.#batch();
+    if (batch === undefined) {
+      answer(link, code);
+      return;
+    }
+    batch.links.push(link);
+    batch.codes.push(code);
+  }
+
+  /** The batch that an effect of "now" belongs to; none when nothing is on its way to the disk. */
+  #batch(): Batch | undefined {
+    if (this.#journal.lastSeq > this.#sealedThrough) {
+      this.#journal.commit();
+      return this.#open;
+    }
+    return this.#sealed[this.#sealed.length - 1];
+  }
+}
+
+function answer(link: Link, code: number): void {
+  const reason = code & 0xff;
+  const packetId = (code >>> 8) & 0xffff;
+  const kind = Math.floor(code / kindFactor);
+  if (kind === kindPubcomp) link.completed(packetId, reason);
+  else link.confirm(packetId, kind === kindPuback ? 1 : 2, reason);
+}

@@ -1,0 +1,165 @@
+/** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
+import { Reason } from "../model/engine.ts";
+import type { LiveRun, LiveSource } from "../model/link.ts";
+import { type MessageDraft, MessageView, messageSize, noExpiry, writeMessage } from "../model/message.ts";
+import { RecordKind } from "../model/record.ts";
+import type { Delivering } from "./delivering.ts";
+import { mayPublish, memberMayRead, refresh } from "./matching.ts";
+import type { Outbox } from "./outbox.ts";
+import type { RetainedKeeper } from "./retained-keeper.ts";
+import type { Session } from "./session.ts";
+import type { State } from "./state.ts";
+import { Topic } from "./topic.ts";
+import { allowed } from "./rights.ts";
+
+/** The facts of a published message that decide where it goes. */
+export interface Published {
+  readonly seq: number;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly publisherNumber: number;
+}
+
+export interface PublishingParts {
+  readonly state: State;
+  readonly outbox: Outbox;
+  readonly delivering: Delivering;
+  readonly retained: RetainedKeeper;
+}
+
+export class Publishing {
+  readonly #state: State;
+  readonly #outbox: Outbox;
+  readonly #delivering: Delivering;
+  readonly #retained: RetainedKeeper;
+  readonly #view: MessageView = new MessageView();
+  /** True while the disk budget is used up: publishers are refused, consumers go on. */
+  diskFull = false;
+
+  constructor(parts: PublishingParts) {
+    this.#state = parts.state;
+    this.#outbox = parts.outbox;
+    this.#delivering = parts.delivering;
+    this.#retained = parts.retained;
+  }
+
+  /** The interned topic of a checked name. */
+  topicNamed(name: string): Topic {
+    const bytes = Buffer.from(name, "utf8");
+    return this.#state.topics.find(bytes, 0, bytes.length) ?? this.#state.topics.add(bytes, 0, bytes.length, new Topic(name));
+  }
+
+  /** QoS 0, not retained: straight from the read buffer of one door into the write buffers of others. */
+  live(session: Session, topic: Topic, run: LiveRun, source: LiveSource): number {
+    const state = this.#state;
+    if (!mayPublish(state, session, topic)) {
+      state.counters.deniedPublish += run.count;
+      return Reason.notAuthorized;
+    }
+    refresh(state, topic);
+    state.counters.publishedQoS0 += run.count;
+    const receivers = topic.receivers;
+    for (let i = 0; i < receivers.length; i++) {
+      const receiver = receivers[i];
+      if (receiver === undefined) break;
+      const link = receiver.session.link;
+      if (link === undefined || (receiver.noLocal && receiver.session === session)) continue;
+      link.forward(run, source, receiver.identifiers);
+    }
+    if (topic.groups.length > 0) this.#liveToGroups(topic, run, source);
+    return Reason.success;
+  }
+
+  /** Why a publish would be refused, or 0. */
+  refusal(session: Session, topic: Topic, retain: boolean): number {
+    const state = this.#state;
+    if (state.journal.hasFailed) return Reason.implementationSpecific;
+    const allowed =
+      mayPublish(state, session, topic) &&
+      (!retain || allowed(state, session.principal, "retain", topic.name));
+    if (!allowed) {
+      state.counters.deniedPublish++;
+      return Reason.notAuthorized;
+    }
+    if (this.diskFull) {
+      state.counters.quotaRefused++;
+      return Reason.quotaExceeded;
+    }
+    return 0;
+  }
+
+  /** QoS 1, or QoS 0 with RETAIN. The reason is 0x00 or 0x10; refusals were made before. */
+  publish(session: Session, topic: Topic, draft: MessageDraft): number {
+    const state = this.#state;
+    if (draft.retain) {
+      const quota = this.#retained.quotaReason(session.principal, topic.name, draft.payloadEnd - draft.payloadStart);
+      if (quota !== 0) {
+        state.counters.quotaRefused++;
+        return quota;
+      }
+    }
+    if (draft.qos === 0) state.counters.publishedQoS0++;
+    else state.counters.publishedQoS1++;
+    const length = messageSize(draft, session.principalBytes);
+    const at = state.journal.reserve(RecordKind.messagePublished, length);
+    const now = state.clock.now();
+    writeMessage(state.journal.openBytes, at, draft, session, now);
+    const seq = state.journal.lastSeq;
+    if (draft.retain) {
+      this.#retained.apply(seq, this.#view.read(state.journal.openBytes, at, at + length), topic.name);
+    }
+    const matched = this.apply(topic, seq, draft.qos, session.number);
+    state.journal.commit();
+    return matched ? Reason.success : Reason.noMatchingSubscribers;
+  }
+
+  /** Adds the message to whatever waits for it. Live and in recovery. True when somebody matched. */
+  apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
+    const state = this.#state;
+    const previous = state.lastMessageSeq;
+    state.lastMessageSeq = seq;
+    refresh(state, topic);
+    const receivers = topic.receivers;
+    for (let i = 0; i < receivers.length; i++) {
+      const receiver = receivers[i];
+      if (receiver === undefined) break;
+      const session = receiver.session;
+      if (receiver.noLocal && session.number === publisherNumber) continue;
+      // What goes out as QoS 0 waits for nobody who is away [MQTT-4.5.0-1 binds QoS 1 and 2 only].
+      if (session.link === undefined && (qos === 0 || receiver.qos === 0)) continue;
+      session.backlog.append(seq, previous);
+      this.#outbox.wakeSession(session);
+    }
+    const groups = topic.groups;
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i];
+      if (group === undefined) break;
+      if (qos === 0 || group.highestQoS() === 0) {
+        if (!this.#delivering.hasReadyMember(group)) continue;
+      }
+      group.backlog.append(seq, previous);
+      this.#outbox.wakeGroup(group);
+    }
+    return receivers.length + groups.length > 0;
+  }
+
+  /** A message the broker sends for a session: its will. The caller has authorised it. */
+  publishFor(session: Session, draft: MessageDraft, topicName: string): void {
+    this.publish(session, this.topicNamed(topicName), draft);
+  }
+
+  #liveToGroups(topic: Topic, run: LiveRun, source: LiveSource): void {
+    for (const group of topic.groups) {
+      source.eachMessage(run, (message) => {
+        const member = group.turns.nextReady(
+          (candidate) => candidate.link?.ready === true && memberMayRead(this.#state, candidate, topic.name),
+        );
+        const entry = member === undefined ? undefined : group.members.get(member);
+        if (member?.link === undefined || entry === undefined) return;
+        this.#delivering.sendLive(member.link, message, entry);
+      });
+    }
+  }
+}
+
+export { noExpiry };

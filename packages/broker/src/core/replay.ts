@@ -1,0 +1,239 @@
+/** Recovery: the same `apply` functions that run live, fed from the journal. Decides nothing, sends nothing. */
+import type { JournalFrame } from "../model/journal.ts";
+import { MessageView } from "../model/message.ts";
+import {
+  type BacklogState,
+  type CounterState,
+  type DeliveryNote,
+  type KeyCreated,
+  type KeyRevoked,
+  messageOffset,
+  type PolicyApplied,
+  RecordKind,
+  type RetainedState,
+  readAcked,
+  readDeliveryNote,
+  readJson,
+  type SessionDetached,
+  type SessionOpened,
+  type SubscriptionRemoved,
+  type SubscriptionSet,
+} from "../model/record.ts";
+import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
+import type { AckKeeper } from "./ack-keeper.ts";
+import type { Attaching } from "./attaching.ts";
+import type { Credentials } from "./credentials.ts";
+import { awaitingPubcomp, awaitingPubrec } from "./delivering.ts";
+import type { Publishing } from "./publishing.ts";
+import type { RetainedKeeper } from "./retained-keeper.ts";
+import { fromBacklog, fromGroup, type Session } from "./session.ts";
+import type { State } from "./state.ts";
+import type { Subscribing } from "./subscribing.ts";
+import { Topic } from "./topic.ts";
+
+export interface ReplayParts {
+  readonly state: State;
+  readonly publishing: Publishing;
+  readonly retained: RetainedKeeper;
+  readonly subscribing: Subscribing;
+  readonly attaching: Attaching;
+  readonly acks: AckKeeper;
+  readonly credentials: Credentials;
+}
+
+/** How the connection of a session ended, as far as the journal knows. */
+export interface LastSeen {
+  /** Undefined: it was connected when the records end. */
+  detached: SessionDetached | undefined;
+}
+
+export class Replay {
+  readonly #parts: ReplayParts;
+  readonly #state: State;
+  readonly #message: MessageView = new MessageView();
+  readonly lastSeen: Map<Session, LastSeen> = new Map();
+  records = 0;
+
+  constructor(parts: ReplayParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+  }
+
+  /** Applies the records of a snapshot that lie in the frame; false once its end was seen. */
+  snapshotFrame(frame: JournalFrame): boolean {
+    for (let i = 0; i < frame.count; i++) {
+      const kind = frame.kinds[i] as number;
+      if (kind === RecordKind.snapshotEnded) return false;
+      if (kind !== RecordKind.snapshotPart) continue;
+      const start = frame.starts[i] as number;
+      this.apply(frame.bytes[start] as number, frame.firstSeq + i, frame.bytes, start + 1, frame.ends[i] as number);
+    }
+    return true;
+  }
+
+  /** Applies every record of the frame from number `from` on, but those of snapshots. */
+  frame(frame: JournalFrame, from: number): void {
+    for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
+      const kind = frame.kinds[i] as number;
+      if (kind >= RecordKind.snapshotBegun && kind <= RecordKind.snapshotEnded) continue;
+      this.apply(kind, frame.firstSeq + i, frame.bytes, frame.starts[i] as number, frame.ends[i] as number);
+      this.records++;
+    }
+  }
+
+  apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
+    if (messageOffset(kind) >= 0) this.#applyMessage(kind, seq, bytes, start, end);
+    else if (kind === RecordKind.deliveriesAcked) this.#parts.acks.apply(readAcked(bytes, start, end));
+    else if (kind >= RecordKind.deliveryReserved && kind <= RecordKind.deliveryCompleted) {
+      this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
+    } else if (kind === RecordKind.holdDropped) {
+      this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
+    } else this.#applyRare(kind, bytes, start, end);
+  }
+
+  #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
+    const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    if (kind === RecordKind.messageCarried) {
+      const entry = this.#state.retained.get(message.topic);
+      if (entry !== undefined && entry.seq === bytes.readDoubleLE(start)) entry.at = seq;
+      return;
+    }
+    if (kind === RecordKind.messageHeld) {
+      const session = this.#state.sessionsByNumber.get(bytes.readUInt32LE(start));
+      if (session === undefined) return;
+      const copy = Buffer.from(bytes.subarray(start + 8, end));
+      session.held.set(bytes.readUInt16LE(start + 4), copy);
+      this.#state.heldBytes += copy.length;
+      return;
+    }
+    if (kind === RecordKind.messageReleased) this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
+    const topic = this.#topicOf(message);
+    if (message.retain) this.#parts.retained.apply(seq, message, topic.name);
+    this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
+  }
+
+  #dropHold(number: number, packetId: number): void {
+    const session = this.#state.sessionsByNumber.get(number);
+    const held = session?.held.get(packetId);
+    if (session === undefined || held === undefined) return;
+    this.#state.heldBytes -= held.length;
+    session.held.delete(packetId);
+  }
+
+  #applyDelivery(kind: number, note: DeliveryNote): void {
+    const session = this.#state.sessionsByNumber.get(note.number);
+    if (session === undefined) return;
+    if (kind === RecordKind.deliveryReserved) {
+      const group = note.group === "" ? undefined : this.#state.groups.get(note.group);
+      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? fromBacklog : fromGroup + group.number);
+    } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
+    else session.inFlight.release(note.packetId);
+  }
+
+  #applyRare(kind: number, bytes: Buffer, start: number, end: number): void {
+    switch (kind) {
+      case RecordKind.sessionOpened:
+        this.#open(readJson<SessionOpened>(bytes, start, end));
+        break;
+      case RecordKind.sessionDetached:
+        this.#detach(readJson<SessionDetached>(bytes, start, end));
+        break;
+      case RecordKind.sessionEnded:
+        this.#end(readJson<{ number: number }>(bytes, start, end).number);
+        break;
+      case RecordKind.willTaken:
+        this.#takeWill(readJson<{ number: number }>(bytes, start, end).number);
+        break;
+      case RecordKind.subscriptionSet:
+        this.#subscribe(readJson<SubscriptionSet>(bytes, start, end));
+        break;
+      case RecordKind.subscriptionRemoved:
+        this.#unsubscribe(readJson<SubscriptionRemoved>(bytes, start, end));
+        break;
+      case RecordKind.keyCreated:
+        this.#parts.credentials.applyKeyCreated(readJson<KeyCreated>(bytes, start, end));
+        break;
+      case RecordKind.keyRevoked:
+        this.#parts.credentials.applyKeyRevoked(readJson<KeyRevoked>(bytes, start, end));
+        break;
+      case RecordKind.policyApplied:
+        this.#parts.credentials.applyPolicyApplied(readJson<PolicyApplied>(bytes, start, end));
+        break;
+      default:
+        this.#applyState(kind, bytes, start, end);
+    }
+  }
+
+  #applyState(kind: number, bytes: Buffer, start: number, end: number): void {
+    if (kind === RecordKind.backlogState) {
+      const saved = readJson<BacklogState>(bytes, start, end);
+      const reader = saved.group === "" ? this.#state.sessionsByNumber.get(saved.number) : this.#state.groups.get(saved.group);
+      reader?.backlog.load(saved.runs);
+    } else if (kind === RecordKind.retainedState) {
+      this.#parts.retained.put(revived(readJson<RetainedState>(bytes, start, end)));
+    } else if (kind === RecordKind.counterState) {
+      const counters = readJson<CounterState>(bytes, start, end);
+      this.#state.lastMessageSeq = counters.lastMessageSeq;
+      this.#state.lastSessionNumber = counters.lastSessionNumber;
+    }
+  }
+
+  #open(opened: SessionOpened): void {
+    const state = this.#state;
+    const session =
+      state.sessionsByNumber.get(opened.number) ?? state.newSession(opened.principal, opened.clientId, opened.number);
+    session.journaled = true;
+    session.expirySeconds = opened.expirySeconds;
+    session.receiveMaximum = opened.receiveMaximum;
+    session.will = opened.will;
+    this.#parts.attaching.setDurable(session, opened.expirySeconds > 0);
+    state.lastSessionNumber = Math.max(state.lastSessionNumber, opened.number);
+    this.lastSeen.set(session, { detached: undefined });
+  }
+
+  #detach(detached: SessionDetached): void {
+    const session = this.#state.sessionsByNumber.get(detached.number);
+    if (session === undefined) return;
+    session.expirySeconds = detached.expirySeconds;
+    if (detached.willAt === undefined) session.will = undefined;
+    this.lastSeen.set(session, { detached });
+  }
+
+  #end(number: number): void {
+    const session = this.#state.sessionsByNumber.get(number);
+    if (session === undefined) return;
+    this.lastSeen.delete(session);
+    this.#parts.attaching.remove(session);
+  }
+
+  #takeWill(number: number): void {
+    const session = this.#state.sessionsByNumber.get(number);
+    if (session !== undefined) session.will = undefined;
+  }
+
+  #subscribe(set: SubscriptionSet): void {
+    const session = this.#state.sessionsByNumber.get(set.number);
+    const parsed = parseFilter(set.filter, this.#state.limits);
+    if (session === undefined || isFilterProblem(parsed)) return;
+    this.#parts.subscribing.apply(session, set, parsed);
+  }
+
+  #unsubscribe(removed: SubscriptionRemoved): void {
+    const session = this.#state.sessionsByNumber.get(removed.number);
+    const entry = session?.subscriptions.get(removed.filter);
+    if (session !== undefined && entry !== undefined) this.#parts.subscribing.remove(session, entry);
+  }
+
+  #topicOf(message: MessageView): Topic {
+    const { topics } = this.#state;
+    return (
+      topics.find(message.bytes, message.topicStart, message.topicEnd) ??
+      topics.add(message.bytes, message.topicStart, message.topicEnd, new Topic(message.topic))
+    );
+  }
+}
+
+/** JSON has no Infinity: `null` comes back for "never". */
+function revived(saved: RetainedState): RetainedState {
+  return { ...saved, expiresAt: saved.expiresAt ?? Number.POSITIVE_INFINITY };
+}

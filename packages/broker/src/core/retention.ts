@@ -1,0 +1,113 @@
+/**
+ * What may be dropped: whole segments that hold nothing anybody waits for. A retained message in an otherwise dead
+ * segment is copied forward; a snapshot must stand after the segment, so that recovery needs none of it.
+ */
+import { RecordKind } from "../model/record.ts";
+import type { SegmentInfo } from "../model/journal.ts";
+import type { Backlog } from "../subscriptions/backlog.ts";
+import type { SnapshotWriter } from "./snapshot.ts";
+import type { RetainedEntry, State } from "./state.ts";
+
+/** Retained messages carried out of one segment at most; with more it stays, and is asked again later. */
+const carriedMax = 10_000;
+
+export class Retention {
+  readonly #state: State;
+  readonly #snapshot: SnapshotWriter;
+  /** First record of the newest durable snapshot. */
+  snapshotSeq = 0;
+  #snapshotBytes = 0;
+
+  constructor(state: State, snapshot: SnapshotWriter) {
+    this.#state = state;
+    this.#snapshot = snapshot;
+  }
+
+  /** Called every few seconds. */
+  run(): void {
+    const { journal, limits } = this.#state;
+    if (journal.hasFailed) return;
+    const written = journal.statistics().bytesWritten;
+    if (written - this.#snapshotBytes >= limits.segmentBytes) this.snapshot();
+    const dead = this.#deadSegments();
+    for (const segment of dead) journal.dropSegment(segment.id);
+  }
+
+  snapshot(): void {
+    this.#snapshotBytes = this.#state.journal.statistics().bytesWritten;
+    this.#snapshot.begin();
+  }
+
+  #deadSegments(): SegmentInfo[] {
+    const candidates = this.#state.journal.segments().filter((s) => !s.active && s.lastSeq < this.snapshotSeq);
+    if (candidates.length === 0) return [];
+    const alive = new Set<number>();
+    for (const session of this.#state.sessionsByNumber.values()) {
+      mark(candidates, session.backlog, alive);
+      session.inFlight.inOrder((packetId) => markSeq(candidates, session.inFlight.seqOf(packetId), alive));
+    }
+    for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
+    const retainedIn = this.#retainedIn(candidates);
+    return candidates.filter((segment) => !alive.has(segment.id) && this.#carry(retainedIn.get(segment.id) ?? []));
+  }
+
+  #retainedIn(candidates: readonly SegmentInfo[]): Map<number, RetainedEntry[]> {
+    const found = new Map<number, RetainedEntry[]>();
+    this.#state.retained.forEach((entry) => {
+      const segment = segmentOf(candidates, entry.at);
+      if (segment === undefined) return;
+      const list = found.get(segment.id);
+      if (list === undefined) found.set(segment.id, [entry]);
+      else list.push(entry);
+    });
+    return found;
+  }
+
+  /** True when nothing retained is left in the segment; otherwise copying has begun and it may go next time. */
+  #carry(entries: readonly RetainedEntry[]): boolean {
+    if (entries.length === 0) return true;
+    for (const entry of entries.slice(0, carriedMax)) this.#carryOne(entry);
+    return false;
+  }
+
+  #carryOne(entry: RetainedEntry): void {
+    const { journal } = this.#state;
+    const from = entry.at;
+    journal.fetch(from, (frame) => {
+      if (frame === undefined || entry.at !== from || this.#state.retained.get(entry.topic) !== entry) return;
+      const index = from - frame.firstSeq;
+      const offset = frame.kinds[index] === RecordKind.messagePublished ? 0 : 8;
+      const start = (frame.starts[index] as number) + offset;
+      const end = frame.ends[index] as number;
+      const at = journal.reserve(RecordKind.messageCarried, 8 + end - start);
+      journal.openBytes.writeDoubleLE(entry.seq, at);
+      frame.bytes.copy(journal.openBytes, at + 8, start, end);
+      entry.at = journal.lastSeq;
+      journal.commitWithin(100);
+    });
+  }
+}
+
+function segmentOf(segments: readonly SegmentInfo[], seq: number): SegmentInfo | undefined {
+  let low = 0;
+  let high = segments.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const segment = segments[middle] as SegmentInfo;
+    if (seq < segment.firstSeq) high = middle - 1;
+    else if (seq > segment.lastSeq) low = middle + 1;
+    else return segment;
+  }
+  return undefined;
+}
+
+function markSeq(segments: readonly SegmentInfo[], seq: number, alive: Set<number>): void {
+  const segment = segmentOf(segments, seq);
+  if (segment !== undefined) alive.add(segment.id);
+}
+
+function mark(segments: readonly SegmentInfo[], backlog: Backlog, alive: Set<number>): void {
+  backlog.forEachRun((from, to) => {
+    for (const segment of segments) if (segment.firstSeq <= to && segment.lastSeq >= from) alive.add(segment.id);
+  });
+}

@@ -1,0 +1,109 @@
+/** What outlives a connection: subscriptions, messages that wait, deliveries under way (MQTT 5.0 section 4.1). */
+import type { Deadline } from "../delivery/deadlines.ts";
+import type { InFlight } from "../delivery/in-flight.ts";
+import type { Link } from "../model/link.ts";
+import type { WillRecord } from "../model/record.ts";
+import type { Backlog } from "../subscriptions/backlog.ts";
+import type { Group } from "./group.ts";
+import type { Topic } from "./topic.ts";
+
+/** One subscription of one session, or its membership in a shared one. */
+export interface SubscriptionEntry {
+  readonly session: Session;
+  /** As the client wrote it. */
+  readonly text: string;
+  readonly qos: 0 | 1 | 2;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly identifier: number;
+  readonly group: Group | undefined;
+}
+
+/** A retained message that a new subscription still has to get. */
+export interface RetainedDelivery {
+  readonly seq: number;
+  readonly topic: string;
+  readonly entry: SubscriptionEntry;
+}
+
+/** A QoS 2 message received and not released: the bytes of its message, ready to be written again. */
+export type HeldMessage = Buffer;
+
+/** Where a delivery under way came from; kept beside its packet id. */
+export const fromBacklog = 0;
+export const fromRetained = 1;
+/** Groups follow: `fromGroup + group.number`. */
+export const fromGroup = 2;
+
+export interface SessionParts {
+  readonly number: number;
+  readonly principal: string;
+  readonly clientId: string;
+  readonly backlog: Backlog;
+  readonly inFlight: InFlight;
+}
+
+export class Session {
+  readonly number: number;
+  readonly principal: string;
+  readonly principalBytes: Buffer;
+  readonly clientId: string;
+  readonly backlog: Backlog;
+  readonly inFlight: InFlight;
+
+  /** True when it survives its connection, and so is in the journal with all it owns. */
+  durable = false;
+  /** True when the journal knows of it: durable, or there for its will. */
+  journaled = false;
+  expirySeconds = 0;
+  receiveMaximum = 1;
+  keyId = "";
+  link: Link | undefined;
+  ended = false;
+  /** Wall-clock time since when it has no connection, and when its will falls due. */
+  detachedAt: number | undefined;
+  willAt: number | undefined;
+
+  readonly subscriptions: Map<string, SubscriptionEntry> = new Map();
+  readonly groups: Set<Group> = new Set();
+  readonly held: Map<number, HeldMessage> = new Map();
+  will: WillRecord | undefined;
+  willDeadline: Deadline<() => void> | undefined;
+  expiryDeadline: Deadline<() => void> | undefined;
+
+  /** The last number of the backlog that was sent (or passed over) on this connection. */
+  sentThrough = 0;
+  /** Numbers up to this one may have been sent before a crash: their next delivery is marked DUP. */
+  maybeSentThrough = 0;
+  retainedQueue: RetainedDelivery[] = [];
+  retainedNext = 0;
+
+  /** Acknowledged and not yet in the journal: everything up to the floor, and single numbers beyond. */
+  ackedFloor = 0;
+  ackedBeyond: number[] = [];
+  ackPending = false;
+
+  /** Number of the frame that will wake this session; avoids listing it twice. */
+  wokenFor = -1;
+  /** In the list of sessions to be served when the input chunk is done. */
+  settling = false;
+  fetching = false;
+
+  /** The last answer to "may it publish here": valid for this topic object at this generation. */
+  publishTopic: Topic | undefined;
+  publishGeneration = -1;
+  publishAllowed = false;
+
+  constructor(parts: SessionParts) {
+    this.number = parts.number;
+    this.principal = parts.principal;
+    this.principalBytes = Buffer.from(parts.principal, "utf8");
+    this.clientId = parts.clientId;
+    this.backlog = parts.backlog;
+    this.inFlight = parts.inFlight;
+  }
+}
+
+export function sessionKey(principal: string, clientId: string): string {
+  return `${principal}\u0000${clientId}`;
+}

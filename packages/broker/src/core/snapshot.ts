@@ -1,0 +1,167 @@
+/**
+ * A snapshot: the state of one moment as the records that would rebuild it, taken in one go and written in pieces, so
+ * that recovery reads it and what follows instead of the whole journal. All messages stay where they are.
+ */
+import {
+  type BacklogState,
+  deliveryNoteBytes,
+  jsonBytes,
+  RecordKind,
+  type RetainedState,
+  type SessionDetached,
+  type SessionOpened,
+  type SubscriptionSet,
+  writeDeliveryNote,
+} from "../model/record.ts";
+import { awaitingPuback, awaitingPubcomp, reserved } from "./delivering.ts";
+import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
+import type { State } from "./state.ts";
+
+interface Part {
+  readonly kind: number;
+  readonly body: Buffer;
+}
+
+/** How much of a snapshot goes into one frame: it must not make the acknowledgements of that frame wait. */
+const bytesPerFrame = 256 * 1024;
+
+export class SnapshotWriter {
+  readonly #state: State;
+  readonly #done: (firstSeq: number) => void;
+  #parts: Part[] = [];
+  #next = 0;
+  #firstSeq = 0;
+
+  constructor(state: State, done: (firstSeq: number) => void) {
+    this.#state = state;
+    this.#done = done;
+  }
+
+  get running(): boolean {
+    return this.#firstSeq !== 0;
+  }
+
+  begin(): void {
+    if (this.running) return;
+    this.#write(RecordKind.snapshotBegun, Buffer.alloc(0));
+    this.#firstSeq = this.#state.journal.lastSeq;
+    this.#parts = partsOf(this.#state);
+    this.#next = 0;
+    this.#state.journal.commit();
+  }
+
+  /** Adds the next piece to the frame that is about to be sealed. */
+  beforeSeal(): void {
+    if (!this.running) return;
+    let bytes = 0;
+    while (this.#next < this.#parts.length && bytes < bytesPerFrame) {
+      const part = this.#parts[this.#next] as Part;
+      const { journal } = this.#state;
+      const at = journal.reserve(RecordKind.snapshotPart, 1 + part.body.length);
+      journal.openBytes[at] = part.kind;
+      part.body.copy(journal.openBytes, at + 1);
+      bytes += part.body.length;
+      this.#next++;
+    }
+    if (this.#next < this.#parts.length) {
+      this.#state.journal.commitWithin(1);
+      return;
+    }
+    this.#write(RecordKind.snapshotEnded, Buffer.alloc(0));
+    const firstSeq = this.#firstSeq;
+    this.#firstSeq = 0;
+    this.#parts = [];
+    this.#done(firstSeq);
+  }
+
+  #write(kind: number, body: Buffer): void {
+    const at = this.#state.journal.reserve(kind, body.length);
+    body.copy(this.#state.journal.openBytes, at);
+  }
+}
+
+function partsOf(state: State): Part[] {
+  const parts: Part[] = [];
+  const add = (kind: number, value: unknown): void => {
+    parts.push({ kind, body: jsonBytes(value) });
+  };
+  add(RecordKind.policyApplied, { policy: state.policy, by: "snapshot" });
+  for (const key of state.keys.values()) {
+    add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
+  }
+  for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
+  for (const group of state.groups.values()) {
+    if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: runsOf(group.backlog) });
+  }
+  for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
+  state.retained.forEach((entry) => add(RecordKind.retainedState, { ...entry } satisfies RetainedState));
+  // Last: what follows must not be counted from an older message.
+  add(RecordKind.counterState, { lastMessageSeq: state.lastMessageSeq, lastSessionNumber: state.lastSessionNumber });
+  return parts;
+}
+
+function addSession(parts: Part[], add: (kind: number, value: unknown) => void, session: Session): void {
+  const opened: SessionOpened = {
+    number: session.number,
+    principal: session.principal,
+    clientId: session.clientId,
+    expirySeconds: session.expirySeconds,
+    receiveMaximum: session.receiveMaximum,
+    will: session.will,
+  };
+  add(RecordKind.sessionOpened, opened);
+  if (session.detachedAt !== undefined) {
+    const detached: SessionDetached = {
+      number: session.number,
+      at: session.detachedAt,
+      expirySeconds: session.expirySeconds,
+      willAt: session.willAt,
+    };
+    add(RecordKind.sessionDetached, detached);
+  }
+  if (!session.durable) return;
+  for (const entry of session.subscriptions.values()) add(RecordKind.subscriptionSet, setOf(session, entry));
+  const backlog: BacklogState = { number: session.number, group: "", runs: runsOf(session.backlog) };
+  if (backlog.runs.length > 0) add(RecordKind.backlogState, backlog);
+  for (const [packetId, message] of session.held) {
+    const body = Buffer.alloc(8 + message.length);
+    body.writeUInt32LE(session.number, 0);
+    body.writeUInt16LE(packetId, 4);
+    message.copy(body, 8);
+    parts.push({ kind: RecordKind.messageHeld, body });
+  }
+}
+
+/** Retained messages were queued when the subscription was made and must not be queued again by the snapshot. */
+function setOf(session: Session, entry: SubscriptionEntry): SubscriptionSet {
+  return {
+    number: session.number,
+    filter: entry.text,
+    qos: entry.qos,
+    noLocal: entry.noLocal,
+    retainAsPublished: entry.retainAsPublished,
+    retainHandling: 2,
+    identifier: entry.identifier,
+  };
+}
+
+/** Outgoing QoS 2 ids; those of QoS 1 are not kept over a restart. */
+function addDeliveries(parts: Part[], state: State, session: Session): void {
+  session.inFlight.inOrder((packetId) => {
+    const step = session.inFlight.stateOf(packetId);
+    const source = session.inFlight.sourceOf(packetId);
+    if (step === awaitingPuback || (source === fromRetained && step !== awaitingPubcomp && step !== reserved)) return;
+    const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? "") : "";
+    const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group };
+    const body = Buffer.alloc(deliveryNoteBytes + Buffer.byteLength(group));
+    writeDeliveryNote(body, 0, note);
+    parts.push({ kind: RecordKind.deliveryReserved, body });
+    if (step === awaitingPubcomp) parts.push({ kind: RecordKind.deliveryReceived, body });
+  });
+}
+
+function runsOf(backlog: Session["backlog"]): number[] {
+  const runs: number[] = [];
+  backlog.forEachRun((from, to, scan) => runs.push(from, to, scan ? 1 : 0));
+  return runs;
+}

@@ -1,0 +1,155 @@
+/** The whole state as one value: the parts ②③⑤ and the rights, a fold over the journal plus who is connected now. */
+import type { Limits } from "../config/limits.ts";
+import { Deadlines } from "../delivery/deadlines.ts";
+import { InFlight } from "../delivery/in-flight.ts";
+import type { Clock } from "../host/host.ts";
+import type { Journal } from "../model/journal.ts";
+import type { KeyRecord, Policy } from "../model/policy.ts";
+import type { CompiledPolicy } from "../security/authorize.ts";
+import { compilePolicy } from "../security/authorize.ts";
+import { Backlog } from "../subscriptions/backlog.ts";
+import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
+import { RetainedIndex } from "../topics/retained-index.ts";
+import { TopicTable } from "../topics/topic-table.ts";
+import { Group } from "./group.ts";
+import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
+import type { Topic } from "./topic.ts";
+
+export interface RetainedEntry {
+  /** Number the message was published under. */
+  readonly seq: number;
+  /** Record that holds its bytes now (it may have been carried to a newer segment). */
+  at: number;
+  readonly topic: string;
+  readonly principal: string;
+  readonly qos: 0 | 1 | 2;
+  /** Wall-clock milliseconds; Infinity for never. */
+  readonly expiresAt: number;
+  readonly bytes: number;
+}
+
+/** Counted as plain numbers: a metric is read once a scrape and counted a million times a second. */
+export class Counters {
+  publishedQoS0 = 0;
+  publishedQoS1 = 0;
+  publishedQoS2 = 0;
+  delivered = 0;
+  droppedSlow = 0;
+  droppedExpired = 0;
+  droppedTooLarge = 0;
+  noSubscribers = 0;
+  deniedPublish = 0;
+  deniedSubscribe = 0;
+  deniedWill = 0;
+  deniedDelivery = 0;
+  quotaRefused = 0;
+  sessionsEndedByQuota = 0;
+  takeovers = 0;
+}
+
+export interface StatePorts {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** `--insecure-dev`: nobody is asked for a right. */
+  readonly everythingAllowed: boolean;
+  /** Seeds the hash of the topic table, so that nobody can choose colliding names. */
+  readonly hashSeed: number;
+}
+
+/** Sessions that are not in the journal are numbered from here, so the two never meet. */
+const transientBase = 0x8000_0000;
+const topicTableCapacity = 65_536;
+
+export class State {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly everythingAllowed: boolean;
+  readonly counters: Counters = new Counters();
+
+  readonly sessions: Map<string, Session> = new Map();
+  readonly sessionsByNumber: Map<number, Session> = new Map();
+  readonly durableSessionsOf: Map<string, number> = new Map();
+  readonly groups: Map<string, Group> = new Map();
+  readonly groupsByNumber: Map<number, Group> = new Map();
+  readonly index: SubscriptionIndex<SubscriptionEntry | Group>;
+  readonly topics: TopicTable<Topic>;
+  readonly retained: RetainedIndex<RetainedEntry> = new RetainedIndex();
+  readonly retainedOf: Map<string, number> = new Map();
+  retainedBytes = 0;
+  readonly keys: Map<string, KeyRecord> = new Map();
+  policy: Policy;
+  compiled: CompiledPolicy;
+
+  /** Grows with every change of a subscription or a right; what was worked out under an older one is stale. */
+  generation = 0;
+  lastMessageSeq = 0;
+  lastSessionNumber = 0;
+  heldBytes = 0;
+  subscriptionCount = 0;
+  connected = 0;
+  readonly deadlines: Deadlines<() => void> = new Deadlines();
+  #lastTransient = transientBase;
+  #lastGroup = 0;
+
+  constructor(ports: StatePorts, policy: Policy) {
+    this.journal = ports.journal;
+    this.clock = ports.clock;
+    this.limits = ports.limits;
+    this.everythingAllowed = ports.everythingAllowed;
+    this.index = new SubscriptionIndex();
+    this.topics = new TopicTable({ seed: ports.hashSeed, capacity: topicTableCapacity });
+    this.policy = policy;
+    this.compiled = compilePolicy(policy);
+  }
+
+  newSession(principal: string, clientId: string, number: number): Session {
+    const session = new Session({
+      number,
+      principal,
+      clientId,
+      backlog: new Backlog(this.limits.backlogRunsMax),
+      inFlight: new InFlight(),
+    });
+    this.sessions.set(sessionKey(principal, clientId), session);
+    this.sessionsByNumber.set(number, session);
+    return session;
+  }
+
+  nextDurableNumber(): number {
+    return this.lastSessionNumber + 1;
+  }
+
+  nextTransientNumber(): number {
+    this.#lastTransient = this.#lastTransient >= 0xffff_fffe ? transientBase : this.#lastTransient + 1;
+    return this.#lastTransient;
+  }
+
+  session(principal: string, clientId: string): Session | undefined {
+    return this.sessions.get(sessionKey(principal, clientId));
+  }
+
+  groupFor(key: string, filter: string): Group {
+    const known = this.groups.get(key);
+    if (known !== undefined) return known;
+    this.#lastGroup++;
+    const group = new Group(this.#lastGroup, key, filter, new Backlog(this.limits.backlogRunsMax));
+    this.groups.set(key, group);
+    this.groupsByNumber.set(group.number, group);
+    this.index.set(filter, key, group);
+    return group;
+  }
+
+  dropGroup(group: Group): void {
+    this.groups.delete(group.key);
+    this.groupsByNumber.delete(group.number);
+    this.index.remove(group.filter, group.key);
+  }
+
+  setPolicy(policy: Policy): void {
+    this.policy = policy;
+    this.compiled = compilePolicy(policy);
+    this.generation++;
+  }
+}

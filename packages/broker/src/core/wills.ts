@@ -1,0 +1,96 @@
+/** Will messages: kept with the session, authorised when accepted and again when sent (MQTT 5.0 section 3.1.2.5, THREATS E1). */
+import type { Deadline } from "../delivery/deadlines.ts";
+import { MessageDraft } from "../model/message.ts";
+import { RecordKind, jsonBytes, type WillRecord } from "../model/record.ts";
+import type { Audit } from "./audit.ts";
+import type { Publishing } from "./publishing.ts";
+import type { Session } from "./session.ts";
+import type { State } from "./state.ts";
+import { allowed } from "./rights.ts";
+
+export interface WillsParts {
+  readonly state: State;
+  readonly publishing: Publishing;
+  readonly audit: Audit;
+}
+
+export class Wills {
+  readonly #state: State;
+  readonly #publishing: Publishing;
+  readonly #audit: Audit;
+
+  constructor(parts: WillsParts) {
+    this.#state = parts.state;
+    this.#publishing = parts.publishing;
+    this.#audit = parts.audit;
+  }
+
+  allowed(principal: string, will: { readonly topic: string; readonly retain: boolean }): boolean {
+    return (
+      allowed(this.#state, principal, "will", will.topic) &&
+      allowed(this.#state, principal, "publish", will.topic) &&
+      (!will.retain || allowed(this.#state, principal, "retain", will.topic))
+    );
+  }
+
+  /** The connection ended without goodbye: publish after `delayMs`, unless the session is taken up again before. */
+  schedule(session: Session, delayMs: number): void {
+    this.unschedule(session);
+    if (session.will === undefined) return;
+    if (delayMs <= 0) {
+      this.send(session);
+      return;
+    }
+    const deadline: Deadline<() => void> = this.#state.deadlines.set(this.#state.clock.monotonic() + delayMs, () => {
+      session.willDeadline = undefined;
+      this.send(session);
+    });
+    session.willDeadline = deadline;
+  }
+
+  unschedule(session: Session): void {
+    if (session.willDeadline !== undefined) this.#state.deadlines.cancel(session.willDeadline);
+    session.willDeadline = undefined;
+  }
+
+  /** The will is void: goodbye, or a new connection brought its own. */
+  forget(session: Session): void {
+    this.unschedule(session);
+    session.will = undefined;
+  }
+
+  send(session: Session): void {
+    const { will } = session;
+    this.forget(session);
+    if (will === undefined) return;
+    this.#recordTaken(session);
+    if (!this.allowed(session.principal, will)) {
+      this.#state.counters.deniedWill++;
+      this.#audit.write("acl.deny", { action: "will", principal: session.principal });
+      return;
+    }
+    this.#publishing.publishFor(session, draftOf(will), will.topic);
+  }
+
+  /** So that a crash after the will was published does not publish it again. */
+  #recordTaken(session: Session): void {
+    if (!session.journaled) return;
+    const body = jsonBytes({ number: session.number });
+    const at = this.#state.journal.reserve(RecordKind.willTaken, body.length);
+    body.copy(this.#state.journal.openBytes, at);
+  }
+}
+
+function draftOf(will: WillRecord): MessageDraft {
+  const draft = new MessageDraft();
+  draft.qos = will.qos;
+  draft.retain = will.retain;
+  draft.expirySeconds = will.expirySeconds;
+  draft.topicBytes = Buffer.from(will.topic, "utf8");
+  draft.topicEnd = draft.topicBytes.length;
+  draft.headerBytes = Buffer.from(will.headers, "base64");
+  draft.headerEnd = draft.headerBytes.length;
+  draft.payloadBytes = Buffer.from(will.payload, "base64");
+  draft.payloadEnd = draft.payloadBytes.length;
+  return draft;
+}

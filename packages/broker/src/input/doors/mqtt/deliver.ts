@@ -1,0 +1,76 @@
+/** Turns deliveries into PUBLISH packets. One encoder for all connections: a delivery is encoded and gone. */
+import { PublishEncoder, type ProtocolVersion } from "@mess/wire";
+import type { DeliveryForm } from "../../../model/link.ts";
+import { type MessageView, noExpiry } from "../../../model/message.ts";
+import type { OutputBuffer } from "./output-buffer.ts";
+import type { OutboundAliases } from "./topic-aliases.ts";
+
+const encoder: PublishEncoder = new PublishEncoder();
+
+export interface Receiving {
+  readonly version: ProtocolVersion;
+  readonly output: OutputBuffer;
+  readonly maximumPacketSize: number;
+  readonly aliases: OutboundAliases | undefined;
+}
+
+/** False when the packet would be larger than the client takes. */
+export function deliver(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
+  encoder.source = message.bytes;
+  encoder.topicStart = message.topicStart;
+  encoder.topicEnd = message.topicEnd;
+  encoder.forwardStart = message.headerStart;
+  encoder.forwardEnd = message.headerEnd;
+  encoder.payloadStart = message.payloadStart;
+  encoder.payloadEnd = message.payloadEnd;
+  encoder.qos = form.qos;
+  encoder.retain = form.retain;
+  encoder.dup = form.dup;
+  encoder.packetId = form.packetId;
+  encoder.messageExpiry = form.secondsLeft === noExpiry ? -1 : form.secondsLeft;
+  encoder.topicAlias = 0;
+  encoder.sendTopic = true;
+  encoder.subscriptionIdentifiers = form.subscriptionIdentifiers;
+  if (to.aliases !== undefined) {
+    // The size is checked with the topic in: an alias is set only by a packet that is sent.
+    if (encoder.size(to.version) + 3 > to.maximumPacketSize) return false;
+    const alias = to.aliases.aliasFor(message.topic);
+    if (alias !== undefined) {
+      encoder.topicAlias = alias.alias;
+      encoder.sendTopic = !alias.known;
+    }
+  }
+  const size = encoder.size(to.version);
+  if (size > to.maximumPacketSize) return false;
+  const at = to.output.reserve(size);
+  encoder.write(to.version, to.output.chunk as Buffer, at);
+  return true;
+}
+
+/** A PUBLISH as it arrived, without what ends with the connection it came on (its topic alias). */
+export function canonicalPublish(source: {
+  readonly topic: Uint8Array;
+  readonly forward: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly messageExpiry: number;
+}): Buffer {
+  const joined = Buffer.concat([source.topic, source.forward, source.payload]);
+  encoder.source = joined;
+  encoder.topicStart = 0;
+  encoder.topicEnd = source.topic.length;
+  encoder.forwardStart = source.topic.length;
+  encoder.forwardEnd = source.topic.length + source.forward.length;
+  encoder.payloadStart = encoder.forwardEnd;
+  encoder.payloadEnd = joined.length;
+  encoder.qos = 0;
+  encoder.retain = false;
+  encoder.dup = false;
+  encoder.packetId = 0;
+  encoder.messageExpiry = source.messageExpiry;
+  encoder.topicAlias = 0;
+  encoder.sendTopic = true;
+  encoder.subscriptionIdentifiers = [];
+  const out = Buffer.allocUnsafe(encoder.size(5));
+  encoder.write(5, out, 0);
+  return out;
+}

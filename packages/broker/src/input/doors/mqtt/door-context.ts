@@ -1,0 +1,65 @@
+/** What all MQTT connections of a broker share. */
+import type { Limits } from "../../../config/limits.ts";
+import type { Clock, Timers } from "../../../host/host.ts";
+import type { Engine } from "../../../model/engine.ts";
+import type { FlushQueue } from "./output-buffer.ts";
+
+export interface Authenticated {
+  readonly principal: string;
+  readonly keyId: string;
+}
+
+export interface MqttCounters {
+  connected: number;
+  connectRefused: number;
+  authFailures: number;
+  malformed: number;
+  protocolErrors: number;
+  keepAliveTimeouts: number;
+  connectDeadlines: number;
+  slowDrops: number;
+  bytesReceived: number;
+}
+
+export interface MqttDoorContext {
+  readonly engine: Engine;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly flushQueue: FlushQueue;
+  readonly counters: MqttCounters;
+  /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
+  authenticate(username: string | undefined, password: Uint8Array | undefined, address: string): Authenticated | undefined;
+  /** A client id for a client that brought none: unguessable and unique. */
+  newClientId(): string;
+  audit(event: string, detail: Readonly<Record<string, string | number>>): void;
+  /** Told of every open connection, for deadlines and shutdown. */
+  readonly watch: ConnectionWatch;
+}
+
+/** A connection as the sweeper sees it. */
+export interface Watched {
+  /** Closes itself when a deadline of its has passed. `now` is monotonic milliseconds. */
+  checkDeadlines(now: number): void;
+}
+
+/** One timer for all connections: keep alive, CONNECT deadline, slow packets. Half a second is as exact as it gets. */
+export class ConnectionWatch {
+  readonly #watched: Set<Watched> = new Set();
+
+  add(connection: Watched): void {
+    this.#watched.add(connection);
+  }
+
+  remove(connection: Watched): void {
+    this.#watched.delete(connection);
+  }
+
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  sweep(now: number): void {
+    for (const connection of this.#watched) connection.checkDeadlines(now);
+  }
+}

@@ -1,0 +1,142 @@
+/** CONNECT: who is it, which session, what was agreed (MQTT 5.0 section 3.1). Refusals are a CONNACK, then the end. */
+import { type ConnectPacket, type Properties, ReasonCode, type Will, writeProperties } from "@mess/wire";
+import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
+import { noExpiry } from "../../../model/message.ts";
+import { checkTopicName } from "../../../topics/topic-name.ts";
+import type { MqttConnection } from "./mqtt-connection.ts";
+import { OutboundAliases } from "./topic-aliases.ts";
+
+const receiveMaximumDefault = 65_535;
+const never = 0xffff_ffff;
+
+/** False when the connection is refused. */
+export function handleConnect(connection: MqttConnection, packet: ConnectPacket): boolean {
+  const { context } = connection;
+  connection.version = packet.version;
+  const properties = packet.properties ?? {};
+  connection.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
+  connection.problemInformation = properties.requestProblemInformation ?? true;
+  if (properties.authenticationMethod !== undefined) {
+    return connection.refuse(ReasonCode.BadAuthenticationMethod, "only user name (key id) and password (secret) are served");
+  }
+  const who = context.authenticate(packet.username, packet.password, connection.address);
+  if (who === undefined) {
+    context.counters.authFailures++;
+    context.audit("auth.fail", { address: connection.address, transport: connection.transportKind });
+    const code = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
+    return connection.refuse(code, "a valid key id as user name and its secret as password are needed");
+  }
+  const clientId = resolveClientId(connection, packet);
+  if (clientId === undefined) return false;
+  const will = packet.will === undefined ? undefined : resolveWill(connection, packet.will);
+  if (will === "refused") return false;
+  agreeOnKeepAlive(connection, packet);
+  connection.principal = who.principal;
+  connection.clientId = clientId;
+  connection.requestedExpiry = expiryOf(connection, packet);
+  const aliases = Math.min(properties.topicAliasMaximum ?? 0, context.limits.topicAliasMax);
+  if (aliases > 0) connection.outboundAliases = new OutboundAliases(aliases);
+  const request: AttachRequest = {
+    principal: who.principal,
+    keyId: who.keyId,
+    clientId,
+    cleanStart: packet.cleanStart,
+    expirySeconds: connection.requestedExpiry,
+    receiveMaximum: properties.receiveMaximum ?? receiveMaximumDefault,
+    will,
+  };
+  return attach(connection, packet, request);
+}
+
+function attach(connection: MqttConnection, packet: ConnectPacket, request: AttachRequest): boolean {
+  connection.connackProperties = agreed(connection, packet);
+  const result = connection.context.engine.attach(connection, request);
+  if (isRefusal(result)) return connection.refuse(result.reason, result.text);
+  connection.established(result);
+  return true;
+}
+
+function isRefusal(result: SessionHandle | Refusal): result is Refusal {
+  return "reason" in result;
+}
+
+/** What differs from what the client asked for or would assume [MQTT-3.2.2-16, MQTT-3.2.2-21]. */
+function agreed(connection: MqttConnection, packet: ConnectPacket): Properties {
+  if (connection.version !== 5) return {};
+  const { limits } = connection.context;
+  const properties: Properties = {
+    receiveMaximum: limits.receiveMaximum,
+    maximumPacketSize: limits.packetBytesMax,
+    topicAliasMaximum: limits.topicAliasMax,
+  };
+  if (packet.clientId === "") properties.assignedClientIdentifier = connection.clientId;
+  if (connection.keepAliveSeconds !== packet.keepAlive) properties.serverKeepAlive = connection.keepAliveSeconds;
+  const asked = packet.properties?.sessionExpiryInterval ?? 0;
+  if (connection.requestedExpiry !== asked) properties.sessionExpiryInterval = connection.requestedExpiry;
+  // Where replies to this client may go: a tree of its own, which a policy can grant as `reply/{principal}/#`.
+  if (packet.properties?.requestResponseInformation === true) {
+    properties.responseInformation = `reply/${connection.principal}/${connection.clientId}`;
+  }
+  return properties;
+}
+
+function resolveClientId(connection: MqttConnection, packet: ConnectPacket): string | undefined {
+  const { limits } = connection.context;
+  if (packet.clientId === "") {
+    if (packet.version === 4 && !packet.cleanStart) {
+      connection.refuse(ReasonCode.ClientIdentifierNotValid, "an empty client id needs Clean Session 1 [MQTT-3.1.3-8]");
+      return undefined;
+    }
+    return connection.context.newClientId();
+  }
+  if (Buffer.byteLength(packet.clientId) > limits.clientIdBytesMax) {
+    connection.refuse(ReasonCode.ClientIdentifierNotValid, `a client id has at most ${limits.clientIdBytesMax} bytes`);
+    return undefined;
+  }
+  return packet.clientId;
+}
+
+/** Seconds. 3.1.1 has no interval: a session without Clean Session stays as long as any may. */
+function expiryOf(connection: MqttConnection, packet: ConnectPacket): number {
+  const cap = connection.context.limits.sessionExpirySecondsMax;
+  if (packet.version === 4) return packet.cleanStart ? 0 : cap;
+  const asked = packet.properties?.sessionExpiryInterval ?? 0;
+  return asked === never ? cap : Math.min(asked, cap);
+}
+
+/** 0 switches it off, which would let a dead peer stay for ever: the most that is allowed is used instead (LESSONS 13). */
+function agreeOnKeepAlive(connection: MqttConnection, packet: ConnectPacket): void {
+  const most = connection.context.limits.keepAliveSecondsMax;
+  const wanted = packet.keepAlive;
+  if (packet.version === 5) connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;
+  // 3.1.1 cannot be told another value: what it asked for is kept, up to what the field can say.
+  else connection.keepAliveSeconds = wanted;
+}
+
+function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refused" {
+  const { limits } = connection.context;
+  const problem = checkTopicName(will.topic, limits);
+  if (problem !== undefined) {
+    connection.refuse(ReasonCode.TopicNameInvalid, `will topic: ${problem.reason}`);
+    return "refused";
+  }
+  if (will.topic.startsWith("$")) {
+    connection.context.audit("acl.deny", { action: "will", address: connection.address });
+    connection.refuse(ReasonCode.NotAuthorized, 'will topic: topics that begin with "$" are reserved');
+    return "refused";
+  }
+  const { willDelayInterval, messageExpiryInterval, ...travels } = will.properties ?? {};
+  if (travels.userProperties?.some(([name]) => name.startsWith("mess-")) === true) {
+    connection.refuse(ReasonCode.ImplementationSpecificError, 'will: user properties that begin with "mess-" are the broker\'s');
+    return "refused";
+  }
+  return {
+    topic: will.topic,
+    payload: will.payload,
+    qos: will.qos,
+    retain: will.retain,
+    headers: connection.version === 5 ? writeProperties(travels) : new Uint8Array(0),
+    expirySeconds: messageExpiryInterval ?? noExpiry,
+    delaySeconds: willDelayInterval ?? 0,
+  };
+}

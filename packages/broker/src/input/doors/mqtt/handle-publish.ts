@@ -1,0 +1,156 @@
+/** PUBLISH from a client: QoS 0 runs go straight through, everything else becomes a draft for the journal. */
+import { copyForwardProperties, type PublishView, readProperties, ReasonCode } from "@mess/wire";
+import type { TopicHandle } from "../../../model/engine.ts";
+import { MessageDraft, noExpiry } from "../../../model/message.ts";
+import { canonicalPublish } from "./deliver.ts";
+import type { MqttConnection } from "./mqtt-connection.ts";
+
+const draft: MessageDraft = new MessageDraft();
+let headerScratch: Buffer = Buffer.allocUnsafeSlow(16 * 1024);
+/** A client of 3.1.1 knows no Receive Maximum; this many QoS 2 publishes without PUBREL it may still have. */
+const unreleasedMax311 = 1_000;
+
+/** False when the connection is closing. */
+export function handlePublish(connection: MqttConnection, view: PublishView): boolean {
+  if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return false;
+  if (view.qos === 0 && !view.retain) return handleLive(connection, view);
+  connection.flushRun();
+  if (view.qos > 0 && !admit(connection, view)) return false;
+  const topic = resolveTopic(connection, view);
+  if (topic === undefined) return false;
+  fillDraft(connection, view, topic);
+  const { engine } = connection.context;
+  if (view.qos > 0) connection.countInbound(view.qos as 1 | 2, view.packetId);
+  const reason = engine.publish(connection.handle, topic, draft, view.packetId);
+  if (reason >= 0x80 && view.qos === 0) {
+    connection.fail(reason, "this publish is refused");
+    return false;
+  }
+  if (engine.congested) connection.waitForCalm();
+  return connection.isOpen;
+}
+
+function handleLive(connection: MqttConnection, view: PublishView): boolean {
+  if (view.topicAlias !== 0 || view.messageExpiry >= 0) return handleLiveRewritten(connection, view);
+  const { run } = connection;
+  if (run.count > 0 && view.sameTopic && view.packetStart === run.end && view.bytes === run.bytes) {
+    run.end = view.packetEnd;
+    run.count++;
+    return true;
+  }
+  connection.flushRun();
+  if (!connection.isOpen) return false;
+  const topic = view.sameTopic && connection.lastTopic !== undefined ? connection.lastTopic : resolveTopic(connection, view);
+  if (topic === undefined) return false;
+  connection.lastTopic = topic;
+  connection.startRun(topic, view.bytes as Buffer, view.packetStart, view.packetEnd);
+  return true;
+}
+
+/** With a topic alias or an expiry the packet cannot travel as it is: it is written anew, once, for all receivers. */
+function handleLiveRewritten(connection: MqttConnection, view: PublishView): boolean {
+  connection.flushRun();
+  const topic = resolveTopic(connection, view);
+  if (topic === undefined) return false;
+  const forward = Buffer.alloc(view.forwardLength);
+  copyForwardProperties(view, forward, 0);
+  const packet = canonicalPublish({
+    topic: Buffer.from(topic.name, "utf8"),
+    forward,
+    payload: view.bytes.subarray(view.payloadStart, view.payloadEnd),
+    messageExpiry: view.messageExpiry,
+  });
+  connection.startRun(topic, packet, 0, packet.length);
+  connection.flushRun();
+  connection.lastTopic = undefined;
+  return connection.isOpen;
+}
+
+/** The topic of a publish, aliases resolved; closes the connection when there is none. */
+function resolveTopic(connection: MqttConnection, view: PublishView): TopicHandle | undefined {
+  const { engine } = connection.context;
+  if (view.topicAlias !== 0) return resolveAlias(connection, view);
+  const topic = engine.topic(view.bytes, view.topicStart, view.topicEnd);
+  if (topic === undefined) refuseTopic(connection, view);
+  return topic;
+}
+
+function resolveAlias(connection: MqttConnection, view: PublishView): TopicHandle | undefined {
+  const aliases = connection.inboundAliases();
+  if (view.topicEnd > view.topicStart) {
+    const topic = connection.context.engine.topic(view.bytes, view.topicStart, view.topicEnd);
+    if (topic === undefined) refuseTopic(connection, view);
+    else aliases.set(view.topicAlias, view.bytes, view.topicStart, view.topicEnd);
+    return topic;
+  }
+  const bytes = aliases.get(view.topicAlias);
+  if (bytes === undefined) {
+    connection.fail(ReasonCode.ProtocolError, `topic alias ${view.topicAlias} was not set on this connection`);
+    return undefined;
+  }
+  return connection.context.engine.topic(bytes, 0, bytes.length);
+}
+
+function refuseTopic(connection: MqttConnection, view: PublishView): void {
+  const { topicBytesMax, topicLevelsMax } = connection.context.limits;
+  const text = `a topic name has at most ${topicBytesMax} bytes and ${topicLevelsMax} levels and no wildcards`;
+  connection.refusePublish(view.qos, view.packetId, ReasonCode.TopicNameInvalid, text);
+}
+
+/** Counts what the client has under way [MQTT-3.3.4-7]; a repeated QoS 2 id is not one more. */
+function admit(connection: MqttConnection, view: PublishView): boolean {
+  if (view.qos === 2 && connection.unreleased.has(view.packetId)) return true;
+  const under = connection.unconfirmed + connection.unreleased.size;
+  if (connection.version === 5) {
+    if (under < connection.context.limits.receiveMaximum) return true;
+    connection.fail(ReasonCode.ReceiveMaximumExceeded, `at most ${connection.context.limits.receiveMaximum} publishes may be unacknowledged`);
+    return false;
+  }
+  if (view.qos === 1 || connection.unreleased.size < unreleasedMax311) return true;
+  connection.fail(ReasonCode.ReceiveMaximumExceeded, "too many QoS 2 publishes without PUBREL");
+  return false;
+}
+
+function fillDraft(connection: MqttConnection, view: PublishView, topic: TopicHandle): void {
+  draft.qos = view.qos;
+  draft.retain = view.retain;
+  draft.expirySeconds = view.messageExpiry < 0 ? noExpiry : view.messageExpiry;
+  if (view.topicEnd > view.topicStart) {
+    draft.topicBytes = view.bytes;
+    draft.topicStart = view.topicStart;
+    draft.topicEnd = view.topicEnd;
+  } else {
+    draft.topicBytes = connection.inboundAliases().get(view.topicAlias) ?? Buffer.from(topic.name, "utf8");
+    draft.topicStart = 0;
+    draft.topicEnd = draft.topicBytes.length;
+  }
+  const headerLength = view.propertiesEnd - view.propertiesStart;
+  if (view.forwardLength === headerLength) {
+    draft.headerBytes = view.bytes;
+    draft.headerStart = view.propertiesStart;
+    draft.headerEnd = view.propertiesEnd;
+  } else {
+    if (view.forwardLength > headerScratch.length) headerScratch = Buffer.allocUnsafeSlow(view.forwardLength * 2);
+    copyForwardProperties(view, headerScratch, 0);
+    draft.headerBytes = headerScratch;
+    draft.headerStart = 0;
+    draft.headerEnd = view.forwardLength;
+  }
+  draft.payloadBytes = view.bytes;
+  draft.payloadStart = view.payloadStart;
+  draft.payloadEnd = view.payloadEnd;
+}
+
+/** `mess-` properties are the broker's to set (THREATS A13): refused and counted, not forwarded. */
+function checkHeaders(connection: MqttConnection, view: PublishView): boolean {
+  if (view.forwardLength === 0) return true;
+  const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd);
+  const reserved = properties?.userProperties?.find(([name]) => name.startsWith("mess-"));
+  if (reserved === undefined) return true;
+  connection.flushRun();
+  connection.context.counters.protocolErrors++;
+  connection.context.audit("property.refused", { principal: connection.principal, property: reserved[0].slice(0, 64) });
+  const text = `the user property "${reserved[0].slice(0, 64)}" is reserved: names that begin with "mess-" are the broker's`;
+  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, text);
+  return false;
+}

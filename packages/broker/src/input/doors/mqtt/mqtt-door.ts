@@ -1,0 +1,66 @@
+/** The MQTT door: makes a connection of every transport that comes in, and keeps its deadlines. */
+import type { Limits } from "../../../config/limits.ts";
+import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
+import type { Engine } from "../../../model/engine.ts";
+import type { AcceptTransport } from "../../transport.ts";
+import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
+import { MqttConnection } from "./mqtt-connection.ts";
+import { FlushQueue } from "./output-buffer.ts";
+
+export interface MqttDoorParts {
+  readonly engine: Engine;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: RandomSource;
+  readonly authenticate: (
+    username: string | undefined,
+    password: Uint8Array | undefined,
+    address: string,
+  ) => Authenticated | undefined;
+  readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
+}
+
+export interface MqttDoor {
+  readonly accept: AcceptTransport;
+  readonly counters: MqttCounters;
+  /** Connections open now. */
+  readonly connections: () => number;
+  /** To be called every half second or more often, with monotonic milliseconds. */
+  readonly sweep: (now: number) => void;
+}
+
+const clientIdBytes = 12;
+
+export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
+  const watch = new ConnectionWatch();
+  const counters: MqttCounters = {
+    connected: 0,
+    connectRefused: 0,
+    authFailures: 0,
+    malformed: 0,
+    protocolErrors: 0,
+    keepAliveTimeouts: 0,
+    connectDeadlines: 0,
+    slowDrops: 0,
+    bytesReceived: 0,
+  };
+  const context: MqttDoorContext = {
+    engine: parts.engine,
+    limits: parts.limits,
+    clock: parts.clock,
+    timers: parts.timers,
+    flushQueue: new FlushQueue((run) => parts.timers.soon(run)),
+    counters,
+    authenticate: parts.authenticate,
+    newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
+    audit: parts.audit,
+    watch,
+  };
+  return {
+    accept: (transport) => new MqttConnection(context, transport),
+    counters,
+    connections: () => watch.size,
+    sweep: (now) => watch.sweep(now),
+  };
+}

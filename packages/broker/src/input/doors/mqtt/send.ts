@@ -1,0 +1,37 @@
+/** Packets the broker sends that are not PUBLISH. Each stays within the client's Maximum Packet Size. */
+import {
+  type ConnackPacket,
+  type DisconnectPacket,
+  encodePacketWithin,
+  PacketType,
+  type Packet,
+  type Properties,
+  type ProtocolVersion,
+  writeAck,
+} from "@mess/wire";
+import type { OutputBuffer } from "./output-buffer.ts";
+
+/** Longest form of an ack without properties. */
+const ackBytesMax = 5;
+const ackScratch: Uint8Array = new Uint8Array(ackBytesMax);
+
+export function sendAck(output: OutputBuffer, version: ProtocolVersion, type: number, packetId: number, reason: number): void {
+  const end = writeAck(ackScratch, 0, version, type as Parameters<typeof writeAck>[3], packetId, reason);
+  const at = output.reserve(end);
+  const chunk = output.chunk as Buffer;
+  for (let i = 0; i < end; i++) chunk[at + i] = ackScratch[i] as number;
+}
+
+/** Sends a packet, without its Reason String and User Properties if they make it too large [MQTT-3.2.2-19, MQTT-3.14.2-3]. */
+export function sendPacket(output: OutputBuffer, packet: Packet, version: ProtocolVersion, maximumPacketSize: number): void {
+  const bytes = encodePacketWithin(packet, version, maximumPacketSize);
+  if (bytes !== undefined) output.append(bytes, 0, bytes.length);
+}
+
+export function connack(reasonCode: number, sessionPresent: boolean, properties: Properties): ConnackPacket {
+  return { type: PacketType.CONNACK, reasonCode, sessionPresent, properties };
+}
+
+export function disconnect(reasonCode: number, text: string): DisconnectPacket {
+  return { type: PacketType.DISCONNECT, reasonCode, properties: text === "" ? {} : { reasonString: text } };
+}

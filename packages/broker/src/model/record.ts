@@ -1,0 +1,226 @@
+/**
+ * What the journal may say. A record is a fact; its body is written and read here and nowhere else. Kinds never
+ * change their meaning: a new layout is a new kind (docs/journal-format.md).
+ */
+import type { Policy } from "./policy.ts";
+
+export const RecordKind = {
+  /** A message (model/message.ts). */
+  messagePublished: 1,
+  /** QoS 2, first half: u32 session, u16 packet id, u16 0, message. Not delivered yet. */
+  messageHeld: 2,
+  /** QoS 2, second half: as `messageHeld`; the message counts from here on. */
+  messageReleased: 3,
+  /** A retained message copied out of a segment that is to be dropped: f64 first seq, message. */
+  messageCarried: 4,
+  /** A held message that may not be released any more: u32 session, u16 packet id. */
+  holdDropped: 5,
+  sessionOpened: 6,
+  sessionDetached: 7,
+  sessionEnded: 8,
+  subscriptionSet: 9,
+  subscriptionRemoved: 10,
+  deliveriesAcked: 11,
+  /** Outgoing QoS 2 id bound to a message, durable before its PUBLISH leaves. */
+  deliveryReserved: 12,
+  /** PUBREC, durable before PUBREL leaves. */
+  deliveryReceived: 13,
+  deliveryCompleted: 14,
+  willTaken: 15,
+  keyCreated: 16,
+  keyRevoked: 17,
+  policyApplied: 18,
+  audited: 19,
+  snapshotBegun: 20,
+  /** One record of the snapshot: u8 kind, body. */
+  snapshotPart: 21,
+  snapshotEnded: 22,
+  // only inside snapshots
+  backlogState: 23,
+  retainedState: 24,
+  counterState: 25,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Where the message begins in the body of a record of this kind; -1 when it holds none. */
+export function messageOffset(kind: number): number {
+  if (kind === RecordKind.messagePublished) return 0;
+  if (kind === RecordKind.messageHeld || kind === RecordKind.messageReleased || kind === RecordKind.messageCarried) return 8;
+  return -1;
+}
+
+/** True for records that stand for a deliverable message. */
+export function isDeliverable(kind: number): boolean {
+  return kind === RecordKind.messagePublished || kind === RecordKind.messageReleased;
+}
+
+export interface WillRecord {
+  readonly topic: string;
+  /** base64 */
+  readonly payload: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  /** base64 of the headers that travel on. */
+  readonly headers: string;
+  readonly expirySeconds: number;
+  readonly delaySeconds: number;
+}
+
+/** Rare records are JSON: they are small, and a person with the key can read them. */
+export interface SessionOpened {
+  readonly number: number;
+  readonly principal: string;
+  readonly clientId: string;
+  /** 0: the session ends with its connection, and is here for its will only. */
+  readonly expirySeconds: number;
+  readonly receiveMaximum: number;
+  readonly will?: WillRecord | undefined;
+}
+
+export interface SessionDetached {
+  readonly number: number;
+  readonly at: number;
+  readonly expirySeconds: number;
+  /** When the will falls due, wall-clock ms; absent when there is none (any more). */
+  readonly willAt?: number | undefined;
+}
+
+export interface SubscriptionSet {
+  readonly number: number;
+  /** As the client wrote it, `$share/...` included. */
+  readonly filter: string;
+  readonly qos: 0 | 1 | 2;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+  readonly identifier: number;
+}
+
+export interface SubscriptionRemoved {
+  readonly number: number;
+  readonly filter: string;
+}
+
+export interface KeyCreated {
+  readonly id: string;
+  readonly principal: string;
+  readonly name: string;
+  /** base64 */
+  readonly secretHash: string;
+  readonly createdAt: number;
+  readonly by: string;
+}
+
+export interface KeyRevoked {
+  readonly id: string;
+  readonly by: string;
+}
+
+export interface PolicyApplied {
+  readonly policy: Policy;
+  readonly by: string;
+}
+
+export interface Audited {
+  readonly at: number;
+  readonly event: string;
+  readonly detail: Readonly<Record<string, string | number>>;
+}
+
+export interface RetainedState {
+  readonly seq: number;
+  readonly at: number;
+  readonly topic: string;
+  readonly principal: string;
+  readonly qos: 0 | 1 | 2;
+  readonly expiresAt: number;
+  readonly bytes: number;
+}
+
+export interface CounterState {
+  readonly lastMessageSeq: number;
+  readonly lastSessionNumber: number;
+}
+
+/** Acknowledged deliveries of one reader: everything up to `floor`, and single numbers beyond it. */
+export interface DeliveriesAcked {
+  /** A session's number, or a group's key in `group`. */
+  readonly number: number;
+  readonly group: string;
+  readonly floor: number;
+  readonly beyond: readonly number[];
+}
+
+export interface BacklogState {
+  readonly number: number;
+  readonly group: string;
+  /** from, to, scan (0 or 1), repeated. */
+  readonly runs: readonly number[];
+}
+
+/** DeliveryReserved, DeliveryReceived, DeliveryCompleted: u32 session, u16 packet id, u16 0, f64 seq, group key (UTF-8, to the end). */
+export interface DeliveryNote {
+  readonly number: number;
+  readonly packetId: number;
+  readonly seq: number;
+  readonly group: string;
+}
+
+export const deliveryNoteBytes = 16;
+
+export function writeDeliveryNote(out: Buffer, at: number, note: DeliveryNote): void {
+  out.writeUInt32LE(note.number, at);
+  out.writeUInt16LE(note.packetId, at + 4);
+  out.writeUInt16LE(0, at + 6);
+  out.writeDoubleLE(note.seq, at + 8);
+  if (note.group !== "") out.write(note.group, at + deliveryNoteBytes, "utf8");
+}
+
+export function readDeliveryNote(bytes: Buffer, start: number, end: number): DeliveryNote {
+  return {
+    number: bytes.readUInt32LE(start),
+    packetId: bytes.readUInt16LE(start + 4),
+    seq: bytes.readDoubleLE(start + 8),
+    group: bytes.toString("utf8", start + deliveryNoteBytes, end),
+  };
+}
+
+/** u32 session, u16 length of the group key, u16 0, f64 floor, f64 each number beyond, group key. */
+export function ackedBytes(acked: DeliveriesAcked): number {
+  return 16 + acked.beyond.length * 8 + Buffer.byteLength(acked.group);
+}
+
+export function writeAcked(out: Buffer, at: number, acked: DeliveriesAcked): void {
+  const groupBytes = Buffer.byteLength(acked.group);
+  out.writeUInt32LE(acked.number, at);
+  out.writeUInt16LE(groupBytes, at + 4);
+  out.writeUInt16LE(0, at + 6);
+  out.writeDoubleLE(acked.floor, at + 8);
+  let to = at + 16;
+  for (const seq of acked.beyond) {
+    out.writeDoubleLE(seq, to);
+    to += 8;
+  }
+  if (groupBytes > 0) out.write(acked.group, to, "utf8");
+}
+
+export function readAcked(bytes: Buffer, start: number, end: number): DeliveriesAcked {
+  const groupStart = end - bytes.readUInt16LE(start + 4);
+  const beyond: number[] = [];
+  for (let at = start + 16; at + 8 <= groupStart; at += 8) beyond.push(bytes.readDoubleLE(at));
+  return {
+    number: bytes.readUInt32LE(start),
+    floor: bytes.readDoubleLE(start + 8),
+    beyond,
+    group: bytes.toString("utf8", groupStart, end),
+  };
+}
+
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), "utf8");
+}
+
+/** Only for bodies that this file's types wrote: they come out of an authenticated frame. */
+export function readJson<T>(bytes: Buffer, start: number, end: number): T {
+  return JSON.parse(bytes.toString("utf8", start, end)) as T;
+}
