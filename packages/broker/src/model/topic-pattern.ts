@@ -4,7 +4,7 @@
  * Levels are compared as strings: no regular expression is built from a name, ever (LESSONS 36).
  *
  * MQTT 5.0 4.7.1.2: `a/#` matches `a` too. 4.7.2: a pattern that begins with a wildcard matches no topic that
- * begins with `$`.
+ * begins with `$`. The algebra also counts the empty name, which no topic may have: it keeps the rules uniform.
  */
 
 export type TopicPattern = string | readonly string[];
