@@ -1,0 +1,113 @@
+import type { Limits } from "./limits.ts";
+
+/** How a limit is written: `bytes` and the times also as text with a unit. The time units name what is stored. */
+export type LimitUnit = "count" | "bytes" | "bytes per second" | "milliseconds" | "seconds";
+
+/** What may be set, and what it means to a person. */
+export interface LimitRow {
+  readonly unit: LimitUnit;
+  /** Inclusive. Below it the broker could not do its work. */
+  readonly min: number;
+  /** Inclusive. The bound of the protocol, or where a typing error is likelier than a wish. */
+  readonly max: number;
+  readonly meaning: string;
+}
+
+const KiB = 1_024;
+const MiB = 1_024 * KiB;
+const GiB = 1_024 * MiB;
+/** MQTT 5.0 1.5.5: the largest Remaining Length, and its five bytes of fixed header. */
+const PACKET_BYTES = 268_435_455 + 5;
+/** MQTT 5.0 1.5.2, 1.5.4: a two byte integer; a length of a string. */
+const TWO_BYTES = 65_535;
+/** MQTT 5.0 3.1.2.11.2: the value after this one means "never". */
+const EXPIRY_SECONDS = 0xffff_fffe;
+
+function count(min: number, max: number, meaning: string): LimitRow {
+  return { unit: "count", min, max, meaning };
+}
+
+function bytes(min: number, max: number, meaning: string): LimitRow {
+  return { unit: "bytes", min, max, meaning };
+}
+
+function milliseconds(min: number, max: number, meaning: string): LimitRow {
+  return { unit: "milliseconds", min, max, meaning };
+}
+
+function seconds(min: number, max: number, meaning: string): LimitRow {
+  return { unit: "seconds", min, max, meaning };
+}
+
+/** One row a limit, in the order of the documentation. The defaults are in `limits.ts`. */
+export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
+  connectionsMax: count(1, 1_000_000, "Connections open at once, all doors together."),
+  connectionsPerAddressMax: count(1, 1_000_000, "Connections open at once from one address (IPv6: one /64)."),
+  connectsPerAddressPerSecond: count(
+    1,
+    1_000_000,
+    "New connections one address may open a second; ten times that in a burst.",
+  ),
+  handshakesMax: count(1, 1_000_000, "TLS handshakes under way at once."),
+  handshakeDeadlineMs: milliseconds(100, 600_000, "From accept to the end of the TLS handshake."),
+  connectDeadlineMs: milliseconds(100, 600_000, "From accept to a complete CONNECT."),
+  connectPacketBytesMax: bytes(
+    256,
+    MiB,
+    "Largest CONNECT, and all one connection may make the broker hold before it is authenticated.",
+  ),
+  preAuthBytesMax: bytes(64 * KiB, GiB, "Memory of all connections together that are not authenticated yet."),
+  packetBytesPerSecondMin: {
+    unit: "bytes per second",
+    min: 1,
+    max: 100 * MiB,
+    meaning: "A packet that has begun must arrive at this rate, else the connection is closed.",
+  },
+  authFailuresPerAddressPerMinute: count(
+    1,
+    1_000_000,
+    "Failed authentications one address may make a minute; past it, it is refused unasked.",
+  ),
+  packetBytesMax: bytes(1 * KiB, PACKET_BYTES, "Largest MQTT packet; announced as Maximum Packet Size."),
+  topicBytesMax: bytes(16, TWO_BYTES, "Length of a topic name or filter, in UTF-8."),
+  topicLevelsMax: count(1, 1_024, "Levels of a topic name or filter."),
+  clientIdBytesMax: bytes(23, TWO_BYTES, "Length of a client id, in UTF-8."),
+  userPropertiesMax: count(0, 10_000, "User properties of one packet."),
+  userPropertyBytesMax: bytes(0, MiB, "User properties of one packet together, names and values."),
+  subscriptionsPerPacketMax: count(1, 100_000, "Filters of one SUBSCRIBE or UNSUBSCRIBE."),
+  topicAliasMax: count(0, TWO_BYTES, "Topic aliases a client may set; announced as Topic Alias Maximum."),
+  receiveMaximum: count(
+    1,
+    TWO_BYTES,
+    "QoS 1 and 2 messages a client may have under way to the broker; announced as Receive Maximum.",
+  ),
+  keepAliveSecondsMax: seconds(1, TWO_BYTES, "Longest keep alive; a longer one, or none, is replaced by this."),
+  sessionsPerPrincipalMax: count(1, 10_000_000, "Sessions of one principal, connected or not."),
+  sessionExpirySecondsMax: seconds(0, EXPIRY_SECONDS, "Longest session expiry; a longer one is lowered to this."),
+  subscriptionsPerSessionMax: count(1, 1_000_000, "Subscriptions of one session."),
+  subscriptionsMax: count(1, 100_000_000, "Subscriptions of all sessions together."),
+  retainedPerPrincipalMax: count(0, 100_000_000, "Retained messages by one principal."),
+  retainedBytesMax: bytes(0, 1_024 * GiB, "Retained messages together."),
+  backlogMessagesMax: count(
+    1,
+    10_000_000_000,
+    "Messages that may wait for one session; past it the session ends with an audit event.",
+  ),
+  backlogRunsMax: count(16, 1_000_000, "Runs of sequence numbers a backlog keeps in memory before it coarsens."),
+  inFlightMax: count(1, TWO_BYTES, "QoS 1 and 2 messages under way to one client, if the client allows as many."),
+  heldBytesMax: bytes(64 * KiB, 64 * GiB, "QoS 2 messages received and not released, all clients together."),
+  outboundBytesMax: bytes(
+    16 * KiB,
+    GiB,
+    "Memory for one connection's outgoing bytes before QoS 0 is dropped and QoS 1 and 2 wait on disk.",
+  ),
+  segmentBytes: bytes(1 * MiB, GiB, "Size of one journal file."),
+  frameBytesSoft: bytes(64 * KiB, 256 * MiB, "Size of an open frame from which publishers are held back."),
+  frameCacheBytes: bytes(64 * KiB, 64 * GiB, "Memory for frames that readers are likely to want."),
+  diskBytesMax: bytes(16 * MiB, 1_024 * 1_024 * GiB, "Size of the journal from which publishers are refused."),
+  httpBodyBytesMax: bytes(1 * KiB, GiB, "Largest HTTP request body."),
+  httpHeaderBytesMax: bytes(1 * KiB, MiB, "HTTP request line and headers together."),
+  httpRequestDeadlineMs: milliseconds(100, 3_600_000, "From the first byte of an HTTP request to its end."),
+};
+
+export const limitNames: readonly (keyof Limits)[] = Object.keys(limitTable) as (keyof Limits)[];

@@ -1,0 +1,33 @@
+import type { Limits } from "./limits.ts";
+
+export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Everything `mess serve` can be told, checked and complete. Paths are relative to the process. */
+export interface ServeConfig {
+  /** Data directory. */
+  readonly data: string;
+  /** Address or host name to listen on. Loopback when `insecureDev`. */
+  readonly listen: string;
+  /** MQTT over TLS, or plain MQTT when `insecureDev`; 0 picks a free one. */
+  readonly mqttPort: number;
+  /** HTTPS, or plain HTTP when `insecureDev`; 0 picks a free one. */
+  readonly httpPort: number;
+  /** A TLS listener beside the plain one; only when `insecureDev`, and with `tlsCert` and `tlsKey`. */
+  readonly mqttsPort?: number;
+  /** More names for the server certificate. */
+  readonly hostNames: readonly string[];
+  /** PEM files of one's own certificate; both or neither. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  /** Where the key-encryption key is; at most one of the three. None: `DIR.kek` beside the data directory. */
+  readonly kekFile?: string;
+  readonly kekFd?: number;
+  readonly kekCommand?: string;
+  /** Plain text and no authentication, on loopback only. */
+  readonly insecureDev: boolean;
+  /** Policy to apply at start and on SIGHUP. */
+  readonly policyFile?: string;
+  readonly logLevel: LogLevel;
+  readonly limits: Limits;
+}

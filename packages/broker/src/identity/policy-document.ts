@@ -1,0 +1,74 @@
+/**
+ * A policy as text: TOML for people, JSON for machines, one meaning. It stands here and not in `security`, which is pure
+ * and imports no parser; the doors and the command line take it from here.
+ */
+import { parse, TomlError } from "smol-toml";
+import type { Grant, Policy } from "../model/policy.ts";
+import { type CheckedPolicy, checkPolicy } from "../security/policy-check.ts";
+
+/** Larger texts are refused before they are parsed. */
+const TEXT_LENGTH_MAX = 16 * 1_024 * 1_024;
+
+export function policyFromToml(text: string): CheckedPolicy {
+  if (text.length > TEXT_LENGTH_MAX) return refused(`the policy is larger than ${TEXT_LENGTH_MAX} characters`);
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    // The parser's own message quotes the source, which may hold what does not belong into a log.
+    if (!(error instanceof TomlError)) return refused("is no TOML");
+    return refused(`is no TOML: line ${error.line}, column ${error.column}`);
+  }
+  return checkPolicy(value);
+}
+
+export function policyFromJson(text: string): CheckedPolicy {
+  if (text.length > TEXT_LENGTH_MAX) return refused(`the policy is larger than ${TEXT_LENGTH_MAX} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refused("is no JSON");
+  }
+  return checkPolicy(value);
+}
+
+/** The policy as the TOML that `policyFromToml` reads back to the same policy; names sorted, grants in their order. */
+export function policyToToml(policy: Policy): string {
+  const sections: string[] = [];
+  for (const [name, role] of sortedEntries(policy.roles)) {
+    sections.push(`[roles.${tomlKey(name)}]\nallow = ${tomlGrants(role.allow)}\ndeny = ${tomlGrants(role.deny)}\n`);
+  }
+  for (const [name, principal] of sortedEntries(policy.principals)) {
+    sections.push(`[principals.${tomlKey(name)}]\nroles = [${principal.roles.map(tomlString).join(", ")}]\n`);
+  }
+  return sections.join("\n");
+}
+
+function refused(message: string): CheckedPolicy {
+  return { problems: [{ path: "", message }] };
+}
+
+function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function tomlGrants(grants: readonly Grant[]): string {
+  if (grants.length === 0) return "[]";
+  const lines = grants.map((grant) => `  { ${tomlGrant(grant)} },\n`);
+  return `[\n${lines.join("")}]`;
+}
+
+function tomlGrant({ action, filter }: Grant): string {
+  if (!action.startsWith("admin.")) return `${action} = ${tomlString(filter)}`;
+  return `admin = ${tomlString(action.slice("admin.".length))}`;
+}
+
+function tomlKey(name: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(name) ? name : tomlString(name);
+}
+
+/** A basic string of TOML. JSON's escapes are a subset of TOML's; U+007F alone is a control character only there. */
+function tomlString(text: string): string {
+  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
+}

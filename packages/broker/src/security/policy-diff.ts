@@ -1,0 +1,84 @@
+import type { Policy, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
+
+/**
+ * What changes from `before` to `after`, one line a difference, for people: `+ role auditor (2 grants)`,
+ * `~ role device: -1 grant`, `- principal shop`. Roles first, both sorted by name. The order of grants is no change.
+ */
+export function diffPolicies(before: Policy, after: Policy): string[] {
+  return [
+    ...diffNamed(before.roles, after.roles, { kind: "role", describe: describeRole, compare: compareRoles }),
+    ...diffNamed(before.principals, after.principals, {
+      kind: "principal",
+      describe: describePrincipal,
+      compare: comparePrincipals,
+    }),
+  ];
+}
+
+interface DiffRules<T> {
+  readonly kind: string;
+  describe(value: T): string;
+  /** Empty when the two mean the same. */
+  compare(before: T, after: T): string;
+}
+
+function diffNamed<T>(
+  before: Readonly<Record<string, T>>,
+  after: Readonly<Record<string, T>>,
+  rules: DiffRules<T>,
+): string[] {
+  const old = new Map(Object.entries(before));
+  const fresh = new Map(Object.entries(after));
+  const lines: string[] = [];
+  for (const name of [...new Set([...old.keys(), ...fresh.keys()])].sort()) {
+    const was = old.get(name);
+    const is = fresh.get(name);
+    if (was === undefined && is !== undefined) lines.push(`+ ${rules.kind} ${name} (${rules.describe(is)})`);
+    if (was !== undefined && is === undefined) lines.push(`- ${rules.kind} ${name} (${rules.describe(was)})`);
+    if (was === undefined || is === undefined) continue;
+    const change = rules.compare(was, is);
+    if (change !== "") lines.push(`~ ${rules.kind} ${name}: ${change}`);
+  }
+  return lines;
+}
+
+function describeRole(role: RolePolicy): string {
+  return plural(role.allow.length + role.deny.length, "grant");
+}
+
+function compareRoles(before: RolePolicy, after: RolePolicy): string {
+  const allow = countChanges(grantTexts(before.allow), grantTexts(after.allow));
+  const deny = countChanges(grantTexts(before.deny), grantTexts(after.deny));
+  return [
+    ...(allow.added > 0 ? [`+${plural(allow.added, "grant")}`] : []),
+    ...(allow.removed > 0 ? [`-${plural(allow.removed, "grant")}`] : []),
+    ...(deny.added > 0 ? [`+${plural(deny.added, "deny", "denies")}`] : []),
+    ...(deny.removed > 0 ? [`-${plural(deny.removed, "deny", "denies")}`] : []),
+  ].join(", ");
+}
+
+function grantTexts(grants: RolePolicy["allow"]): Set<string> {
+  // No action holds a space, so the two parts cannot run into one another.
+  return new Set(grants.map((grant) => `${grant.action} ${grant.filter}`));
+}
+
+function describePrincipal(principal: PrincipalPolicy): string {
+  return principal.roles.length === 0 ? "no roles" : principal.roles.join(", ");
+}
+
+function comparePrincipals(before: PrincipalPolicy, after: PrincipalPolicy): string {
+  const added = after.roles.filter((role) => !before.roles.includes(role));
+  const removed = before.roles.filter((role) => !after.roles.includes(role));
+  return [...added.map((role) => `+role ${role}`), ...removed.map((role) => `-role ${role}`)].join(", ");
+}
+
+function countChanges(before: Set<string>, after: Set<string>): { added: number; removed: number } {
+  return {
+    added: [...after].filter((text) => !before.has(text)).length,
+    removed: [...before].filter((text) => !after.has(text)).length,
+  };
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
