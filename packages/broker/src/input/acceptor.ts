@@ -6,7 +6,9 @@ export interface AcceptorOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly admission: Admission;
-  /** An admitted socket, paused. Whoever takes it calls `admission.release(address)` once it is closed. */
+  /** Accepted sockets do not read until they are resumed. */
+  readonly paused: boolean;
+  /** An admitted socket. Whoever takes it calls `admission.release(address)` once it is closed. */
   readonly accepted: (socket: Socket, address: string) => void;
 }
 
@@ -37,7 +39,7 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 export function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
   const { host, port, admission } = options;
   const server = createServer({
-    pauseOnConnect: true,
+    pauseOnConnect: options.paused,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
@@ -61,6 +63,11 @@ export function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
       resolve({ port: boundPort(server), stop: () => void server.close() });
     });
   });
+}
+
+/** Gives the place of a connection back when its socket closes. */
+export function releaseOnClose(admission: Admission, socket: Socket, address: string): void {
+  socket.on("close", () => admission.release(address));
 }
 
 function ignore(): void {}

@@ -1,5 +1,10 @@
 /** What the tests of `input` share: timers, counters and waiting. */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Timers } from "../host/host.ts";
+import type { SecretBox } from "../model/journal.ts";
 import type { InputCounters } from "./admission.ts";
 
 export const nodeTimers: Timers = {
@@ -23,4 +28,32 @@ export async function until(condition: () => boolean): Promise<void> {
     if (Date.now() > deadline) throw new Error(`timed out waiting for ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** A box on a random key, as the journal's: AES-256-GCM with the purpose as associated data. */
+export function testBox(): SecretBox {
+  const key = randomBytes(32);
+  return {
+    seal(plain, purpose) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(purpose));
+      const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+      return Buffer.concat([nonce, body, cipher.getAuthTag()]);
+    },
+    open(sealed, purpose) {
+      try {
+        const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12)).setAAD(Buffer.from(purpose));
+        decipher.setAuthTag(sealed.subarray(sealed.length - 16));
+        return Buffer.concat([decipher.update(sealed.subarray(12, sealed.length - 16)), decipher.final()]);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** A directory that `remove` deletes. */
+export function temporaryDirectory(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "mess-input-"));
+  return { path, remove: () => rmSync(path, { recursive: true }) };
 }

@@ -30,7 +30,8 @@ async function setUp(handler: (transport: Transport) => TransportHandler, limits
     perAddress: true,
   });
   const deadlines = new Deadlines(nodeTimers);
-  const listening = await listenTcp({ host: "127.0.0.1", port: 0, admission, deadlines, accept: handler });
+  const all = { ...defaultLimits, ...limits };
+  const listening = await listenTcp({ host: "127.0.0.1", port: 0, limits: all, admission, deadlines, accept: handler });
   open.push(listening);
   return { listening, admission, deadlines, hits: counters.hits };
 }
@@ -287,7 +288,14 @@ describe("listenTcp", () => {
 
   it("names the port that is taken", async () => {
     const { listening, admission, deadlines } = await setUp(echo);
-    const second = listenTcp({ host: "127.0.0.1", port: listening.port, admission, deadlines, accept: echo });
+    const second = listenTcp({
+      host: "127.0.0.1",
+      port: listening.port,
+      limits: defaultLimits,
+      admission,
+      deadlines,
+      accept: echo,
+    });
     await expect(second).rejects.toThrow(`cannot listen on 127.0.0.1:${listening.port}: another process listens there`);
   });
 });

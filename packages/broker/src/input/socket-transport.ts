@@ -110,6 +110,8 @@ export class SocketTransport implements Transport, DeadlineTarget {
   /** @internal For the shared listeners. */
   failed(error: Error & { code?: string }): void {
     this.#reason ??= error.code ?? error.message;
+    // A plain socket is gone by now; a TLS socket may report an error and stay.
+    this.#socket.destroy();
   }
 
   /** @internal The peer closed its side: MQTT knows no half-open connection, so ours follows. */
