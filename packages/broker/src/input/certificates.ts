@@ -1,0 +1,196 @@
+import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import type { SecretBox } from "../model/journal.ts";
+import { CertificateError } from "./certificate-error.ts";
+import { type IssuedCertificate, issueAuthority, issueServer } from "./issue-certificate.ts";
+import { readIfThere, writePrivately } from "./private-files.ts";
+
+/** What a TLS server shows and proves itself with. */
+export interface ServerCertificate {
+  /** PEM, the server's own first, then its chain. */
+  readonly certificate: string;
+  /** PEM. Secret. */
+  readonly key: string;
+  /** Wall-clock milliseconds. */
+  readonly expiresAt: number;
+  /** What was done or should be known, one sentence each, for the log: a new certificate, one about to expire. */
+  readonly notes: readonly string[];
+}
+
+export interface ManagedCertificateOptions {
+  /** The data directory. */
+  readonly directory: string;
+  readonly box: SecretBox;
+  /** As of `certificateNames`. */
+  readonly names: readonly string[];
+  /** Wall-clock milliseconds. */
+  readonly now: number;
+}
+
+const DAY_MS = 86_400_000;
+const AUTHORITY_DAYS = 3_650;
+const SERVER_DAYS = 90;
+const RENEW_BEFORE_DAYS = 30;
+const AUTHORITY_PURPOSE = "tls-authority-key";
+const SERVER_PURPOSE = "tls-server-key";
+
+/**
+ * The server certificate of a data directory, made (with its authority, `ca.pem`) at first start and renewed when
+ * fewer than 30 days remain, the names have changed, or its files do not fit one another. Private keys are on disk
+ * only in sealed form. Throws `CertificateError` when the authority cannot be used: a new one would silently
+ * lock out every client that trusts the old.
+ */
+export async function managedCertificate(options: ManagedCertificateOptions): Promise<ServerCertificate> {
+  const { directory, box, now } = options;
+  const notes: string[] = [];
+  const authority = (await readAuthority(options)) ?? (await makeAuthority(options, notes));
+  const expires = new X509Certificate(authority.certificate).validTo;
+  if (Date.parse(expires) < now + AUTHORITY_WARNING_MS) {
+    notes.push(`the certificate authority ca.pem expires on ${expires}; remove ca.pem and ca.key.sealed to make a new one`);
+  }
+  const kept = await readServer(options, authority);
+  if (typeof kept !== "string") return { ...kept, notes };
+  const issued = await issueServer({ authority, names: options.names, now, days: SERVER_DAYS });
+  // The key goes first: should we stop between the two, they do not fit, and the next start makes a new pair.
+  await writePrivately(join(directory, "server.key.sealed"), box.seal(issued.key, SERVER_PURPOSE));
+  await writePrivately(join(directory, "server.pem"), Buffer.from(issued.certificate));
+  notes.push(`made a server certificate for ${options.names.join(", ")}: ${kept}`);
+  const expiresAt = Date.parse(new X509Certificate(issued.certificate).validTo);
+  return { certificate: issued.certificate, key: keyPem(privateKeyOf(issued.key)), expiresAt, notes };
+}
+
+const AUTHORITY_WARNING_MS = SERVER_DAYS * DAY_MS;
+
+async function readAuthority(options: ManagedCertificateOptions): Promise<IssuedCertificate | undefined> {
+  const { directory, box, now } = options;
+  const pem = await readIfThere(join(directory, "ca.pem"));
+  // The key is written before ca.pem, so a key alone belongs to an authority that nobody has seen.
+  if (pem === undefined) return undefined;
+  const file = join(directory, "ca.key.sealed");
+  const otherwise = `Restore it from a backup, or remove ca.pem and ca.key.sealed to make a new authority, which every client must then trust`;
+  const sealed = await readIfThere(file);
+  if (sealed === undefined) throw new CertificateError(`${file} is missing, but ca.pem is there. ${otherwise}`);
+  const key = box.open(sealed, AUTHORITY_PURPOSE);
+  if (key === undefined) {
+    throw new CertificateError(`${file} cannot be opened: it is damaged or was sealed under another key. ${otherwise}`);
+  }
+  const certificate = parseCertificate(pem, join(directory, "ca.pem"));
+  if (!certificate.ca || !certificate.checkPrivateKey(privateKeyOf(key))) {
+    throw new CertificateError(`${file} is not the key of ca.pem. ${otherwise}`);
+  }
+  if (Date.parse(certificate.validTo) < now) {
+    throw new CertificateError(
+      `ca.pem expired on ${certificate.validTo}. Remove ca.pem and ca.key.sealed to make a new authority, which every client must then trust`,
+    );
+  }
+  return { certificate: pem.toString(), key };
+}
+
+async function makeAuthority(options: ManagedCertificateOptions, notes: string[]): Promise<IssuedCertificate> {
+  const { directory, box, now } = options;
+  const commonName = `mess CA ${randomBytes(4).toString("hex")}`;
+  const authority = await issueAuthority({ commonName, now, days: AUTHORITY_DAYS });
+  await writePrivately(join(directory, "ca.key.sealed"), box.seal(authority.key, AUTHORITY_PURPOSE));
+  await writePrivately(join(directory, "ca.pem"), Buffer.from(authority.certificate));
+  notes.push("made a certificate authority: clients trust ca.pem in the data directory");
+  return authority;
+}
+
+/** The pair on disk, or why a new one is needed. */
+async function readServer(
+  options: ManagedCertificateOptions,
+  authority: IssuedCertificate,
+): Promise<Omit<ServerCertificate, "notes"> | string> {
+  const pem = await readIfThere(join(options.directory, "server.pem"));
+  const sealed = await readIfThere(join(options.directory, "server.key.sealed"));
+  if (pem === undefined || sealed === undefined) return "there was none";
+  const opened = options.box.open(sealed, SERVER_PURPOSE);
+  if (opened === undefined) return "the key of the last one cannot be opened";
+  let certificate: X509Certificate;
+  let key: KeyObject;
+  try {
+    certificate = new X509Certificate(pem);
+    key = privateKeyOf(opened);
+  } catch {
+    return "the last one cannot be read";
+  }
+  if (!certificate.checkPrivateKey(key)) return "the last one does not fit its key";
+  if (!certificate.verify(new X509Certificate(authority.certificate).publicKey)) return "the authority is another";
+  if (!hasExactly(certificate, options.names)) return "the names have changed";
+  const expiresAt = Date.parse(certificate.validTo);
+  if (expiresAt - options.now < RENEW_BEFORE_DAYS * DAY_MS) return `the last one expires on ${certificate.validTo}`;
+  return { certificate: pem.toString(), key: keyPem(key), expiresAt };
+}
+
+function hasExactly(certificate: X509Certificate, names: readonly string[]): boolean {
+  if ((certificate.subjectAltName ?? "").split(", ").length !== names.length) return false;
+  return names.every((name) => {
+    if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined;
+    return certificate.checkHost(name.replace(/^\*/, "any")) !== undefined;
+  });
+}
+
+/**
+ * A certificate of the user's own (`--tls-cert`, `--tls-key`). Throws `CertificateError` when a file cannot be read
+ * or parsed, the key is not the certificate's, or the certificate is not valid now.
+ */
+export async function ownCertificate(certFile: string, keyFile: string, now: number): Promise<ServerCertificate> {
+  const pem = await readNamed(certFile, "--tls-cert");
+  const certificate = parseCertificate(pem, certFile);
+  const key = parseKey(await readNamed(keyFile, "--tls-key"), keyFile);
+  if (!certificate.checkPrivateKey(key)) {
+    throw new CertificateError(`${keyFile} is not the key of ${certFile}. The server's own certificate must stand first`);
+  }
+  if (Date.parse(certificate.validTo) <= now) {
+    throw new CertificateError(`${certFile} expired on ${certificate.validTo}. Renew it`);
+  }
+  if (Date.parse(certificate.validFrom) > now) {
+    throw new CertificateError(`${certFile} is not valid before ${certificate.validFrom}. Check the clock of this machine`);
+  }
+  const own = { certificate: pem.toString(), key: keyPem(key), expiresAt: Date.parse(certificate.validTo) };
+  try {
+    createSecureContext({ cert: own.certificate, key: own.key });
+  } catch (error) {
+    throw new CertificateError(`${certFile} cannot be used for TLS: ${(error as Error).message}`);
+  }
+  const days = Math.floor((own.expiresAt - now) / DAY_MS);
+  return { ...own, notes: days < RENEW_BEFORE_DAYS ? [`${certFile} expires in ${days} days`] : [] };
+}
+
+async function readNamed(file: string, option: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new CertificateError(`${option}: cannot read ${file} (${(error as { code?: string }).code ?? "unknown"})`);
+  }
+}
+
+function parseCertificate(pem: Buffer, file: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    throw new CertificateError(`${file} holds no certificate in PEM form`);
+  }
+}
+
+function parseKey(pem: Buffer, file: string): KeyObject {
+  if (/ENCRYPTED/.test(pem.toString("latin1"))) {
+    throw new CertificateError(`${file} is protected by a passphrase. Give mess a copy without one (mode 0600)`);
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw new CertificateError(`${file} holds no private key in PEM form`);
+  }
+}
+
+function privateKeyOf(der: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
+}
+
+function keyPem(key: KeyObject): string {
+  return key.export({ format: "pem", type: "pkcs8" }).toString();
+}

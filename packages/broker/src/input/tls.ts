@@ -1,0 +1,109 @@
+import { constants } from "node:crypto";
+import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from "node:tls";
+import type { Timer, Timers } from "../host/host.ts";
+import type { ServerCertificate } from "./certificates.ts";
+
+export interface ServerTlsOptions {
+  /** Reads (and where it must, renews) the certificate; called at start, at each reload and twice a day. */
+  readonly load: () => Promise<ServerCertificate>;
+  readonly timers: Timers;
+  /** What was done or went wrong later on, for the log. */
+  readonly report: (level: "info" | "warn" | "error", message: string) => void;
+}
+
+/** AEAD with forward secrecy only; the first three are of TLS 1.3, where clients that can will be. */
+const CIPHERS = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+const CHECK_EVERY_MS = 12 * 3_600_000;
+
+/** The TLS side of all listeners: one policy and one certificate, which can be exchanged while they serve. */
+export class ServerTls {
+  readonly #options: ServerTlsOptions;
+  readonly #servers = new Set<Server>();
+  #certificate: ServerCertificate;
+  #timer: Timer | undefined;
+
+  private constructor(options: ServerTlsOptions, certificate: ServerCertificate) {
+    this.#options = options;
+    this.#certificate = certificate;
+  }
+
+  /** Rejects as `load` does. */
+  static async open(options: ServerTlsOptions): Promise<ServerTls> {
+    const tls = new ServerTls(options, await options.load());
+    for (const note of tls.#certificate.notes) options.report("info", note);
+    tls.#checkLater();
+    return tls;
+  }
+
+  /** Wall-clock milliseconds. */
+  get expiresAt(): number {
+    return this.#certificate.expiresAt;
+  }
+
+  /** Options for `tls.createServer` and `https.createServer`. */
+  get serverOptions(): TlsOptions {
+    return secureContextOptions(this.#certificate);
+  }
+
+  /** `server` gets each later certificate. */
+  attach(server: Server): void {
+    this.#servers.add(server);
+  }
+
+  detach(server: Server): void {
+    this.#servers.delete(server);
+  }
+
+  /** Reads the certificate anew. Open connections stay. When it cannot be used, the old one stays and this rejects. */
+  async reload(): Promise<void> {
+    const next = await this.#options.load();
+    const options = secureContextOptions(next);
+    // Tried once before any server has it, so that no listener is left behind with another certificate.
+    createSecureContext(options);
+    for (const server of this.#servers) server.setSecureContext(options);
+    this.#certificate = next;
+    for (const note of next.notes) this.#options.report("info", note);
+  }
+
+  /** Stops the renewal. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#servers.clear();
+  }
+
+  #checkLater(): void {
+    this.#timer = this.#options.timers.after(CHECK_EVERY_MS, () => {
+      this.#checkLater();
+      this.reload().catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.report("error", `the certificate was not renewed, the old one stays: ${reason}`);
+      });
+    });
+  }
+}
+
+function secureContextOptions(certificate: ServerCertificate): SecureContextOptions {
+  return {
+    cert: certificate.certificate,
+    key: certificate.key,
+    minVersion: "TLSv1.2",
+    maxVersion: "TLSv1.3",
+    ciphers: CIPHERS,
+    honorCipherOrder: true,
+    // Renegotiation is of TLS 1.2 only, costs us more than the client, and nobody needs it (THREATS A2). Not by
+    // `disableRenegotiation`, after which Node reports an error and goes on.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
