@@ -153,8 +153,8 @@ export class Delivering {
     form.subscriptionIdentifiers = receiver?.identifiers ?? noIdentifiers;
     // A delivery that began is finished, expired or not [MQTT-4.3.3-7]; the interval still counts down.
     form.secondsLeft = message.secondsLeft(this.#state.clock.now());
-    const allowed = allowed(this.#state, session.principal, "subscribe", topic.name);
-    if (!allowed || !link.deliver(message, form)) {
+    const permitted = allowed(this.#state, session.principal, "subscribe", topic.name);
+    if (!permitted || !link.deliver(message, form)) {
       this.#finish(session, packetId);
       return;
     }

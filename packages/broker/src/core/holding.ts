@@ -92,10 +92,10 @@ export class Holding {
   }
 
   #mayRelease(session: Session, topic: string, retain: boolean): boolean {
-    const allowed =
+    const permitted =
       allowed(this.#state, session.principal, "publish", topic) &&
       (!retain || allowed(this.#state, session.principal, "retain", topic));
-    if (allowed) return true;
+    if (permitted) return true;
     this.#state.counters.deniedPublish++;
     this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal, step: "release" });
     return false;

@@ -123,6 +123,11 @@ export class Machine implements Engine, JournalListener {
     return this.state.deadlines.earliest();
   }
 
+  /** Runs when everything written so far is durable. */
+  whenDurable(run: () => void): void {
+    this.#outbox.action(run);
+  }
+
   // ── Engine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   topic(bytes: Uint8Array, start: number, end: number): TopicHandle | undefined {

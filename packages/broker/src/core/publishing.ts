@@ -74,10 +74,10 @@ export class Publishing {
   refusal(session: Session, topic: Topic, retain: boolean): number {
     const state = this.#state;
     if (state.journal.hasFailed) return Reason.implementationSpecific;
-    const allowed =
+    const permitted =
       mayPublish(state, session, topic) &&
       (!retain || allowed(state, session.principal, "retain", topic.name));
-    if (!allowed) {
+    if (!permitted) {
       state.counters.deniedPublish++;
       return Reason.notAuthorized;
     }

@@ -77,9 +77,9 @@ export class RetainedKeeper {
     const gone: string[] = [];
     state.retained.forEach((entry) => {
       const { principal, topic } = entry;
-      const allowed =
+      const permitted =
         allowed(state, principal, "publish", topic) && allowed(state, principal, "retain", topic);
-      if (!allowed) gone.push(topic);
+      if (!permitted) gone.push(topic);
     });
     for (const topic of gone) this.remove(topic);
   }

@@ -50,6 +50,7 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
 
 function attach(connection: MqttConnection, packet: ConnectPacket, request: AttachRequest): boolean {
   connection.connackProperties = agreed(connection, packet);
+  connection.attaching();
   const result = connection.context.engine.attach(connection, request);
   if (isRefusal(result)) return connection.refuse(result.reason, result.text);
   connection.established(result);

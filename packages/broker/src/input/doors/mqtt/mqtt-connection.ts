@@ -343,14 +343,19 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.context.engine.whenCalm(() => this.#goOn());
   }
 
+  /** The engine is asked now; it may answer before it returns. */
+  attaching(): void {
+    this.#phase = "attaching";
+  }
+
   established(session: SessionHandle): void {
     this.#session = session;
-    this.#phase = "attaching";
     this.#decoder.maxPacketSize = this.context.limits.packetBytesMax;
   }
 
   /** CONNACK with an error, then the end. Returns false for the handler to return. */
   refuse(code: number, text: string): false {
+    this.#phase = "waiting";
     this.context.counters.connectRefused++;
     if (this.version !== 0) {
       const properties = this.version === 5 && this.problemInformation ? { reasonString: text } : {};

@@ -1,0 +1,208 @@
+/** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
+import type { BrokerEngine } from "./engine.ts";
+import type { Host } from "./host/host.ts";
+import { newApiKey, hashSecret, verifySecret } from "./identity/api-key.ts";
+import {
+  type Administration,
+  AdministrationError,
+  type Explanation,
+  type Health,
+  type KeyView,
+  type MetricSample,
+  type NewKey,
+  type PolicyChange,
+} from "./model/administration.ts";
+import type { Action, Policy } from "./model/policy.ts";
+import { authorize, authorizeAdmin, isAdminAction } from "./security/authorize.ts";
+import { ADMIN_PRINCIPAL, builtInRoles } from "./security/built-in-roles.ts";
+import { explain } from "./security/explain.ts";
+import { diffPolicies } from "./security/policy-diff.ts";
+import { principalNameProblem } from "./security/principal-name.ts";
+
+export interface AdministratorParts {
+  readonly engine: BrokerEngine;
+  readonly host: Host;
+  /** `--insecure-dev`: everybody is this principal and may everything. */
+  readonly devPrincipal: string | undefined;
+  /** Numbers that doors and listeners count. */
+  readonly doorMetrics: () => readonly MetricSample[];
+}
+
+export class Administrator implements Administration {
+  readonly #parts: AdministratorParts;
+  readonly #engine: BrokerEngine;
+  /** True from the first signal on: not ready any more. */
+  draining = false;
+
+  constructor(parts: AdministratorParts) {
+    this.#parts = parts;
+    this.#engine = parts.engine;
+  }
+
+  authenticate(keyId: string, secret: string): string | undefined {
+    if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
+    const key = this.#engine.machine.state.keys.get(keyId);
+    return verifySecret(secret, key?.secretHash) ? key?.principal : undefined;
+  }
+
+  authorize(principal: string, action: Action, topic?: string): boolean {
+    if (this.#parts.devPrincipal !== undefined) return true;
+    const { compiled } = this.#engine.machine.state;
+    if (isAdminAction(action)) return authorizeAdmin(compiled, principal, action);
+    return topic !== undefined && authorize(compiled, principal, action, topic);
+  }
+
+  async createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey> {
+    const problem = principalNameProblem(name);
+    if (problem !== undefined) throw new AdministrationError("invalid", `"name": ${problem}`);
+    const { state, credentials } = this.#engine.machine;
+    for (const role of roles) {
+      if (!(role in state.policy.roles) && !builtInRoles.some((known) => known.name === role)) {
+        throw new AdministrationError("invalid", `"roles": there is no role "${role}"; \`mess policy show\` lists them`);
+      }
+    }
+    const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : state.policy.principals[name];
+    if (known !== undefined && roles.length > 0 && !sameSet(known.roles, roles)) {
+      throw new AdministrationError(
+        "conflict",
+        `the principal "${name}" exists with the roles ${known.roles.join(", ") || "(none)"}; change them in the policy, or leave the roles out`,
+      );
+    }
+    const { id, secret } = newApiKey((length) => this.#parts.host.random.bytes(length));
+    if (known === undefined) {
+      const principals = { ...state.policy.principals, [name]: { roles: [...roles] } };
+      credentials.applyPolicy({ policy: { ...state.policy, principals }, by });
+    }
+    credentials.createKey({
+      id,
+      principal: name,
+      name,
+      secretHash: Buffer.from(hashSecret(secret)).toString("base64"),
+      createdAt: this.#parts.host.clock.now(),
+      by,
+    });
+    await this.#durable();
+    return { id, secret, principal: name };
+  }
+
+  listKeys(): readonly KeyView[] {
+    return [...this.#engine.machine.state.keys.values()].map(({ id, principal, name, createdAt }) => ({
+      id,
+      principal,
+      name,
+      createdAt,
+    }));
+  }
+
+  async revokeKey(by: string, id: string): Promise<void> {
+    const { state, credentials } = this.#engine.machine;
+    const key = state.keys.get(id);
+    if (key === undefined) throw new AdministrationError("not-found", "there is no such key");
+    const admins = [...state.keys.values()].filter((other) => other.principal === ADMIN_PRINCIPAL);
+    if (key.principal === ADMIN_PRINCIPAL && admins.length === 1) {
+      throw new AdministrationError("conflict", "this is the last admin key; make another one first (mess key create admin)");
+    }
+    credentials.revokeKey({ id, by });
+    await this.#durable();
+  }
+
+  policy(): Policy {
+    return this.#engine.machine.state.policy;
+  }
+
+  async applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange> {
+    const lines = diffPolicies(this.policy(), policy);
+    if (dryRun || lines.length === 0) return { lines, applied: false };
+    this.#engine.machine.credentials.applyPolicy({ policy, by });
+    await this.#durable();
+    return { lines, applied: true };
+  }
+
+  why(principal: string, action: Action, topic: string): Explanation {
+    if (this.#parts.devPrincipal !== undefined) {
+      return { allowed: true, because: "the broker runs with --insecure-dev: everything is allowed to everybody" };
+    }
+    return explain(this.#engine.machine.state.compiled, principal, action, topic);
+  }
+
+  health(): Health {
+    const journal = this.#engine.journal.hasFailed ? "failed" : "ok";
+    const disk = this.#engine.machine.publishing.diskFull ? "publishers are refused: the disk budget is used up" : "ok";
+    return {
+      ready: journal === "ok" && !this.draining,
+      detail: { journal, disk, state: this.draining ? "draining" : "serving" },
+    };
+  }
+
+  metrics(): readonly MetricSample[] {
+    return [...coreMetrics(this.#engine), ...this.#parts.doorMetrics()];
+  }
+
+  audit(event: string, detail: Readonly<Record<string, string | number>>): void {
+    this.#engine.machine.audit.write(event, detail);
+  }
+
+  /** Resolves at the commit of what was just written; rejects when the journal cannot take it. */
+  #durable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#engine.journal.hasFailed) {
+        reject(new AdministrationError("unavailable", "storage has failed; the broker must be restarted"));
+        return;
+      }
+      this.#engine.machine.whenDurable(resolve);
+    });
+  }
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item) => b.includes(item));
+}
+
+function coreMetrics(engine: BrokerEngine): MetricSample[] {
+  const { state, publishing, audit } = engine.machine;
+  const { counters } = state;
+  const journal = engine.journal.statistics();
+  const counter = (name: string, help: string, value: number, labels?: Readonly<Record<string, string>>): MetricSample => ({
+    name,
+    help,
+    type: "counter",
+    value,
+    ...(labels === undefined ? {} : { labels }),
+  });
+  const gauge = (name: string, help: string, value: number): MetricSample => ({ name, help, type: "gauge", value });
+  const received = "Messages taken from publishers.";
+  const denied = "Refusals for want of a right.";
+  return [
+    counter("mess_messages_received_total", received, counters.publishedQoS0, { qos: "0" }),
+    counter("mess_messages_received_total", received, counters.publishedQoS1, { qos: "1" }),
+    counter("mess_messages_received_total", received, counters.publishedQoS2, { qos: "2" }),
+    counter("mess_messages_delivered_total", "Journaled messages sent to consumers.", counters.delivered),
+    counter("mess_messages_expired_total", "Messages whose expiry passed before delivery.", counters.droppedExpired),
+    counter("mess_messages_too_large_total", "Messages larger than a consumer takes.", counters.droppedTooLarge),
+    counter("mess_acl_denied_total", denied, counters.deniedPublish, { action: "publish" }),
+    counter("mess_acl_denied_total", denied, counters.deniedSubscribe, { action: "subscribe" }),
+    counter("mess_acl_denied_total", denied, counters.deniedWill, { action: "will" }),
+    counter("mess_quota_refused_total", "Publishes refused by a quota.", counters.quotaRefused),
+    counter("mess_session_takeovers_total", "Sessions taken over by a newer connection.", counters.takeovers),
+    counter("mess_audit_events_total", "Audit events, sampled ones included.", sum(audit.countOf.values())),
+    counter("mess_journal_frames_total", "Frames committed.", journal.framesCommitted),
+    counter("mess_journal_records_total", "Records committed.", journal.recordsCommitted),
+    counter("mess_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten),
+    counter("mess_journal_syncs_total", "fdatasync calls.", journal.syncs),
+    counter("mess_journal_commit_seconds_total", "Time spent in write and fdatasync.", journal.commitMilliseconds / 1000),
+    gauge("mess_journal_disk_bytes", "Disk space of the journal.", journal.diskBytes),
+    gauge("mess_journal_failed", "1 after the journal failed.", engine.journal.hasFailed ? 1 : 0),
+    gauge("mess_disk_full", "1 while publishers are refused for want of disk.", publishing.diskFull ? 1 : 0),
+    gauge("mess_sessions", "Sessions, connected or not.", state.sessionsByNumber.size),
+    gauge("mess_sessions_connected", "Sessions with a connection.", state.connected),
+    gauge("mess_subscriptions", "Subscriptions of all sessions.", state.subscriptionCount),
+    gauge("mess_retained_messages", "Retained messages.", state.retained.size),
+    gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
+  ];
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
