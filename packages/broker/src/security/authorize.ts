@@ -68,7 +68,8 @@ export function treeCovers(tree: GrantTree, wanted: readonly string[], principal
  */
 export function substitutePrincipal(levels: readonly string[], principal: string): readonly string[] | undefined {
   if (!levels.includes(PRINCIPAL_LEVEL)) return levels;
-  if (principal === "" || principal.includes("/") || principal.includes("+") || principal.includes("#")) return undefined;
+  if (principal === "" || principal.includes("/") || principal.includes("+") || principal.includes("#"))
+    return undefined;
   if (principal.startsWith("$") && levels[0] === PRINCIPAL_LEVEL) return undefined;
   return levels.map((level) => (level === PRINCIPAL_LEVEL ? principal : level));
 }
