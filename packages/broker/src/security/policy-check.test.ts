@@ -150,6 +150,7 @@ describe("checkPolicy", () => {
       });
       expect(Object.keys(policy.roles)).toEqual([name]);
       expect(policy.principals[name]).toEqual({ roles: [name] });
+      expect(accepted({}).roles[name]).toBeUndefined();
     },
   );
 
