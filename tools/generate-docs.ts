@@ -4,8 +4,12 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { renderConfigPage } from "../packages/broker/src/config/describe.ts";
+import { renderPolicyPage } from "../packages/broker/src/security/describe.ts";
 
-const pages: ReadonlyMap<string, () => string> = new Map([["docs/config.md", renderConfigPage]]);
+const pages: ReadonlyMap<string, () => string> = new Map([
+  ["docs/config.md", renderConfigPage],
+  ["docs/policy.md", renderPolicyPage],
+]);
 
 const check = process.argv.includes("--check");
 for (const [path, render] of pages) {

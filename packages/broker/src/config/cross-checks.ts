@@ -11,7 +11,12 @@ export interface CrossProblem {
 
 /** Checks that need more than one value. `config` has passed the schema and holds its defaults. */
 export function crossCheck(config: ServeConfig): CrossProblem[] {
-  return [...checkListeners(config), ...checkCertificate(config), ...checkKeySource(config), ...checkLimits(config.limits)];
+  return [
+    ...checkListeners(config),
+    ...checkCertificate(config),
+    ...checkKeySource(config),
+    ...checkLimits(config.limits),
+  ];
 }
 
 /** 127.0.0.0/8, ::1 (also with IPv4 inside) and `localhost`. Whoever binds must look at the bound address again. */

@@ -1,7 +1,8 @@
 /** `docs/config.md`, made from the tables that the broker itself reads. */
-import { defaultLimits } from "./limits.ts";
+
 import { limitNames, limitTable } from "./limit-table.ts";
 import { formatLimit } from "./limit-value.ts";
+import { defaultLimits } from "./limits.ts";
 import { flagOf, serveOptions, variableOf } from "./serve-options.ts";
 
 /** One setting as the documentation shows it. */
@@ -58,14 +59,14 @@ const INTRODUCTION = `# Configuration
 
 <!-- Made by tools/generate-docs.ts from packages/broker/src/config. Change those, not this page. -->
 
-\`mess serve\` needs no configuration. What it is told, it takes from the command line, then the environment, then the TOML
-file named by \`--config\` (or \`MESS_CONFIG\`), then the defaults below. A key it does not know, a value out of range, or two
-settings that contradict one another: it does not start (exit code 78), says which setting of which source is wrong, and
-which name was probably meant. \`[limits]\` and the other keys of the file are spelled as in the first column.
+\`mess serve\` needs no configuration. What it is told, it takes from the command line, then the environment, then the
+TOML file named by \`--config\` (or \`MESS_CONFIG\`), then the defaults below. On a key it does not know, a value out of
+range, or two settings that contradict one another, it does not start (exit code 78): it says which setting of which
+source is wrong, and which name was probably meant. Keys of the file are spelled as in the first column.
 
 No setting holds a secret: keys are named by file, file descriptor or command. An empty environment variable is an
-error and not the same as none. Variables of the client commands (\`MESS_URL\`, \`MESS_KEY\`, …) and those that Kubernetes
-sets for a service named \`mess\` (\`MESS_PORT…\`, \`MESS_SERVICE_…\`) are left alone.
+error and not the same as none. Variables of the client commands (\`MESS_URL\`, \`MESS_KEY\`, …) and those that
+Kubernetes sets for a service named \`mess\` (\`MESS_PORT…\`, \`MESS_SERVICE_…\`) are left alone.
 
 \`\`\`toml
 listen = "192.0.2.10"
@@ -84,12 +85,14 @@ sessionExpirySecondsMax = "7d"
 const LIMITS = `
 ## Limits
 
-In the file under \`[limits]\`; in the environment as \`MESS_LIMITS__PACKET_BYTES_MAX\`. A count is a number. Sizes are numbers of
-bytes or text with a unit: B, KiB, MiB, GiB, TiB, or kB, MB, GB, TB by thousands. Times are numbers in the unit shown, or text with ms, s,
-m, h or d. Limits are also held against one another, so raising one may ask for raising another; the message names both.
+In the file under \`[limits]\`; in the environment as \`MESS_LIMITS__PACKET_BYTES_MAX\`. A count is a number. Sizes are
+numbers of bytes or text with a unit: B, KiB, MiB, GiB, TiB, or kB, MB, GB, TB by thousands. Times are numbers in the
+unit shown, or text with ms, s, m, h or d. Limits are also held against one another, so raising one may ask for raising
+another; the message names both.
 `;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line), ""].join("\n");
 }

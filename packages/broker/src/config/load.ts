@@ -1,6 +1,6 @@
 import { crossCheck } from "./cross-checks.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
 import { limitNames } from "./limit-table.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import { type PartialServeConfig, serveSchema } from "./schema.ts";
 import type { ServeConfig } from "./serve-config.ts";
 import { serveOptions } from "./serve-options.ts";
@@ -66,9 +66,7 @@ function nest(settings: ReadonlyMap<string, Setting>): Record<string, unknown> {
 
 /** `hostNames[1]` belongs to the setting `hostNames`. */
 function pathOf(issuePath: readonly PropertyKey[]): string {
-  return issuePath
-    .filter((part) => typeof part === "string")
-    .join(".");
+  return issuePath.filter((part) => typeof part === "string").join(".");
 }
 
 function originOf(path: string, settings: ReadonlyMap<string, Setting>): string {

@@ -27,12 +27,25 @@ describe("parseSize and parseDuration", () => {
     expect(parseDuration(text)).toBe(milliseconds);
   });
 
-  it.each(["", " ", "-1B", "+1B", "1mib", "1K", "1 k B", "0x10", "1e3", "1.5", "NaN", "99999999999999999999TiB", "1B ", "1,5MiB", "1".repeat(40)])(
-    "%j is no size",
-    (text) => {
-      expect(parseSize(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    " ",
+    "-1B",
+    "+1B",
+    "1mib",
+    "1K",
+    "1 k B",
+    "0x10",
+    "1e3",
+    "1.5",
+    "NaN",
+    "99999999999999999999TiB",
+    "1B ",
+    "1,5MiB",
+    "1".repeat(40),
+  ])("%j is no size", (text) => {
+    expect(parseSize(text)).toBeUndefined();
+  });
 
   it.each(["", "5", "-1s", "1M", "1min", "0.5ms", "1s1s", "Infinity"])("%j is no duration", (text) => {
     expect(parseDuration(text)).toBeUndefined();
@@ -46,6 +59,10 @@ describe("parseSize and parseDuration", () => {
         expect(parseDuration(formatDuration(value))).toBe(value);
       }),
     );
-    expect([formatSize(1_048_576), formatSize(1_000), formatDuration(2_592_000_000)]).toEqual(["1 MiB", "1000 B", "30 d"]);
+    expect([formatSize(1_048_576), formatSize(1_000), formatDuration(2_592_000_000)]).toEqual([
+      "1 MiB",
+      "1000 B",
+      "30 d",
+    ]);
   });
 });

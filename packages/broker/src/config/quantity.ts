@@ -35,7 +35,10 @@ export function parseDuration(text: string): number | undefined {
 
 /** The largest binary unit that divides `bytes`. */
 export function formatSize(bytes: number): string {
-  return formatQuantity(bytes, [...SIZE_UNITS].filter(([unit]) => unit === "B" || unit.includes("i")));
+  return formatQuantity(
+    bytes,
+    [...SIZE_UNITS].filter(([unit]) => unit === "B" || unit.includes("i")),
+  );
 }
 
 /** The largest unit that divides `milliseconds`. */

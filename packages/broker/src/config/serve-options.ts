@@ -21,15 +21,30 @@ function option(name: ServeOption["name"], kind: OptionKind, fallback: string, m
 export const serveOptions: readonly ServeOption[] = [
   option("data", "path", "`./mess-data`", "Data directory. Made at the first start, with mode 0700."),
   option("listen", "text", "`127.0.0.1`", "Address to listen on. With `insecureDev` only a loopback address."),
-  option("mqttPort", "port", "8883 (`insecureDev`: 1883)", "MQTT over TLS; plain MQTT with `insecureDev`. 0 picks a free port."),
-  option("httpPort", "port", "8443 (`insecureDev`: 8080)", "HTTPS; plain HTTP with `insecureDev`. 0 picks a free port."),
+  option(
+    "mqttPort",
+    "port",
+    "8883 (`insecureDev`: 1883)",
+    "MQTT over TLS; plain MQTT with `insecureDev`. 0 picks a free port.",
+  ),
+  option(
+    "httpPort",
+    "port",
+    "8443 (`insecureDev`: 8080)",
+    "HTTPS; plain HTTP with `insecureDev`. 0 picks a free port.",
+  ),
   option(
     "mqttsPort",
     "port",
     "none",
     "MQTT over TLS beside the plain port; only with `insecureDev`, `tlsCert` and `tlsKey`. 0 picks a free port.",
   ),
-  option("hostNames", "texts", "none", "More names for the certificate that mess makes. In the environment: divided by commas."),
+  option(
+    "hostNames",
+    "texts",
+    "none",
+    "More names for the certificate that mess makes. In the environment: divided by commas.",
+  ),
   option("tlsCert", "path", "made by mess", "PEM file with your own certificate chain. Together with `tlsKey`."),
   option("tlsKey", "path", "made by mess", "PEM file with the private key of `tlsCert`."),
   option("kekFile", "path", "`<data>.kek`", "File with the key-encryption key, mode 0400."),

@@ -1,4 +1,4 @@
-/** Reads one source each (file, environment, command line) into settings by path; what it does not know is a problem. */
+/** Reads one source each (file, environment, command line) into settings by path; what is unknown is a problem. */
 import { parse, TomlError } from "smol-toml";
 import { nearestName } from "../model/nearest-name.ts";
 import { limitNames, limitTable } from "./limit-table.ts";
@@ -86,7 +86,14 @@ export function readOptions(options: Readonly<Record<string, unknown>>): SourceR
     }
     const option = serveOptions.find((candidate) => candidate.optionKey === key);
     if (option === undefined) {
-      problems.push(unknown("", "option", key, serveOptions.map((candidate) => candidate.optionKey)));
+      problems.push(
+        unknown(
+          "",
+          "option",
+          key,
+          serveOptions.map((candidate) => candidate.optionKey),
+        ),
+      );
       continue;
     }
     settings.set(option.name, { value: optionValue(option, value), origin: `option ${flagOf(option)}` });

@@ -47,7 +47,7 @@ export function hashSecret(secret: string): Uint8Array {
   return createHash("sha256").update(secret, "utf8").digest();
 }
 
-/** Compared against when there is no such key, so that the time taken tells nothing. No secret is known to hash to it. */
+/** Compared against when there is no such key, so that the time taken tells nothing. */
 const NO_KEY_HASH = new Uint8Array(HASH_BYTES);
 
 /** True when `secret` belongs to `hash`. Pass `undefined` for an unknown id: the work is the same, the answer is no. */

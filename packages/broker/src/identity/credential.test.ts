@@ -39,12 +39,19 @@ describe("parseBearer", () => {
     expect(parseBearer(header)).toEqual(key);
   });
 
-  it.each([undefined, "", "Bearer", "Bearer ", `Basic ${line}`, line, `Bearer${line}`, `Bearer ${key.id}`, "Bearer .x"])(
-    "takes %j for no credential",
-    (header) => {
-      expect(parseBearer(header)).toBeUndefined();
-    },
-  );
+  it.each([
+    undefined,
+    "",
+    "Bearer",
+    "Bearer ",
+    `Basic ${line}`,
+    line,
+    `Bearer${line}`,
+    `Bearer ${key.id}`,
+    "Bearer .x",
+  ])("takes %j for no credential", (header) => {
+    expect(parseBearer(header)).toBeUndefined();
+  });
 
   it("bounds what it looks at", () => {
     expect(parseBearer(`Bearer k.${"x".repeat(1_000_000)}`)).toBeUndefined();

@@ -1,4 +1,4 @@
-import { checksumHolds, type Credential } from "./api-key.ts";
+import { type Credential, checksumHolds } from "./api-key.ts";
 
 /** No id of ours is longer, and no header that carries a credential. */
 const ID_LENGTH_MAX = 128;

@@ -33,12 +33,15 @@ describe("policyFromToml", () => {
     expect(fromToml).toEqual(policyFromJson(json));
   });
 
-  it.each(["", " \n\t\n", "# only a comment\n", "\n# a\n# b"])("takes %j as a policy with nobody in it (LESSONS 8)", (text) => {
-    expect(policyFromToml(text)).toEqual({ policy: { roles: {}, principals: {} } });
-  });
+  it.each(["", " \n\t\n", "# only a comment\n", "\n# a\n# b"])(
+    "takes %j as a policy with nobody in it (LESSONS 8)",
+    (text) => {
+      expect(policyFromToml(text)).toEqual({ policy: { roles: {}, principals: {} } });
+    },
+  );
 
   it.each([
-    "\ufeff[roles.r]\nallow = [{ publis = \"#\" }]",
+    '\ufeff[roles.r]\nallow = [{ publis = "#" }]',
     "roles",
     "[roles",
     "roles = 1",
@@ -46,9 +49,9 @@ describe("policyFromToml", () => {
     "[[roles]]",
     "\u0000",
     "[roles.r]\nallow = [{ publish = a }]",
-    "[roles.__proto__]\nallow = [{ publish = \"#\" }]",
+    '[roles.__proto__]\nallow = [{ publish = "#" }]',
     "[__proto__]\nroles = {}",
-    "[principals.p]\nroles = [\"constructor\"]",
+    '[principals.p]\nroles = ["constructor"]',
     '[topics."orders/#"]\nowner = "shop"',
     `a = ${"[".repeat(100_000)}`,
   ])("refuses %j", (text) => {

@@ -1,6 +1,6 @@
 /**
- * A policy as text: TOML for people, JSON for machines, one meaning. It stands here and not in `security`, which is pure
- * and imports no parser; the doors and the command line take it from here.
+ * A policy as text: TOML for people, JSON for machines, one meaning. It stands here and not in `security`, which is
+ * pure and imports no parser; the doors and the command line take it from here.
  */
 import { parse, TomlError } from "smol-toml";
 import type { Grant, Policy } from "../model/policy.ts";
@@ -68,7 +68,7 @@ function tomlKey(name: string): string {
   return /^[A-Za-z0-9_-]+$/.test(name) ? name : tomlString(name);
 }
 
-/** A basic string of TOML. JSON's escapes are a subset of TOML's; U+007F alone is a control character only there. */
+/** A basic string of TOML: JSON's escapes are a subset of its own, and checked names hold no control characters. */
 function tomlString(text: string): string {
-  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
+  return JSON.stringify(text);
 }

@@ -31,10 +31,7 @@ function tailMatches(pattern: string[], topic: string[]): boolean {
 
 // "c" and "$y" stay out of the patterns: they stand for the names that no pattern mentions.
 const patterns = fc
-  .tuple(
-    fc.array(fc.constantFrom("a", "b", "", "$x", "+"), { minLength: 0, maxLength: 3 }),
-    fc.boolean(),
-  )
+  .tuple(fc.array(fc.constantFrom("a", "b", "", "$x", "+"), { minLength: 0, maxLength: 3 }), fc.boolean())
   .map(([levels, all]) => (all || levels.length === 0 ? [...levels, "#"] : levels).join("/"))
   .filter((pattern) => pattern !== "");
 

@@ -135,7 +135,17 @@ describe("{principal}", () => {
         principals: Object.fromEntries([[name, { roles: ["r"] }]]),
       };
       const compiled = compilePolicy(policy);
-      const others = ["dev", "dev/a", "dev/a/b", "dev/b/c", "dev//x", "a/b/c", "$mess/dead/x", "dev/{principal}x/y", "x"];
+      const others = [
+        "dev",
+        "dev/a",
+        "dev/a/b",
+        "dev/b/c",
+        "dev//x",
+        "a/b/c",
+        "$mess/dead/x",
+        "dev/{principal}x/y",
+        "x",
+      ];
       for (const topic of others) expect([topic, authorize(compiled, name, "publish", topic)]).toEqual([topic, false]);
       for (const filter of ["#", "dev/#", "dev/+/#", "+/#", "$mess/#"]) {
         expect([filter, authorizeFilter(compiled, name, "subscribe", filter)]).toEqual([filter, "denied"]);
@@ -180,7 +190,9 @@ describe("names that JavaScript objects have", () => {
 });
 
 describe("admin actions and built-in roles", () => {
-  const actions = ["keys", "policy", "sessions", "metrics", "audit", "storage"].map((word) => `admin.${word}` as const);
+  const actions = (["keys", "policy", "sessions", "metrics", "audit", "storage"] as const).map(
+    (word) => `admin.${word}` as const,
+  );
   const held: Record<string, string[]> = {
     admin: actions,
     viewer: ["admin.metrics"],

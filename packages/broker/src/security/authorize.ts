@@ -3,6 +3,9 @@ import { patternCovers, patternLevels, patternProblem } from "../model/topic-pat
 import type { CompiledPolicy, CompiledRole } from "./compile-policy.ts";
 import { type GrantTree, PRINCIPAL_LEVEL, treeMatches } from "./grant-tree.ts";
 
+// Whoever decides also compiles: one import for both.
+export { type CompiledPolicy, compilePolicy } from "./compile-policy.ts";
+
 /** Actions a client may ask for on a whole filter at once. */
 export type FilterAction = "subscribe" | "share" | "consume";
 
@@ -63,12 +66,12 @@ export function treeCovers(tree: GrantTree, wanted: readonly string[], principal
 }
 
 /**
- * The filter with `{principal}` replaced as one literal level; `undefined` when the name cannot be one: empty, with a
- * separator, or with a character that a filter reads as a wildcard (LESSONS 1).
+ * The filter with `{principal}` replaced as one literal level; `undefined` when the name cannot be one: empty, or with a
+ * character that a filter reads as a wildcard (LESSONS 1). A name with a separator stays one level, and equals none.
  */
 export function substitutePrincipal(levels: readonly string[], principal: string): readonly string[] | undefined {
   if (!levels.includes(PRINCIPAL_LEVEL)) return levels;
-  if (principal === "" || principal.includes("/") || principal.includes("+") || principal.includes("#")) return undefined;
+  if (principal === "" || principal.includes("+") || principal.includes("#")) return undefined;
   if (principal.startsWith("$") && levels[0] === PRINCIPAL_LEVEL) return undefined;
   return levels.map((level) => (level === PRINCIPAL_LEVEL ? principal : level));
 }

@@ -7,7 +7,7 @@ export interface BuiltInRole extends RolePolicy {
   readonly meaning: string;
 }
 
-/** The principal of the first key. It always has exactly the role `admin`, whatever a policy says: no policy can lock out. */
+/** The principal of the first key. It has exactly the role `admin`, whatever a policy says: no policy can lock out. */
 export const ADMIN_PRINCIPAL = "admin";
 
 function on(filter: string, ...actions: Grant["action"][]): Grant[] {
@@ -61,5 +61,9 @@ export const builtInRoles: readonly BuiltInRole[] = [
     "Keys and policy; sees neither messages nor the audit trail.",
     ...on("#", "admin.keys", "admin.policy"),
   ),
-  role("auditor", "Reads the audit trail and the numbers; changes nothing.", ...on("#", "admin.audit", "admin.metrics")),
+  role(
+    "auditor",
+    "Reads the audit trail and the numbers; changes nothing.",
+    ...on("#", "admin.audit", "admin.metrics"),
+  ),
 ];

@@ -49,7 +49,8 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
 function rolesOf(principal: string, names: readonly string[], roles: Map<string, CompiledRole>): CompiledRole[] {
   return names.map((name) => {
     const role = roles.get(name);
-    if (role === undefined) throw new Error(`unchecked policy: principal "${principal}" has the unknown role "${name}"`);
+    if (role === undefined)
+      throw new Error(`unchecked policy: principal "${principal}" has the unknown role "${name}"`);
     return role;
   });
 }

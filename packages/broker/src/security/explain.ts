@@ -52,7 +52,8 @@ export function explain(compiled: CompiledPolicy, principal: string, action: Act
 
 function topicProblem(action: Action, topic: string, wildcard: boolean): string | undefined {
   if (isAdminAction(action)) return undefined;
-  if (!wildcard) return isConcrete(topic) ? undefined : `${quote(topic)} is no topic name: it is empty or has a wildcard`;
+  if (!wildcard)
+    return isConcrete(topic) ? undefined : `${quote(topic)} is no topic name: it is empty or has a wildcard`;
   const problem = patternProblem(topic, { bytesMax: 65_535, levelsMax: 65_535 });
   return problem === undefined ? undefined : `${quote(topic)} is no topic filter: ${problem}`;
 }

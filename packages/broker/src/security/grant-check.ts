@@ -68,11 +68,7 @@ function readGrant(value: unknown, path: string, problems: PolicyProblems): Gran
   });
 }
 
-function readActionAndFilter(
-  entries: ReadonlyMap<string, unknown>,
-  path: string,
-  problems: PolicyProblems,
-): Grant[] {
+function readActionAndFilter(entries: ReadonlyMap<string, unknown>, path: string, problems: PolicyProblems): Grant[] {
   for (const key of entries.keys()) {
     if (key !== "action" && key !== "filter") problems.unknownKey(path, key, ["action", "filter"]);
   }
@@ -90,7 +86,8 @@ function readActionAndFilter(
     problems.unknownName(actionPath, "action", action, [...TOPIC_ACTIONS, ...ADMIN_WORDS.values()]);
     return [];
   }
-  if (filter !== undefined && filter !== "#") problems.add(filterPath, 'is "#" for an admin action: it is not about a topic');
+  if (filter !== undefined && filter !== "#")
+    problems.add(filterPath, 'is "#" for an admin action: it is not about a topic');
   return [{ action: admin, filter: "#" }];
 }
 
@@ -135,7 +132,11 @@ function checkFilter(filter: string, path: string, problems: PolicyProblems): bo
   const first = levels[0] ?? "";
   if (first.startsWith("$") && !BROKER_TREES.includes(first)) {
     const hint = first === "$share" ? 'grant `share` on the filter that follows: { share = "a/#" }' : undefined;
-    problems.add(path, `names beginning with \`$\` are the broker's; a grant may name ${BROKER_TREES.join(" and ")}`, hint);
+    problems.add(
+      path,
+      `names beginning with \`$\` are the broker's; a grant may name ${BROKER_TREES.join(" and ")}`,
+      hint,
+    );
     return false;
   }
   const braced = levels.find((level) => level !== PRINCIPAL_LEVEL && (level.includes("{") || level.includes("}")));

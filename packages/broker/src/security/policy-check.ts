@@ -1,7 +1,7 @@
 import type { Grant, Policy, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
 import { ADMIN_PRINCIPAL, builtInRoles } from "./built-in-roles.ts";
 import { readGrants } from "./grant-check.ts";
-import { PolicyProblems, type PolicyProblem } from "./policy-problems.ts";
+import { type PolicyProblem, PolicyProblems } from "./policy-problems.ts";
 import { principalNameProblem } from "./principal-name.ts";
 
 /** Bounds of one policy. */
@@ -14,7 +14,7 @@ export const policyLimits = {
 } as const;
 
 const SECTIONS = ["roles", "principals"] as const;
-/** Words of the policy document that this version knows and does not enforce: to pass over them would be to fail open. */
+/** Sections that this version knows and does not enforce: to pass over them would be to fail open. */
 const LATER_SECTIONS: readonly string[] = ["topics", "subscriptions"];
 
 export type CheckedPolicy = { readonly policy: Policy } | { readonly problems: readonly PolicyProblem[] };
@@ -28,7 +28,11 @@ export function checkPolicy(value: unknown): CheckedPolicy {
   const document = readTable(value, "", problems);
   for (const key of document.keys()) {
     if (LATER_SECTIONS.includes(key)) {
-      problems.add(key, `the section \`${key}\` is not supported by this version`, "remove it: nothing would enforce it");
+      problems.add(
+        key,
+        `the section \`${key}\` is not supported by this version`,
+        "remove it: nothing would enforce it",
+      );
     } else if (!isOneOf(SECTIONS, key)) {
       problems.unknownKey("", key, [...SECTIONS, ...LATER_SECTIONS]);
     }
@@ -127,7 +131,7 @@ function readPrincipal(
   return { roles: [...roles] };
 }
 
-/** The table's own entries; empty, with a problem, for anything that is no table. Entries named like a method are data. */
+/** The table's own entries, also those named like a method; empty, with a problem, for anything that is no table. */
 function readTable(value: unknown, path: string, problems: PolicyProblems): ReadonlyMap<string, unknown> {
   if (isTable(value)) return new Map(Object.entries(value));
   problems.add(path, path === "" ? "a policy is a table with `roles` and `principals`" : "is a table");

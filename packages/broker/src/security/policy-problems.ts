@@ -24,18 +24,25 @@ export class PolicyProblems {
     return this.list.length === 0;
   }
 
+  get #isFull(): boolean {
+    return this.list.length >= PROBLEMS_MAX;
+  }
+
   add(path: string, message: string, hint?: string): void {
-    if (this.list.length >= PROBLEMS_MAX) return;
+    if (this.#isFull) return;
     this.list.push(hint === undefined ? { path, message } : { path, message, hint });
   }
 
   unknownKey(path: string, key: string, valid: readonly string[]): void {
+    // Also the search for a near name costs; it ends with the list.
+    if (this.#isFull) return;
     const nearest = nearestName(key, valid);
     const hint = nearest === undefined ? `valid here: ${valid.join(", ")}` : `did you mean \`${nearest}\`?`;
     this.add(this.path(path, key), "is not a key of a policy", hint);
   }
 
   unknownName(path: string, kind: string, name: string, valid: Iterable<string>): void {
+    if (this.#isFull) return;
     const nearest = nearestName(name, valid);
     const message = `there is no ${kind} ${shown(name)}`;
     if (nearest === undefined) this.add(path, message);
