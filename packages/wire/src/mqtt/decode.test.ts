@@ -149,12 +149,12 @@ describe("before anything is kept", () => {
     const header = packetBytes(`30 f0 ff 3f 'a'`); // declares 1 MiB less 15
     const piece = new Uint8Array(1000);
     class Counting extends Original {
-      constructor(...given: ConstructorParameters<typeof Original>) {
-        super(...given);
-        if (typeof given[0] === "number") allocated.push(given[0]);
+      constructor(length: number) {
+        super(length);
+        allocated.push(length);
       }
     }
-    globalThis.Uint8Array = Counting as typeof Original;
+    globalThis.Uint8Array = Counting as unknown as typeof Original;
     try {
       decoder.push(header, 0, header.length);
       for (let index = 0; index < 10; index++) decoder.push(piece, 0, piece.length);
