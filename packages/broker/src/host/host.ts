@@ -35,6 +35,8 @@ export interface DiskStat {
 
 /** Rejections of all promises here are `DiskError`s. Paths are absolute or relative to the process. */
 export interface Disk {
+  /** Numeric user the process runs as; absent where files have no owner to compare with. */
+  readonly userId?: number;
   /** `create` fails when the file exists. Files are created with mode 0600 whatever the umask. */
   open(path: string, how: "read" | "readwrite" | "create"): Promise<DiskFile>;
   /** `undefined` when there is nothing; does not follow a symbolic link. */

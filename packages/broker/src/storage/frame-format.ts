@@ -1,0 +1,150 @@
+import { crc32 } from "node:zlib";
+import { readU64, writeU64 } from "./little-endian.ts";
+import { SECTOR } from "./sector-checksum.ts";
+import { FORMAT_VERSION } from "./segment-header.ts";
+
+export const FRAME_HEADER_BYTES = 128;
+/** Entry of the section table: 16 bytes about the section, 16 bytes of cipher tag. */
+export const SECTION_BYTES = 32;
+/** What the cipher authenticates besides a section's text: the header, and the section's entry without its tag. */
+export const SECTION_TAG_AT = 16;
+export const TRAILER_BYTES = 64;
+/** Largest frame; far above what the soft limit lets gather. */
+export const FRAME_BYTES_MAX: number = 2 ** 30;
+
+const HEADER_MAGIC = 0x4d52_464d; // "MFRM"
+const TRAILER_MAGIC = 0x444e_454d; // "MEND"
+/**
+ * The last four bytes of a frame. Each has several bits set, so that one flipped bit never makes a zero byte: a
+ * frame whose last byte is zero was not written to its end.
+ */
+const END_MARK = 0xa55a_c33c;
+const HEADER_CRC_AT = FRAME_HEADER_BYTES - 4;
+const TRAILER_CRC_AT = TRAILER_BYTES - 8;
+
+/** In clear in front of each frame; docs/journal-format.md has the layout. */
+export interface FrameHeader {
+  /** Whole frame on disk, bytes; a multiple of 512. */
+  readonly frameBytes: number;
+  /** Ciphertext of all sections. */
+  readonly cipherBytes: number;
+  readonly segmentId: number;
+  /** Place of the frame in its segment, from 0; the nonce of its cipher sections. */
+  readonly counter: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly sections: number;
+  readonly keyId: number;
+  /** Plaintext record area. */
+  readonly recordBytes: number;
+  readonly snapshotSeq: number;
+  /** Where in the segment file the frame begins: a frame that a disk put elsewhere is not valid there. */
+  readonly offset: number;
+  readonly previousHash: Buffer;
+}
+
+export function writeFrameHeader(into: Buffer, header: FrameHeader): void {
+  into.fill(0, 0, FRAME_HEADER_BYTES);
+  into.writeUInt32LE(HEADER_MAGIC, 0);
+  into.writeUInt16LE(FORMAT_VERSION, 4);
+  into.writeUInt16LE(FRAME_HEADER_BYTES, 6);
+  into.writeUInt32LE(header.frameBytes, 8);
+  into.writeUInt32LE(header.cipherBytes, 12);
+  into.writeUInt32LE(header.segmentId, 16);
+  into.writeUInt32LE(header.counter, 20);
+  writeU64(into, header.firstSeq, 24);
+  into.writeUInt32LE(header.count, 32);
+  into.writeUInt16LE(header.sections, 36);
+  into.writeUInt32LE(header.keyId, 40);
+  into.writeUInt32LE(header.recordBytes, 44);
+  writeU64(into, header.snapshotSeq, 48);
+  writeU64(into, header.offset, 56);
+  header.previousHash.copy(into, 64);
+  into.writeUInt32LE(crc32(into.subarray(0, HEADER_CRC_AT)), HEADER_CRC_AT);
+}
+
+/** The header at `at`, or `undefined` when these bytes are no whole header of this version. */
+export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefined {
+  if (at + FRAME_HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== HEADER_MAGIC) return undefined;
+  const crc = crc32(bytes.subarray(at, at + HEADER_CRC_AT));
+  if (bytes.readUInt32LE(at + HEADER_CRC_AT) !== crc) return undefined;
+  if (bytes.readUInt16LE(at + 4) !== FORMAT_VERSION || bytes.readUInt16LE(at + 6) !== FRAME_HEADER_BYTES) {
+    return undefined;
+  }
+  const header: FrameHeader = {
+    frameBytes: bytes.readUInt32LE(at + 8),
+    cipherBytes: bytes.readUInt32LE(at + 12),
+    segmentId: bytes.readUInt32LE(at + 16),
+    counter: bytes.readUInt32LE(at + 20),
+    firstSeq: readU64(bytes, at + 24),
+    count: bytes.readUInt32LE(at + 32),
+    sections: bytes.readUInt16LE(at + 36),
+    keyId: bytes.readUInt32LE(at + 40),
+    recordBytes: bytes.readUInt32LE(at + 44),
+    snapshotSeq: readU64(bytes, at + 48),
+    offset: readU64(bytes, at + 56),
+    previousHash: bytes.subarray(at + 64, at + 96),
+  };
+  // Version 1 has one section of the whole record area and nothing between sections and ciphertext.
+  if (header.sections !== 1 || header.cipherBytes !== header.recordBytes || header.count < 1) return undefined;
+  return frameBytes(header.cipherBytes) === header.frameBytes ? header : undefined;
+}
+
+/** Bytes on disk of a frame with one section: all parts, one table entry for each sector, rounded up to sectors. */
+export function frameBytes(cipherBytes: number): number {
+  const parts = FRAME_HEADER_BYTES + SECTION_BYTES + cipherBytes + TRAILER_BYTES;
+  return Math.ceil(parts / (SECTOR - 4)) * SECTOR;
+}
+
+/** Where the sector table of a frame begins. */
+export function tableStart(bytes: number): number {
+  return bytes - TRAILER_BYTES - 4 * (bytes / SECTOR);
+}
+
+/** The commit: it is the last thing in a frame's last sector. */
+export interface FrameTrailer {
+  readonly frameBytes: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly tableCrc: number;
+  readonly hash: Buffer;
+}
+
+/** `frame` is the whole frame; its sector table must be there already. */
+export function writeFrameTrailer(frame: Buffer, trailer: Omit<FrameTrailer, "frameBytes" | "tableCrc">): void {
+  const at = frame.length - TRAILER_BYTES;
+  frame.writeUInt32LE(TRAILER_MAGIC, at);
+  frame.writeUInt32LE(frame.length, at + 4);
+  writeU64(frame, trailer.firstSeq, at + 8);
+  frame.writeUInt32LE(trailer.count, at + 16);
+  frame.writeUInt32LE(crc32(frame.subarray(tableStart(frame.length), at)), at + 20);
+  trailer.hash.copy(frame, at + 24);
+  frame.writeUInt32LE(crc32(frame.subarray(at, at + TRAILER_CRC_AT)), at + TRAILER_CRC_AT);
+  frame.writeUInt32LE(END_MARK, at + TRAILER_BYTES - 4);
+}
+
+/** The trailer that ends at `end`, or `undefined` when these bytes are none. */
+export function readFrameTrailer(bytes: Buffer, end: number): FrameTrailer | undefined {
+  const at = end - TRAILER_BYTES;
+  if (at < 0 || end > bytes.length || bytes.readUInt32LE(end - 4) !== END_MARK) return undefined;
+  if (bytes.readUInt32LE(at) !== TRAILER_MAGIC) return undefined;
+  if (bytes.readUInt32LE(at + TRAILER_CRC_AT) !== crc32(bytes.subarray(at, at + TRAILER_CRC_AT))) return undefined;
+  return {
+    frameBytes: bytes.readUInt32LE(at + 4),
+    firstSeq: readU64(bytes, at + 8),
+    count: bytes.readUInt32LE(at + 16),
+    tableCrc: bytes.readUInt32LE(at + 20),
+    hash: bytes.subarray(at + 24, at + 56),
+  };
+}
+
+/** CRC of a frame's sector table. */
+export function tableCrc(bytes: Buffer, at: number, length: number): number {
+  return crc32(bytes.subarray(at + tableStart(length), at + length - TRAILER_BYTES));
+}
+
+/** Writes the 12-byte nonce: which section, then the frame's counter. */
+export function writeNonce(into: Buffer, section: number, counter: number): void {
+  into.writeUInt32LE(section, 0);
+  writeU64(into, counter, 4);
+}

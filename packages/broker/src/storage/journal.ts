@@ -1,0 +1,477 @@
+import type { DirectoryLock, Host } from "../host/host.ts";
+import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
+import { makeSegment, type ActiveSegment } from "./active-segment.ts";
+import { errorCode, ioError } from "./disk-io.ts";
+import { segmentName } from "./file-names.ts";
+import { FrameCache } from "./frame-cache.ts";
+import { frameBytes } from "./frame-format.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
+import { HeadFile, type HeadState } from "./head-file.ts";
+import type { Keyring } from "./keyring.ts";
+import { OpenFrame } from "./open-frame.ts";
+import { OWN_KIND_MIN } from "./record-area.ts";
+import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
+import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import { SegmentIndex } from "./segment-index.ts";
+import type { SegmentPool } from "./segment-pool.ts";
+import { StorageError } from "./storage-error.ts";
+import { TRIM_BYTES, TRIM_KIND, writeTrim } from "./trim-record.ts";
+
+export interface StorageLimits {
+  readonly segmentBytes: number;
+  readonly frameBytesSoft: number;
+  readonly frameCacheBytes: number;
+  readonly diskBytesMax: number;
+}
+
+/** What `openJournal` hands over. */
+export interface JournalParts {
+  readonly host: Host;
+  readonly directory: string;
+  readonly keyring: Keyring;
+  readonly limits: StorageLimits;
+  readonly lock: DirectoryLock;
+  readonly catalogue: SegmentCatalogue;
+  readonly pool: SegmentPool;
+  readonly active: ActiveSegment;
+  readonly lastSeq: number;
+  readonly snapshotSeq: number;
+  readonly headGeneration: number;
+  /** Last segment with a frame, and where its frames end. */
+  readonly lastFilledId: number;
+  readonly lastFilledEnd: number;
+}
+
+/** Part of the budget that only records without which nothing can be freed may use (RELIABILITY F9). */
+const RESERVE_PART = 0.01;
+const RESERVE_BYTES_MAX = 16 * 1_024 * 1_024;
+
+/**
+ * The journal on disk. One frame is in flight; the next fills. States: idle (nothing in flight) -> sealing (a seal is
+ * scheduled) -> in flight (rolling, writing, syncing) -> idle; failed and closed are final.
+ */
+export class DiskJournal implements Journal {
+  readonly #parts: JournalParts;
+  readonly #open: OpenFrame = new OpenFrame();
+  readonly #sealer: FrameSealer = new FrameSealer();
+  readonly #cache: FrameCache;
+  readonly #reader: FrameReader;
+  readonly #catalogue: SegmentCatalogue;
+  readonly #softBytes: number;
+  readonly #statistics: Omit<JournalStatistics, "diskBytes"> = {
+    framesCommitted: 0,
+    recordsCommitted: 0,
+    bytesWritten: 0,
+    syncs: 0,
+    commitMilliseconds: 0,
+  };
+  #active: ActiveSegment;
+  #entry: SegmentEntry;
+  #head: HeadFile | undefined;
+  #headState: HeadState;
+  #listener: JournalListener | undefined;
+  #durableSeq: number;
+  /** First number of the open frame. */
+  #openSeq: number;
+  #inFlight: JournalFrame | undefined;
+  #sealed: SealedFrame | undefined;
+  #sealedAt = 0;
+  /** Something in the open frame is to become durable. */
+  #wanted = false;
+  #sealScheduled = false;
+  /** Monotonic time by which the open frame is to be sealed. */
+  #sealBy: number = Infinity;
+  #timerAt: number = Infinity;
+  #failed = false;
+  #closing: (() => void) | undefined;
+  #closed = false;
+  /** Segments to trim with the next frame, and those that the frame in flight trims. */
+  #toTrim: SegmentEntry[] = [];
+  #trimming: SegmentEntry[] = [];
+  #removing: Promise<void> = Promise.resolve();
+  #rolling: Promise<void> | undefined;
+  #diskBusy = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(parts: JournalParts) {
+    const { limits, active, catalogue } = parts;
+    this.#parts = parts;
+    this.#active = active;
+    this.#catalogue = catalogue;
+    this.#softBytes = limits.frameBytesSoft;
+    this.#cache = new FrameCache(limits.frameCacheBytes);
+    const failed = (error: unknown): void => this.#fail(error);
+    this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
+    this.#durableSeq = parts.lastSeq;
+    this.#openSeq = parts.lastSeq + 1;
+    this.#entry = enter(catalogue, active);
+    this.#headState = {
+      segmentId: parts.lastFilledId,
+      offset: parts.lastFilledEnd,
+      seq: parts.lastSeq,
+      snapshotSeq: parts.snapshotSeq,
+      hash: active.previousHash,
+    };
+  }
+
+  /** Opens HEAD and makes what it says durable once; later it is written without a sync. */
+  async openHead(): Promise<void> {
+    const { host, directory, keyring, headGeneration } = this.#parts;
+    this.#head = await HeadFile.open({
+      host,
+      directory,
+      journalId: keyring.journalId,
+      generation: headGeneration,
+      state: () => this.#headState,
+      failed: (error) => this.#fail(error),
+    });
+    await this.#head.writeNow();
+  }
+
+  get lastSeq(): number {
+    return this.#openSeq + this.#open.count - 1;
+  }
+
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  get openBytes(): Buffer {
+    return this.#open.bytes;
+  }
+
+  get congested(): boolean {
+    return this.#open.length > this.#softBytes;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failed;
+  }
+
+  start(listener: JournalListener): void {
+    this.#listener = listener;
+    this.#parts.pool.prepare();
+    this.#dropEmpty();
+    if (this.#wanted) this.#scheduleSeal();
+  }
+
+  reserve(kind: number, length: number): number {
+    if (kind < 1 || kind >= OWN_KIND_MIN) throw new RangeError(`record kind ${kind} is not one of the core's (1 to 199)`);
+    return this.#open.reserve(kind, length);
+  }
+
+  commit(): void {
+    this.#wanted = true;
+    if (this.#inFlight === undefined) this.#scheduleSeal();
+  }
+
+  commitWithin(milliseconds: number): void {
+    const by = this.#parts.host.clock.monotonic() + milliseconds;
+    if (by >= this.#sealBy) return;
+    this.#sealBy = by;
+    if (by < this.#timerAt) this.#arm(milliseconds, by);
+  }
+
+  cached(seq: number): JournalFrame | undefined {
+    return this.#cache.find(seq);
+  }
+
+  fetch(seq: number, done: (frame: JournalFrame | undefined) => void): void {
+    this.#reader.fetch(seq, done);
+  }
+
+  snapshotTaken(seq: number): void {
+    if (seq > this.#durableSeq) throw new RangeError(`a snapshot at ${seq} is not durable; the journal is at ${this.#durableSeq}`);
+    this.#active.snapshotSeq = seq;
+    this.#headState = { ...this.#headState, snapshotSeq: seq };
+    this.#head?.touch();
+  }
+
+  segments(): SegmentInfo[] {
+    return this.#catalogue.infos();
+  }
+
+  dropSegment(id: number): void {
+    const entry = this.#catalogue.byId(id);
+    if (entry === undefined || entry.dropping) return;
+    if (entry.active) throw new RangeError(`segment ${id} is being written and cannot be dropped`);
+    if (entry.lastSeq >= entry.header.firstSeq && entry.lastSeq >= this.#active.snapshotSeq) {
+      throw new RangeError(`segment ${id} holds records that no snapshot covers (the newest is at ${this.#active.snapshotSeq})`);
+    }
+    if (!this.#catalogue.mayDrop(entry)) return;
+    entry.dropping = true;
+    const trim = (): void => {
+      this.#dropLater(entry);
+      this.commit();
+    };
+    // The trim record names the chain hash at the segment's end; the segment is read when nobody knows it any more.
+    if (entry.endHash !== undefined) trim();
+    else this.#reader.indexOf(entry).then(trim, (error: unknown) => this.#fail(error));
+  }
+
+  statistics(): JournalStatistics {
+    return { ...this.#statistics, diskBytes: this.#diskBytes };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    if (!this.#failed && this.#listener !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#closing = resolve;
+        this.commit();
+      });
+    }
+    this.#closed = true;
+    await this.#diskIdle();
+    try {
+      await this.#parts.pool.close();
+      await this.#removing.catch(() => undefined);
+      await this.#reader.close();
+      await this.#head?.close(!this.#failed);
+      await this.#active.file.close();
+    } finally {
+      await this.#parts.lock.release();
+    }
+  }
+
+  /** After a failure elsewhere a write, a sync or a roll may still be under way on the segment's file. */
+  async #diskIdle(): Promise<void> {
+    await this.#rolling?.catch(() => undefined);
+    if (!this.#diskBusy) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+    });
+  }
+
+  get #diskBytes(): number {
+    return this.#catalogue.bytes + this.#parts.pool.bytes;
+  }
+
+  #scheduleSeal(): void {
+    if (this.#sealScheduled || this.#failed || this.#listener === undefined) return;
+    this.#sealScheduled = true;
+    // Not at once: all input of this turn of the loop gets into the same frame, and a lone publish loses nothing.
+    this.#parts.host.timers.soon(this.#seal);
+  }
+
+  #arm(milliseconds: number, at: number): void {
+    this.#timerAt = at;
+    this.#parts.host.timers.after(milliseconds, () => {
+      if (this.#timerAt !== at) return;
+      this.#timerAt = Infinity;
+      const left = this.#sealBy - this.#parts.host.clock.monotonic();
+      if (this.#sealBy === Infinity) return;
+      if (left > 0.5) this.#arm(left, this.#sealBy);
+      else this.commit();
+    });
+  }
+
+  readonly #seal = (): void => {
+    if (this.#failed || this.#closed || this.#inFlight !== undefined) {
+      this.#sealScheduled = false;
+      return;
+    }
+    this.#listener?.beforeSeal();
+    this.#appendTrims();
+    this.#sealScheduled = false;
+    this.#wanted = false;
+    this.#sealBy = Infinity;
+    if (this.#open.count === 0) {
+      this.#closing?.();
+      return;
+    }
+    const frame = this.#open.take(this.#openSeq);
+    this.#openSeq += frame.count;
+    this.#inFlight = frame;
+    const length = frameBytes(frame.bytes.length);
+    if (length <= this.#active.room) this.#write(frame);
+    else {
+      this.#rolling = this.#roll(length).finally(() => {
+        this.#rolling = undefined;
+      });
+      this.#rolling.then(
+        () => this.#write(frame),
+        (error: unknown) => this.#fail(error),
+      );
+    }
+  };
+
+  #write(frame: JournalFrame): void {
+    if (this.#failed) return;
+    this.#sealedAt = this.#parts.host.clock.monotonic();
+    const sealed = this.#sealer.seal(frame, this.#active);
+    this.#sealed = sealed;
+    this.#diskBusy = true;
+    this.#active.file.writeAt(sealed.bytes, this.#active.offset, this.#written);
+  }
+
+  readonly #written = (error: unknown): void => {
+    if (error === undefined && !this.#failed) {
+      this.#active.file.datasync(this.#synced);
+      return;
+    }
+    this.#diskDone();
+    this.#fail(error);
+  };
+
+  readonly #synced = (error: unknown): void => {
+    this.#diskDone();
+    const frame = this.#inFlight;
+    const sealed = this.#sealed;
+    // A failed sync is never tried again: the kernel may have dropped the pages it could not write (F8).
+    if (error !== undefined) this.#fail(error);
+    if (this.#failed || frame === undefined || sealed === undefined) return;
+    // Commit point. Before it a crash may lose the frame, and nobody was told; after it no crash does.
+    this.#durableSeq = frame.firstSeq + frame.count - 1;
+    this.#account(frame, sealed);
+    this.#cache.add(frame);
+    this.#inFlight = undefined;
+    this.#head?.touch();
+    this.#finishTrims();
+    this.#listener?.committed(frame);
+    if (this.#wanted || this.#closing !== undefined) this.#scheduleSeal();
+  };
+
+  #diskDone(): void {
+    this.#diskBusy = false;
+    this.#whenIdle?.();
+  }
+
+  #account(frame: JournalFrame, sealed: SealedFrame): void {
+    const active = this.#active;
+    const entry = this.#entry;
+    entry.index?.add(frame.firstSeq, active.offset, sealed.bytes.length);
+    active.advance(sealed);
+    entry.lastSeq = this.#durableSeq;
+    entry.end = active.offset;
+    entry.endHash = sealed.hash;
+    this.#headState = {
+      segmentId: active.segmentId,
+      offset: active.offset,
+      seq: this.#durableSeq,
+      snapshotSeq: active.snapshotSeq,
+      hash: sealed.hash,
+    };
+    const statistics = this.#statistics;
+    statistics.framesCommitted++;
+    statistics.recordsCommitted += frame.count;
+    statistics.bytesWritten += sealed.bytes.length;
+    statistics.syncs++;
+    statistics.commitMilliseconds += this.#parts.host.clock.monotonic() - this.#sealedAt;
+  }
+
+  /** Goes on in a new segment that has room for a frame of so many bytes. */
+  async #roll(length: number): Promise<void> {
+    const { pool, limits } = this.#parts;
+    const needed = SEGMENT_HEADER_BYTES + length;
+    const zeroed = await this.#takeFile(needed, limits);
+    const old = this.#active;
+    const next = await makeSegment(this.#parts, zeroed, {
+      id: old.segmentId + 1,
+      firstSeq: this.#durableSeq + 1,
+      snapshotSeq: old.snapshotSeq,
+      previousHash: old.previousHash,
+      previousId: this.#headState.segmentId,
+      previousEnd: this.#headState.offset,
+      live: this.#catalogue.liveRanges(old.segmentId + 1),
+    });
+    this.#entry.active = false;
+    if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#dropLater(this.#entry);
+    this.#active = next;
+    this.#entry = enter(this.#catalogue, next);
+    await old.file.close();
+    pool.prepare();
+  }
+
+  async #takeFile(needed: number, limits: StorageLimits): Promise<Awaited<ReturnType<SegmentPool["take"]>>> {
+    const { pool } = this.#parts;
+    const reserve = Math.min(limits.diskBytesMax * RESERVE_PART, RESERVE_BYTES_MAX);
+    const left = limits.diskBytesMax + reserve - this.#catalogue.bytes;
+    if (needed > left) {
+      throw new StorageError("io", `The journal has used its disk budget of ${limits.diskBytesMax} bytes and its reserve.`);
+    }
+    const whole = Math.max(needed, limits.segmentBytes);
+    try {
+      if (whole <= left) return await pool.take(needed);
+    } catch (error) {
+      if (errorCode(error) !== "ENOSPC") throw error;
+    }
+    // Near the end of the space small segments do: consumers' acks and trims free the rest.
+    return pool.makeNow(Math.ceil(needed / SEGMENT_HEADER_BYTES) * SEGMENT_HEADER_BYTES);
+  }
+
+  /** Segments of earlier starts that never got a frame. */
+  #dropEmpty(): void {
+    for (const { id, firstSeq, lastSeq, active } of this.#catalogue.infos()) {
+      if (active || lastSeq >= firstSeq) continue;
+      this.#dropLater(this.#catalogue.byId(id)!);
+    }
+  }
+
+  /** Its trim goes with the next frame. */
+  #dropLater(entry: SegmentEntry): void {
+    entry.dropping = true;
+    this.#toTrim.push(entry);
+  }
+
+  #appendTrims(): void {
+    // Trims of empty segments are no reason for a frame of their own.
+    const due = this.#toTrim.some((entry) => entry.lastSeq >= entry.header.firstSeq);
+    if (this.#open.count === 0 && !due) return;
+    for (const entry of this.#toTrim) {
+      const at = this.#open.reserve(TRIM_KIND, TRIM_BYTES);
+      writeTrim(this.#open.bytes, at, {
+        segmentId: entry.header.id,
+        firstSeq: entry.header.firstSeq,
+        lastSeq: entry.lastSeq,
+        startHash: entry.header.previousHash,
+        endHash: entry.endHash ?? entry.header.previousHash,
+      });
+    }
+    this.#trimming = this.#toTrim;
+    this.#toTrim = [];
+  }
+
+  /** The trims are durable: the files may go. */
+  #finishTrims(): void {
+    const trimmed = this.#trimming;
+    if (trimmed.length === 0) return;
+    this.#trimming = [];
+    for (const entry of trimmed) {
+      this.#catalogue.remove(entry);
+      this.#cache.forget(entry.header.firstSeq, entry.lastSeq);
+    }
+    const { directory, pool } = this.#parts;
+    this.#removing = this.#removing.then(async () => {
+      for (const entry of trimmed) {
+        await this.#reader.forget(entry);
+        await pool.recycle(`${directory}/${segmentName(entry.header.id)}`, entry.header.bytes);
+      }
+    });
+    this.#removing.catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed || this.#closed) return;
+    this.#failed = true;
+    const failure = ioError("writing", this.#parts.directory, error);
+    this.#listener?.failed(failure instanceof Error ? failure.message : String(failure));
+    this.#closing?.();
+  }
+}
+
+function enter(catalogue: SegmentCatalogue, active: ActiveSegment): SegmentEntry {
+  const { header } = active;
+  const entry: SegmentEntry = {
+    header,
+    lastSeq: header.firstSeq - 1,
+    end: SEGMENT_HEADER_BYTES,
+    endHash: header.previousHash,
+    active: true,
+    dropping: false,
+    index: new SegmentIndex(),
+  };
+  catalogue.add(entry);
+  return entry;
+}

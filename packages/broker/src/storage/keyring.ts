@@ -1,0 +1,147 @@
+import { hkdfSync, type KeyObject } from "node:crypto";
+import type { Host } from "../host/host.ts";
+import type { SecretBox } from "../model/journal.ts";
+import { readKeyringFile, writeKeyringFile, type KeyringContent } from "./keyring-file.ts";
+import { openSecret, sealSecret, secretBox, secretKey } from "./secret-box.ts";
+import { StorageError } from "./storage-error.ts";
+
+const KEY_BYTES = 32;
+const JOURNAL_ID_BYTES = 16;
+const BOX_KEY_ID = 0;
+const DATA_KEYS_MAX = 10_000;
+
+/** The data keys of one journal, wrapped on disk by the key-encryption key. */
+export interface Keyring {
+  /** 16 bytes that all files of the journal carry. */
+  readonly journalId: Buffer;
+  /** Data key that new segments use. */
+  readonly currentKeyId: number;
+  /** Key of a segment; `undefined` when the data key is not in the ring. */
+  segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined;
+  readonly box: SecretBox;
+  /** Makes a new data key for segments to come; the old ones stay for theirs. */
+  rotate(): Promise<void>;
+  /** Wraps all keys by another key-encryption key (32 bytes); the data are not touched. */
+  rewrap(kek: Uint8Array): Promise<void>;
+}
+
+export interface KeyringOptions {
+  readonly host: Host;
+  readonly directory: string;
+  /** 32 bytes. */
+  readonly kek: Uint8Array;
+  /** Make a new ring when there is none: only for a directory that holds no journal. */
+  readonly create: boolean;
+}
+
+/** Rejects with a `StorageError`: `configuration` for a wrong key, `damaged` for a damaged or missing ring. */
+export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
+  const { host, directory, kek } = options;
+  if (kek.length !== KEY_BYTES) {
+    throw new StorageError("configuration", `The key-encryption key has ${kek.length} bytes; it must have 32.`);
+  }
+  const content = await readKeyringFile(host, directory);
+  if (content !== undefined) return unwrapRing(options, content);
+  if (!options.create) {
+    throw new StorageError(
+      "damaged",
+      `The keyring of ${directory} is missing, and without it its journal cannot be read. Restore it from a backup.`,
+      { file: `${directory}/keyring` },
+    );
+  }
+  const ring = new WrappedKeyring(options, Buffer.from(host.random.bytes(JOURNAL_ID_BYTES)));
+  ring.setBoxKey(host.random.bytes(KEY_BYTES));
+  await ring.rotate();
+  return ring;
+}
+
+function unwrapRing(options: KeyringOptions, content: KeyringContent): Keyring {
+  const ring = new WrappedKeyring(options, Buffer.from(content.journal, "base64"));
+  const kek = secretKey(options.kek);
+  const unwrap = (wrapped: string, id: number): Buffer => {
+    const key = openSecret(kek, Buffer.from(wrapped, "base64"), wrapContext(ring.journalId, id));
+    if (key !== undefined) return key;
+    throw new StorageError(
+      "configuration",
+      `The key-encryption key does not open the journal in ${options.directory}. Nothing was changed. ` +
+        "Give the key that belongs to it (--kek-file, --kek-fd or --kek-command), or its escrow copy.",
+      { file: `${options.directory}/keyring`, key: id },
+    );
+  };
+  ring.setBoxKey(unwrap(content.box, BOX_KEY_ID));
+  for (const { id, wrapped } of content.keys) ring.setDataKey(id, unwrap(wrapped, id));
+  ring.currentKeyId = content.current;
+  return ring;
+}
+
+/** Binds a wrapped key to its journal and its number, so that keys cannot be swapped in the file. */
+function wrapContext(journalId: Buffer, id: number): Buffer {
+  return Buffer.concat([Buffer.from("mess/wrap/v1\0"), journalId, Buffer.from(String(id))]);
+}
+
+class WrappedKeyring implements Keyring {
+  readonly journalId: Buffer;
+  currentKeyId = 0;
+  readonly #host: Host;
+  readonly #directory: string;
+  readonly #keys: Map<number, Buffer> = new Map();
+  #kek: KeyObject;
+  #boxKey: Buffer = Buffer.alloc(0);
+  #box: SecretBox | undefined;
+
+  constructor(options: KeyringOptions, journalId: Buffer) {
+    this.#host = options.host;
+    this.#directory = options.directory;
+    this.#kek = secretKey(options.kek);
+    this.journalId = journalId;
+  }
+
+  setBoxKey(key: Uint8Array): void {
+    this.#boxKey = Buffer.from(key);
+    this.#box = secretBox(secretKey(key), this.#host.random);
+  }
+
+  setDataKey(id: number, key: Uint8Array): void {
+    this.#keys.set(id, Buffer.from(key));
+  }
+
+  get box(): SecretBox {
+    return this.#box!;
+  }
+
+  segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined {
+    const key = this.#keys.get(keyId);
+    if (key === undefined) return undefined;
+    return secretKey(new Uint8Array(hkdfSync("sha256", key, salt, "mess/segment/v1", KEY_BYTES)));
+  }
+
+  async rotate(): Promise<void> {
+    if (this.#keys.size >= DATA_KEYS_MAX) {
+      throw new StorageError("configuration", `The keyring holds ${DATA_KEYS_MAX} data keys, and no more are allowed.`);
+    }
+    const id = this.currentKeyId + 1;
+    const key = Buffer.from(this.#host.random.bytes(KEY_BYTES));
+    await this.#write(this.#kek, id, new Map([...this.#keys, [id, key]]));
+    // Only a key that is on disk may seal anything.
+    this.#keys.set(id, key);
+    this.currentKeyId = id;
+  }
+
+  async rewrap(kek: Uint8Array): Promise<void> {
+    if (kek.length !== KEY_BYTES) throw new RangeError(`a key-encryption key has 32 bytes, not ${kek.length}`);
+    const key = secretKey(kek);
+    await this.#write(key, this.currentKeyId, this.#keys);
+    this.#kek = key;
+  }
+
+  async #write(kek: KeyObject, current: number, keys: ReadonlyMap<number, Buffer>): Promise<void> {
+    const wrap = (key: Buffer, id: number): string =>
+      sealSecret(kek, key, wrapContext(this.journalId, id), this.#host.random).toString("base64");
+    await writeKeyringFile(this.#host, this.#directory, {
+      journal: this.journalId.toString("base64"),
+      current,
+      box: wrap(this.#boxKey, BOX_KEY_ID),
+      keys: [...keys].map(([id, key]) => ({ id, wrapped: wrap(key, id) })),
+    });
+  }
+}
