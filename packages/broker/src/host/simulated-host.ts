@@ -20,6 +20,8 @@ export interface SimulatedHostOptions {
   readonly wallStart?: number;
   /** Keep a readable line for each operation: for reading a failing seed. */
   readonly trace?: boolean;
+  /** Called after every power loss and kill, also those that a planted fault caused. */
+  readonly onStop?: (how: "crash" | "kill") => void;
 }
 
 export interface KillOptions {
@@ -53,6 +55,7 @@ export class SimulatedHost {
   readonly #random: SeededRandom;
   readonly #world: DiskWorld;
   readonly #inFlight: Set<InFlight> = new Set();
+  readonly #onStop: ((how: "crash" | "kill") => void) | undefined;
   #incarnation = 0;
   #host: Host | undefined;
 
@@ -60,6 +63,7 @@ export class SimulatedHost {
     this.seed = options.seed;
     this.#random = new SeededRandom(options.seed);
     this.history = new History(options.trace === true);
+    this.#onStop = options.onStop;
     const files = options.image?.copy() ?? new SimulatedFiles(options.capacityBytes ?? 2 ** 30, 1_000);
     const plan = new FaultPlan();
     this.clock = new SimulatedClock(this.#queue, options.wallStart ?? START_2026);
@@ -206,6 +210,7 @@ export class SimulatedHost {
     this.#world.locks.clear();
     this.#incarnation++;
     this.#host = undefined;
+    this.#onStop?.(how);
   }
 
   #boot(): Host {

@@ -1,0 +1,259 @@
+import type { PublishPacket, QoS } from "../../packages/wire/src/mqtt/packet.ts";
+import {
+  indexOf,
+  matches,
+  NEVER,
+  parseFilter,
+  payloadOf,
+  Violation,
+  type DeliveryFact,
+  type MessageFact,
+  type SessionFact,
+  type SubscriptionFact,
+} from "./facts.ts";
+
+/** Microseconds after which a consumer's ack is durable on a healthy disk: 100 ms (D6), and room for one commit. */
+const ACK_DURABLE_AFTER = 150_000;
+
+interface Stop {
+  readonly at: number;
+  /** Acks that reached the broker after this moment may be forgotten. */
+  readonly ackedBefore: number;
+}
+
+interface NewMessage {
+  readonly publisher: number;
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly size: number;
+  readonly will?: boolean;
+}
+
+/** All facts of one run, in one place. The clients write it; the checks read it. */
+export class Ledger {
+  readonly messages: MessageFact[] = [];
+  readonly sessions: SessionFact[] = [];
+  readonly stops: Stop[] = [];
+  /** Wall clock jumped at these times: expiry is judged loosely around them. */
+  readonly jumps: number[] = [];
+  #diskTroubleUntil = 0;
+  #troubleFrom = NEVER;
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get now(): number {
+    return this.#now();
+  }
+
+  message(fields: NewMessage): MessageFact {
+    const fact: MessageFact = {
+      index: this.messages.length,
+      publisher: fields.publisher,
+      topic: fields.topic,
+      qos: fields.qos,
+      retain: fields.retain,
+      will: fields.will === true,
+      size: fields.size,
+      sentAt: NEVER,
+      attempts: 0,
+      outcome: "unknown",
+      settledAt: NEVER,
+      supersededAt: NEVER,
+    };
+    this.messages.push(fact);
+    return fact;
+  }
+
+  sent(message: MessageFact): void {
+    if (message.sentAt === NEVER) message.sentAt = this.now;
+    message.attempts++;
+  }
+
+  acked(message: MessageFact): void {
+    message.outcome = "acked";
+    message.settledAt = this.now;
+    if (!message.retain) return;
+    for (const older of this.messages) {
+      if (older.index >= message.index) break;
+      if (older.retain && older.topic === message.topic) older.supersededAt = Math.min(older.supersededAt, this.now);
+    }
+  }
+
+  refused(message: MessageFact): void {
+    message.outcome = "refused";
+    message.settledAt = this.now;
+  }
+
+  session(client: number, expiry: number, startedAt: number): SessionFact {
+    const fact: SessionFact = {
+      client,
+      expiry,
+      startedAt,
+      endAskedAt: NEVER,
+      endedAt: NEVER,
+      subscriptions: [],
+      deliveries: [],
+      highest: new Map(),
+      seen: new Set(),
+    };
+    this.sessions.push(fact);
+    return fact;
+  }
+
+  subscription(session: SessionFact, filter: string, qos: QoS, noLocal: boolean): SubscriptionFact {
+    const fact: SubscriptionFact = {
+      filter,
+      ...parseFilter(filter),
+      qos,
+      noLocal,
+      askedAt: this.now,
+      asks: 1,
+      grantedAt: NEVER,
+      removalAskedAt: NEVER,
+      removedAt: NEVER,
+    };
+    session.subscriptions.push(fact);
+    return fact;
+  }
+
+  /** Notes what a client's application got and checks at once what can be known at once. */
+  delivered(session: SessionFact, packet: PublishPacket, connection: number): DeliveryFact | undefined {
+    if (packet.payload.length === 0) return undefined;
+    const message = this.#identify(packet);
+    const delivery: DeliveryFact = {
+      message,
+      at: this.now,
+      qos: packet.qos,
+      dup: packet.dup,
+      retain: packet.retain,
+      connection,
+      ackArrivedAt: NEVER,
+    };
+    this.#checkAllowed(session, delivery);
+    this.#checkCopies(session, delivery);
+    this.#checkComeBack(session, delivery);
+    this.#checkOrder(session, delivery);
+    session.deliveries.push(delivery);
+    return delivery;
+  }
+
+  get isTroubled(): boolean {
+    return this.#diskTroubleUntil > this.now;
+  }
+
+  /** The disk is slow or failing until then: nothing is promised about acks that arrive meanwhile. */
+  diskTrouble(until: number): void {
+    if (until <= this.now) return;
+    this.#diskTroubleUntil = Math.max(this.#diskTroubleUntil, until);
+    this.#troubleFrom = Math.min(this.#troubleFrom, this.now);
+  }
+
+  stopped(): void {
+    const healthy = this.now - ACK_DURABLE_AFTER;
+    const troubled = this.#troubleFrom < NEVER && this.#diskTroubleUntil >= healthy;
+    this.stops.push({ at: this.now, ackedBefore: troubled ? Math.min(healthy, this.#troubleFrom) : healthy });
+    this.#troubleFrom = NEVER;
+    this.#diskTroubleUntil = 0;
+  }
+
+  #identify(packet: PublishPacket): MessageFact {
+    const index = indexOf(packet.payload);
+    const message = this.messages[index];
+    if (message === undefined || message.sentAt === NEVER) {
+      throw new Violation("unexpected message", `a payload that nobody sent, on ${packet.topic}`);
+    }
+    if (packet.topic !== message.topic) {
+      throw new Violation("unexpected message", `m${index} was sent to ${message.topic} and came on ${packet.topic}`);
+    }
+    if (!payloadOf(index, message.size).equals(packet.payload)) {
+      throw new Violation("unexpected message", `the payload of m${index} was changed`);
+    }
+    if (packet.qos > message.qos) throw new Violation("protocol", `m${index} came at QoS ${packet.qos}, above its own`);
+    return message;
+  }
+
+  #checkAllowed(session: SessionFact, delivery: DeliveryFact): void {
+    const { message } = delivery;
+    const told = `m${message.index} on ${message.topic} to client ${session.client}`;
+    if (message.outcome === "refused") throw new Violation("refused message delivered", told);
+    const reasons = session.subscriptions
+      .filter((subscription) => matches(subscription.plain, message.topic))
+      .map((subscription) => this.#whyNot(subscription, delivery));
+    if (reasons.includes(undefined)) return;
+    const rule = reasons.includes("it was no longer retained") ? "retained" : "unexpected message";
+    throw new Violation(rule, `${told}: ${reasons.join("; ") || "no subscription of this session matches"}`);
+  }
+
+  #whyNot(subscription: SubscriptionFact, delivery: DeliveryFact): string | undefined {
+    const { message } = delivery;
+    if (delivery.qos > subscription.qos) return `${subscription.filter} was for QoS ${subscription.qos}`;
+    if (subscription.removedAt < message.sentAt) return `${subscription.filter} had been removed before it was sent`;
+    const asRetained = message.retain && delivery.retain && subscription.group === undefined;
+    if (asRetained) {
+      // Retained values: the one at the time of the first SUBSCRIBE, or any later one.
+      return message.supersededAt < subscription.askedAt ? "it was no longer retained" : undefined;
+    }
+    if (message.outcome === "acked" && message.settledAt < subscription.askedAt) {
+      return `it was acked before ${subscription.filter} was asked for`;
+    }
+    return undefined;
+  }
+
+  #checkCopies(session: SessionFact, delivery: DeliveryFact): void {
+    const { message } = delivery;
+    if (!delivery.retain && !session.seen.has(message.index)) return;
+    const before = session.deliveries.filter((other) => other.message === message && other.retain === delivery.retain);
+    const ways = session.subscriptions
+      .filter((subscription) => matches(subscription.plain, message.topic))
+      .reduce((sum, { asks }) => sum + 1 + (delivery.retain ? asks : 0), 0);
+    if (delivery.qos === 2 && before.filter((other) => other.qos === 2).length >= ways) {
+      throw new Violation("exactly once", `m${message.index} came again at QoS 2 to client ${session.client}`);
+    }
+    const here = before.filter((other) => other.connection === delivery.connection).length;
+    const attempts = message.qos === 1 ? Math.max(1, message.attempts) : 1;
+    if (here >= ways * attempts) {
+      throw new Violation("too many copies", `m${message.index} came ${here + 1} times in one connection`);
+    }
+  }
+
+  /** First deliveries of one publisher, topic and QoS come in the order of publishing (D3). */
+  #checkOrder(session: SessionFact, delivery: DeliveryFact): void {
+    const { message } = delivery;
+    if (delivery.retain || message.will || session.seen.has(message.index)) return;
+    session.seen.add(message.index);
+    if (this.#shared(session, message)) return;
+    const key = `${message.publisher} ${message.qos} ${message.topic}`;
+    const highest = session.highest.get(key) ?? -1;
+    if (message.index < highest) {
+      throw new Violation("order", `m${message.index} came after m${highest} to client ${session.client}`);
+    }
+    session.highest.set(key, message.index);
+  }
+
+  #shared(session: SessionFact, message: MessageFact): boolean {
+    return session.subscriptions.some(({ group, plain }) => group !== undefined && matches(plain, message.topic));
+  }
+
+  /** A delivery whose ack was durable before a stop does not come back after it (D6). */
+  #checkComeBack(session: SessionFact, delivery: DeliveryFact): void {
+    const { message } = delivery;
+    if (message.attempts > 1 || delivery.retain || !session.seen.has(message.index)) return;
+    const ways = session.subscriptions.filter((subscription) => matches(subscription.plain, message.topic)).length;
+    if (ways > 1) return;
+    for (const other of session.deliveries) {
+      if (other.message !== message || other.qos === 0) continue;
+      const stop = this.stops.find(({ at, ackedBefore }) => other.ackArrivedAt <= ackedBefore && at > other.ackArrivedAt);
+      if (stop !== undefined && delivery.at > stop.at) {
+        const seconds = ((stop.at - other.ackArrivedAt) / 1e6).toFixed(3);
+        throw new Violation("acked delivery came back", `m${message.index}, acked ${seconds} s before the machine stopped`);
+      }
+      if (other.ackArrivedAt < delivery.at && this.stops.every(({ at }) => at < other.ackArrivedAt || at > delivery.at)) {
+        throw new Violation("acked delivery came back", `m${message.index}, acked and no stop between`);
+      }
+    }
+  }
+}
