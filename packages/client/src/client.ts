@@ -32,6 +32,7 @@ export interface ClientOptions {
   readonly requestTimeout: number;
   readonly maximumPacketSize: number;
   readonly receiveMaximum: number;
+  readonly inFlightMax: number;
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
   readonly waitingMax: number;
@@ -290,7 +291,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
       },
       this.#ids,
       {
-        receiveMaximum: properties.receiveMaximum ?? 65_535,
+        inFlightMax: Math.min(properties.receiveMaximum ?? 65_535, this.#options.inFlightMax),
         waitingMax: this.#options.waitingMax,
         waitingBytesMax: this.#options.waitingBytesMax,
       },

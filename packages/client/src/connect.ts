@@ -45,6 +45,11 @@ export interface ConnectOptions {
   readonly maximumPacketSize?: number;
   /** QoS 1 and 2 messages the server may send ahead of the reader, 1,000 by default. */
   readonly receiveMaximum?: number;
+  /**
+   * QoS 1 and 2 publishes unacknowledged at once. With 5.0 the server says how many it takes, and this can only lower it.
+   * With 3.1.1 it cannot say: 20 by default, because servers of that time stall or drop beyond it.
+   */
+  readonly inFlightMax?: number;
   /** Messages, and bytes of payload, held for the reader before the socket is paused: 1,000 and 8 MiB by default. */
   readonly queueMessagesMax?: number;
   readonly queueBytesMax?: number;
@@ -77,6 +82,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     requestTimeout: options.requestTimeout ?? 30_000,
     maximumPacketSize: options.maximumPacketSize ?? 16 * mebibyte,
     receiveMaximum: options.receiveMaximum ?? 1000,
+    inFlightMax: options.inFlightMax ?? (packet.version === 5 ? 65_535 : 20),
     queueMessagesMax: options.queueMessagesMax ?? 1000,
     queueBytesMax: options.queueBytesMax ?? 8 * mebibyte,
     waitingMax: options.waitingMax ?? 10_000,

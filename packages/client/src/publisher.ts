@@ -34,8 +34,8 @@ export interface PublishLink {
 }
 
 export interface PublisherLimits {
-  /** The server's Receive Maximum: unacknowledged QoS 1 and 2 publishes [MQTT-3.3.4-9]. */
-  readonly receiveMaximum: number;
+  /** Unacknowledged QoS 1 and 2 publishes: at most the server's Receive Maximum [MQTT-3.3.4-9]. */
+  readonly inFlightMax: number;
   /** Publishes that may wait here, by number and payload bytes; more are refused with QUEUE_FULL. */
   readonly waitingMax: number;
   readonly waitingBytesMax: number;
@@ -43,8 +43,8 @@ export interface PublisherLimits {
 
 interface InFlight {
   readonly outgoing: Outgoing;
-  /** PUBREC came and PUBREL went: only PUBCOMP is missing (QoS 2). */
-  released: boolean;
+  /** The code of PUBREC (QoS 2), 0 until then: it tells what PUBCOMP cannot, that nobody subscribes. */
+  receivedCode: number;
   /** The caller was told (its deadline passed), but the identifier is still in use. */
   abandoned: boolean;
 }
@@ -85,7 +85,7 @@ export class Publisher {
     while (this.#link.writable()) {
       const next = this.#waiting.peek();
       if (next === undefined) break;
-      if (next.qos > 0 && this.#inFlight.size >= this.#limits.receiveMaximum) break;
+      if (next.qos > 0 && this.#inFlight.size >= this.#limits.inFlightMax) break;
       const packetId = next.qos === 0 ? 0 : this.#ids.take();
       if (next.qos > 0 && packetId === 0) break;
       this.#waiting.shift();
@@ -96,7 +96,7 @@ export class Publisher {
         next.settled(error, success);
         continue;
       }
-      this.#inFlight.set(packetId, { outgoing: next, released: false, abandoned: false });
+      this.#inFlight.set(packetId, { outgoing: next, receivedCode: 0, abandoned: false });
     }
     this.#tellIdle();
   }
@@ -111,7 +111,7 @@ export class Publisher {
       return true;
     }
     if (type === PacketType.PUBREC && reasonCode < 0x80) {
-      flight.released = true;
+      flight.receivedCode = reasonCode;
       this.#link.sendAck(PacketType.PUBREL, packetId, 0);
       return true;
     }
@@ -119,7 +119,8 @@ export class Publisher {
     this.#ids.release(packetId);
     if (!flight.abandoned) {
       const refused = reasonCode >= 0x80 ? refusal("the message was refused", reasonCode, properties) : undefined;
-      flight.outgoing.settled(refused, reasonCode === 0 ? success : { reasonCode });
+      const code = reasonCode || flight.receivedCode;
+      flight.outgoing.settled(refused, code === 0 ? success : { reasonCode: code });
     }
     this.drain();
     return true;

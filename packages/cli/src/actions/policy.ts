@@ -11,6 +11,7 @@ import { note, print, printJson } from "../terminal/print.ts";
 import { printable } from "../terminal/table.ts";
 import { administer } from "./administer.ts";
 import { objectFrom } from "./answer.ts";
+import { policyToml } from "./policy-toml.ts";
 import { readPayload } from "./read-stdin.ts";
 
 const policyBytesMax = 8 * 1024 * 1024;
@@ -65,8 +66,7 @@ export async function showPolicy(io: Io, options: PolicyShowOptions): Promise<vo
   const administration = await administer(io, options);
   const policy = objectFrom(await administration.request({ method: "GET", path: "/v1/policy" }));
   if (options.json === true) return printJson(io, policy);
-  const { stringify } = await import("smol-toml");
-  await print(io, `${stringify(policy).trimEnd()}\n`);
+  await print(io, policyToml(policy));
 }
 
 async function readPolicy(io: Io, file: string): Promise<unknown> {

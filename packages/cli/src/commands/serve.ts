@@ -25,8 +25,8 @@ export function registerServe(program: Command, io: Io): void {
     .option("--host-name <name>", "a further name for the certificate; repeatable", collect)
     .option("--tls-cert <file>", "your own certificate chain, PEM")
     .option("--tls-key <file>", "its private key, PEM")
-    .option("--policy <file>", "policy to apply at start, TOML")
-    .option("--log-level <level>", "trace, debug, info, warn, error or fatal");
+    .option("--policy-file <file>", "policy to apply at start and on SIGHUP, TOML")
+    .option("--log-level <level>", "fatal, error, warn, info, debug, trace or silent (default info)");
   addKekOptions(command)
     .option("--insecure-dev", "for experiments: no TLS, no authentication, everything allowed, loopback only")
     .addHelpText("after", examples(["mess serve", "mess serve --listen 0.0.0.0 --host-name broker.example", "mess serve --insecure-dev"]))
