@@ -1,1 +1,7 @@
-export {};
+export { type Address, isLoopback, parseAddress } from "./address.ts";
+export { MessClient, type PublishOptions, type SubscribeFilter } from "./client.ts";
+export { connect, type ConnectOptions, type WillOptions } from "./connect.ts";
+export type { Message } from "./message.ts";
+export { MessError, type MessErrorCode, type MessErrorDetail } from "./mess-error.ts";
+export type { PublishResult, Settled } from "./publisher.ts";
+export type { OpenTransport, Transport, TransportEvents, TransportOptions } from "./transport.ts";

@@ -1,0 +1,45 @@
+import { type ConnectOptions, connect, type MessClient } from "@mess/client";
+import type { Io } from "../io.ts";
+import { resolveTarget, type Target, type TargetOptions } from "../target/target.ts";
+
+/** The options of `connect` that a target gives. */
+export function connectOptions(target: Target): ConnectOptions {
+  return {
+    ...(target.ca !== undefined && { ca: target.ca }),
+    ...(target.key !== undefined && { keyId: target.key.id, secret: target.key.secret }),
+  };
+}
+
+/**
+ * Connects, lets `use` work, and disconnects. An interruption ends the connection in order and is then thrown, so that
+ * the exit code tells it.
+ */
+export async function withClient(
+  io: Io,
+  options: TargetOptions,
+  more: ConnectOptions,
+  use: (client: MessClient, interrupted: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const interrupted = io.watchSignals();
+  const target = await resolveTarget(options, io);
+  let client: MessClient;
+  try {
+    client = await connect(target.url, { ...connectOptions(target), ...more, signal: interrupted });
+  } catch (error) {
+    interrupted.throwIfAborted();
+    throw error;
+  }
+  const onInterrupt = (): void => void client.disconnect({ timeout: 2000 });
+  interrupted.addEventListener("abort", onInterrupt, { once: true });
+  try {
+    await use(client, interrupted);
+  } catch (error) {
+    // What fails because of the goodbye is not the news: the interruption is.
+    interrupted.throwIfAborted();
+    throw error;
+  } finally {
+    interrupted.removeEventListener("abort", onInterrupt);
+    await client.disconnect();
+  }
+  interrupted.throwIfAborted();
+}

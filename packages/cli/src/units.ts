@@ -1,0 +1,55 @@
+import { usageError } from "./cli-error.ts";
+
+const durations: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `250ms`, `10s`, `5m`, `2h`, `7d`; a bare number is seconds. In milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/u.exec(text);
+  if (match === null) throw usageError(`"${text}" is not a duration`, "for example 250ms, 10s, 5m, 2h, 7d");
+  const value = Number(match[1]) * (durations[match[2] ?? "s"] ?? 0);
+  // What a timer can hold; more is always a mistake.
+  if (value > 365 * 86_400_000) throw usageError(`"${text}" is more than a year`);
+  return value;
+}
+
+const sizes: Readonly<Record<string, number>> = { "": 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** `128`, `256KiB`, `1MiB`. In bytes. */
+export function parseSize(text: string): number {
+  const match = /^(\d+)(B|KiB|MiB|GiB)?$/u.exec(text);
+  if (match === null) throw usageError(`"${text}" is not a size`, "for example 128, 256KiB, 1MiB");
+  return Number(match[1]) * (sizes[match[2] ?? ""] ?? 0);
+}
+
+/** An option that is a whole number within bounds. */
+export function wholeNumber(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw usageError(`${name} must be a whole number from ${least} to ${most}, not "${text}"`);
+  };
+}
+
+/** 0.9 ms, 12 ms, 1.2 s. */
+export function formatMilliseconds(milliseconds: number): string {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** 512 B, 1.5 KiB, 20 MiB. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let index = 0;
+  while (value >= 1024 && index < units.length - 1) {
+    value /= 1024;
+    index += 1;
+  }
+  return `${index === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[index]}`;
+}
+
+/** 1,234,567 in every locale. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
