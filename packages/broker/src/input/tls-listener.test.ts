@@ -125,8 +125,10 @@ describe("listenTls", () => {
     const client = await dial(listening.port, { maxVersion: "TLSv1.2" });
     client.write("before");
     await until(() => taken.length === 1);
+    const refused = once(client, "error");
     client.renegotiate({}, () => {});
-    await until(() => client.destroyed && listening.connections === 0);
+    expect((await refused)[0]).toMatchObject({ code: "ERR_SSL_NO_RENEGOTIATION" });
+    client.destroy();
   });
 
   it("closes plain connections without a byte of MQTT", async () => {
