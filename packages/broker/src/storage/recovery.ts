@@ -9,7 +9,7 @@ import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
 import { scanSegment, scanStart, type ScanPosition } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
-import { judgeTail } from "./torn-tail.ts";
+import { ZEROS_WITHOUT_HEAD, judgeTail } from "./torn-tail.ts";
 import { TRIM_KIND, readTrim } from "./trim-record.ts";
 
 /** Segments before the snapshot are verified at start while they are this small together; else on use and by `verify`. */
@@ -191,7 +191,7 @@ class Recovery {
           firstSeq: position.seq + 1,
           previousHash: position.hash,
         },
-        zerosNeeded: this.#head === undefined ? 8 : 1,
+        zerosNeeded: this.#head === undefined ? ZEROS_WITHOUT_HEAD : 1,
       }),
     );
     if (verdict.kind === "damaged") throw this.#damage(newest, { ...position, offset: verdict.offset }, verdict.reason);

@@ -15,6 +15,9 @@ import { SECTOR, sectorIsGood, type FrameWords } from "./sector-checksum.ts";
 
 const PIECE = 1_024 * 1_024;
 
+/** `zerosNeeded` while HEAD is missing or unreadable. */
+export const ZEROS_WITHOUT_HEAD = 8;
+
 /** What lies after the last valid frame of the newest segment. */
 export type TailVerdict =
   | { readonly kind: "clean" }
