@@ -212,8 +212,8 @@ export class Machine implements Engine, JournalListener {
     this.#outbox.seal();
   }
 
-  committed(_frame: JournalFrame): void {
-    this.#outbox.release();
+  committed(frame: JournalFrame): void {
+    this.#outbox.release(frame.firstSeq + frame.count - 1);
     if (this.#waitingForCalm.length === 0 || this.congested) return;
     for (const run of this.#waitingForCalm.splice(0)) run();
   }

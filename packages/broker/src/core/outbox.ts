@@ -16,6 +16,8 @@ const kindFactor = 0x1_00_0000;
 
 class Batch {
   readonly number: number;
+  /** Last record of its frame; known once that is sealed. */
+  through = 0;
   readonly links: Link[] = [];
   readonly codes: number[] = [];
   readonly actions: (() => void)[] = [];
@@ -38,24 +40,38 @@ export class Outbox {
   readonly #wake: Wake;
   readonly #sealed: Batch[] = [];
   #open: Batch = new Batch(0);
-  #sealedThrough = 0;
+  #sealedThrough: number;
 
   constructor(journal: Journal, wake: Wake) {
     this.#journal = journal;
     this.#wake = wake;
+    this.#sealedThrough = journal.lastSeq;
   }
 
-  /** The open frame is sealed now; called after the last record was added to it. */
+  /** The open frame is sealed now; called after the last record was added to it. Without a record there is no frame. */
   seal(): void {
+    const through = this.#journal.lastSeq;
+    if (through === this.#sealedThrough) return;
+    this.#open.through = through;
     this.#sealed.push(this.#open);
-    this.#sealedThrough = this.#journal.lastSeq;
+    this.#sealedThrough = through;
     this.#open = new Batch(this.#open.number + 1);
   }
 
-  /** The oldest sealed frame is durable. */
-  release(): void {
-    const batch = this.#sealed.shift();
-    if (batch === undefined) return;
+  /** Everything up to `durableSeq` is durable. The journal adds records of its own to frames, so numbers decide, not turns. */
+  release(durableSeq: number): void {
+    while (this.#sealed.length > 0 && (this.#sealed[0] as Batch).through <= durableSeq) {
+      this.#let(this.#sealed.shift() as Batch);
+    }
+    if (durableSeq > this.#sealedThrough) this.#sealedThrough = durableSeq;
+    if (this.#sealed.length > 0 || this.#journal.lastSeq > this.#sealedThrough) return;
+    // Effects that waited for such a record of the journal's: no frame of ours follows to take them along.
+    const batch = this.#open;
+    this.#open = new Batch(batch.number + 1);
+    this.#let(batch);
+  }
+
+  #let(batch: Batch): void {
     for (let i = 0; i < batch.links.length; i++) answer(batch.links[i] as Link, batch.codes[i] as number);
     for (const action of batch.actions) action();
     for (const session of batch.sessions) this.#wake.session(session);

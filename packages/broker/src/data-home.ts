@@ -1,0 +1,45 @@
+/** What lies in and beside the data directory, opened in the one right order: directory, lock, key, keyring, journal. */
+import type { Limits } from "./config/limits.ts";
+import type { Host } from "./host/host.ts";
+import type { OpenedJournal } from "./model/journal.ts";
+import { claimDirectory } from "./storage/data-directory.ts";
+import { type KekOptions, loadKek } from "./storage/kek.ts";
+import { type Keyring, openKeyring } from "./storage/keyring.ts";
+import { openJournal } from "./storage/open-journal.ts";
+
+export interface DataHomeOptions {
+  readonly host: Host;
+  readonly kek: KekOptions;
+  readonly limits: Limits;
+}
+
+export interface DataHome {
+  readonly directory: string;
+  readonly keyring: Keyring;
+  readonly kek: Buffer;
+  readonly opened: OpenedJournal;
+  /** There was no journal before. */
+  readonly isNew: boolean;
+  /** What should be said about the key at start: that it was made, and where. */
+  readonly notes: readonly string[];
+}
+
+/** Rejects with a `StorageError`; nothing of an existing journal is changed then. */
+export async function openDataHome(options: DataHomeOptions): Promise<DataHome> {
+  const { host, limits } = options;
+  const { directory } = options.kek;
+  const claimed = await claimDirectory({ host, directory });
+  const isNew = !claimed.hasJournal;
+  try {
+    const loaded = await loadKek(options.kek);
+    const keyring = await openKeyring({ host, directory, kek: loaded.kek, create: isNew });
+    const opened = await openJournal({ host, directory, keyring, limits, lock: claimed.lock });
+    const notes = loaded.created
+      ? [`made the key-encryption key ${loaded.source}; the journal cannot be read without it: keep a copy elsewhere (mess kek export)`]
+      : [];
+    return { directory, keyring, kek: loaded.kek, opened, isNew, notes };
+  } catch (error) {
+    await claimed.lock.release();
+    throw error;
+  }
+}

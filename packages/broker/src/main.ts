@@ -1,0 +1,149 @@
+/** `mess serve`: configuration, signals, the ready line, exit codes (DESIGN section 8). */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { openLog, type LogLevel } from "./admin/log.ts";
+import { Broker } from "./broker.ts";
+import { formatConfigProblem, loadConfig } from "./config/load.ts";
+import type { ServeConfig } from "./config/serve-config.ts";
+import { StartError } from "./start-error.ts";
+
+export interface ServeOptions {
+  /** Only the flags that were given, by their long names in camel case. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/** Written at ready for client commands on the same machine. */
+const serverFile = "server.json";
+/** A failed journal ends the process within this time (RELIABILITY F8); clients are told meanwhile. */
+const failedExitMs = 1_000;
+
+/** Serves until told to stop; resolves with the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const { stderr } = options;
+  try {
+    return await serveChecked(options, await configOf(options));
+  } catch (error) {
+    const { exitCode, message } = describe(error);
+    stderr.write(`mess: ${message}\n`);
+    return exitCode;
+  }
+}
+
+async function serveChecked(options: ServeOptions, config: ServeConfig): Promise<number> {
+  const { stdout, stderr } = options;
+  const isTerminal = (stderr as Partial<Writable & { isTTY: boolean }>).isTTY === true;
+  const colour = isTerminal && options.env["NO_COLOR"] === undefined;
+  const log = openLog({
+    level: config.logLevel as LogLevel,
+    stream: stderr,
+    form: colour ? "coloured" : isTerminal ? "plain" : "json",
+  });
+  if (config.insecureDev) {
+    stderr.write(
+      "mess: --insecure-dev: NO TLS, NO AUTHENTICATION, EVERYTHING ALLOWED, on this machine only. Never use it for real data.\n",
+    );
+  }
+  const signals = new Signals();
+  const broker = await Broker.open({ config, log });
+  greet(options, config, broker);
+  await writeServerFile(config, broker);
+  stdout.write(`mess ready ${broker.addresses.mqtt} ${broker.addresses.http}\n`);
+  const exitCode = await signals.run(broker);
+  await rm(join(config.data, serverFile), { force: true });
+  return exitCode;
+}
+
+/** Where a person sees it, what the first start made and what to do next. Logs keep secrets for ever: never there. */
+function greet(options: ServeOptions, config: ServeConfig, broker: Broker): void {
+  const { stdout } = options;
+  if ((stdout as Partial<Writable & { isTTY: boolean }>).isTTY !== true) return;
+  stdout.write(`mess · data ${config.data} · ${config.listen}${broker.isNew ? " · first start" : ""}\n`);
+  if (broker.firstKey !== undefined) {
+    stdout.write(`  admin key (shown once)   ${broker.firstKey}   also in ${join(config.data, "admin.key")}\n`);
+  }
+  stdout.write("  publish    npx mess pub hello 'first message'\n  subscribe  npx mess sub hello\n");
+}
+
+async function writeServerFile(config: ServeConfig, broker: Broker): Promise<void> {
+  const { mqtt, http } = broker.addresses;
+  const content = { mqtt, https: http, pid: process.pid, insecure: config.insecureDev };
+  const path = join(config.data, serverFile);
+  await rm(path, { force: true });
+  await writeFile(path, `${JSON.stringify(content)}\n`, { mode: 0o600, flag: "wx" });
+}
+
+async function configOf(options: ServeOptions): Promise<ServeConfig> {
+  const path = (options.flags["config"] as string | undefined) ?? options.env["MESS_CONFIG"];
+  const { config: _path, ...flags } = options.flags;
+  const text =
+    path === undefined
+      ? undefined
+      : await readFile(path, "utf8").catch((error: unknown) => {
+          throw new StartError(78, `the configuration ${path} cannot be read: ${describe(error).message}`);
+        });
+  const loaded = loadConfig({ options: flags, env: options.env, ...(text !== undefined && { file: text }) });
+  if ("problems" in loaded) {
+    throw new StartError(78, `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`);
+  }
+  return loaded.config;
+}
+
+function describe(error: unknown): { exitCode: number; message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as { exitCode?: unknown }).exitCode;
+  return { exitCode: typeof code === "number" ? code : 70, message };
+}
+
+/** SIGTERM and SIGINT drain, a second one exits at once; SIGHUP reloads; a failed journal ends everything. */
+class Signals {
+  #stop: ((exitCode: number) => void) | undefined;
+  readonly #stopped: Promise<number>;
+  #asked = false;
+  #broker: Broker | undefined;
+
+  constructor() {
+    this.#stopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
+    process.on("SIGTERM", this.#onStop);
+    process.on("SIGINT", this.#onStop);
+    process.on("SIGHUP", this.#onReload);
+  }
+
+  async run(broker: Broker): Promise<number> {
+    this.#broker = broker;
+    if (this.#asked) this.#drain();
+    const watch = setInterval(() => {
+      if (!broker.hasFailed) return;
+      clearInterval(watch);
+      setTimeout(() => process.exit(74), failedExitMs);
+    }, 100);
+    const exitCode = await this.#stopped;
+    clearInterval(watch);
+    process.off("SIGTERM", this.#onStop);
+    process.off("SIGINT", this.#onStop);
+    process.off("SIGHUP", this.#onReload);
+    return exitCode;
+  }
+
+  readonly #onStop = (signal: NodeJS.Signals): void => {
+    if (this.#asked && this.#broker !== undefined) process.exit(signal === "SIGINT" ? 130 : 143);
+    this.#asked = true;
+    if (this.#broker !== undefined) this.#drain();
+  };
+
+  readonly #onReload = (): void => {
+    void this.#broker?.reload();
+  };
+
+  #drain(): void {
+    this.#broker?.close().then(
+      () => this.#stop?.(this.#broker?.hasFailed === true ? 74 : 0),
+      () => this.#stop?.(70),
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/** Commands on a data directory that no server runs on: a new admin key, the escrow copy of the key-encryption key. */
+import type { Writable } from "node:stream";
+import { Administrator } from "./administrator.ts";
+import { kekOptionsOf, makeAdminKey } from "./broker.ts";
+import { loadConfig, formatConfigProblem } from "./config/load.ts";
+import type { ServeConfig } from "./config/serve-config.ts";
+import { openDataHome } from "./data-home.ts";
+import { BrokerEngine } from "./engine.ts";
+import { nodeHost } from "./host/node-host.ts";
+import { StartError } from "./start-error.ts";
+import { formatKek, loadKek } from "./storage/kek.ts";
+
+export interface OfflineOptions {
+  readonly data: string;
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stderr?: Writable;
+}
+
+/** Makes a new admin key, writes it to `DIR/admin.key` and returns it. Other admin keys stay valid until revoked. */
+export async function resetAdminKey(options: OfflineOptions): Promise<{ readonly id: string; readonly secret: string }> {
+  const config = offlineConfig(options);
+  const host = nodeHost();
+  const stat = await host.disk.stat(config.data);
+  if (stat === undefined) throw new StartError(78, `there is no data directory ${config.data}`);
+  const home = await openDataHome({ host, kek: kekOptionsOf(config), limits: config.limits });
+  const engine = await BrokerEngine.start({
+    host,
+    opened: home.opened,
+    directory: home.directory,
+    limits: config.limits,
+    firstPolicy: { roles: {}, principals: {} },
+    everythingAllowed: false,
+    machine: { reservedTopicsOpen: false, reconnectGraceMs: 0, observeAudit: () => {} },
+  });
+  const administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
+  const line = await makeAdminKey(administrator, home.directory);
+  await engine.stop();
+  const dot = line.indexOf(".");
+  return { id: line.slice(0, dot), secret: line.slice(dot + 1) };
+}
+
+/** The key-encryption key as text, to be kept in a safe place. */
+export async function exportKek(options: OfflineOptions): Promise<string> {
+  const config = offlineConfig(options);
+  if ((await nodeHost().disk.stat(config.data)) === undefined) {
+    throw new StartError(78, `there is no data directory ${config.data}`);
+  }
+  return formatKek((await loadKek(kekOptionsOf(config))).kek);
+}
+
+export function offlineConfig(options: OfflineOptions): ServeConfig {
+  const loaded = loadConfig({ options: { ...options.flags, data: options.data }, env: options.env });
+  if ("problems" in loaded) {
+    throw new StartError(78, `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`);
+  }
+  return loaded.config;
+}
