@@ -1,5 +1,5 @@
 import type { Limits } from "../config/limits.ts";
-import { addressGroup } from "./address-group.ts";
+import { addressGroup } from "../identity/address-group.ts";
 
 /** Names of limits in `mess_limit_hits_total{limit}`, as far as connections are refused by them. */
 export type ConnectionLimit =
