@@ -1,5 +1,5 @@
 import type { Limits } from "../config/limits.ts";
-import { addressGroup } from "./address-group.ts";
+import { addressGroup } from "../identity/address-group.ts";
 
 /** Names of limits in `mess_limit_hits_total{limit}`, as far as connections are refused by them. */
 export type ConnectionLimit =
@@ -54,6 +54,7 @@ export class Admission {
   readonly #monotonic: () => number;
   readonly #perAddress: boolean;
   readonly #addresses = new Map<string, AddressState>();
+  #sweeper = this.#addresses.entries();
   #connections = 0;
   #handshakes = 0;
 
@@ -133,17 +134,21 @@ export class Admission {
     return true;
   }
 
-  /** Forgets old idle addresses, a few for each new one; those with connections go to the back of the line. */
+  /** Forgets idle addresses, looking at a few for each new one, round and round. */
   #sweep(now: number): void {
     if (this.#addresses.size < IDLE_ADDRESSES_MAX) return;
-    let steps = SWEEP_STEPS;
-    for (const [group, state] of this.#addresses) {
-      if (steps === 0) return;
-      steps -= 1;
-      this.#addresses.delete(group);
+    // Past this there are more idle addresses than we keep, so that they go even while their rate is being counted.
+    const crowded = this.#addresses.size >= IDLE_ADDRESSES_MAX + this.#connections;
+    for (let step = 0; step < SWEEP_STEPS; step += 1) {
+      // The iterator is kept: a new one would pass over the gaps of all that was deleted before.
+      const next = this.#sweeper.next();
+      if (next.done === true) {
+        this.#sweeper = this.#addresses.entries();
+        continue;
+      }
+      const [group, state] = next.value;
       const whole = now - state.at >= BURST_SECONDS * 1_000;
-      const crowded = this.#addresses.size >= IDLE_ADDRESSES_MAX + this.#connections;
-      if (state.connections > 0 || (!whole && !crowded)) this.#addresses.set(group, state);
+      if (state.connections === 0 && (whole || crowded)) this.#addresses.delete(group);
     }
   }
 }

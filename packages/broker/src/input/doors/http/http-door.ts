@@ -1,0 +1,128 @@
+import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import type { Limits } from "../../../config/limits.ts";
+import type { Administration } from "../../../model/administration.ts";
+import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
+import type { Admission } from "../../admission.ts";
+import type { Deadlines } from "../../deadlines.ts";
+import { Handshakes } from "../../handshakes.ts";
+import { type Listening, TransportSet } from "../../listener.ts";
+import type { ServerTls } from "../../tls.ts";
+import type { AcceptTransport } from "../../transport.ts";
+import { type AnswerParts, answerNoRoute, answerRoute, type IncomingRequest, problemResponse } from "./answer-request.ts";
+import type { AuthenticationThrottle } from "./authentication.ts";
+import { createServer } from "./http-server.ts";
+import { HttpRefusal } from "./problem.ts";
+import { requestHead } from "./request-head.ts";
+import { hostNameSet } from "./request-origin.ts";
+import { routes } from "./routes.ts";
+import { webSocketUpgrade } from "./websocket-upgrade.ts";
+
+export interface StartHttpOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly limits: Limits;
+  readonly admission: Admission;
+  readonly deadlines: Deadlines;
+  /** HTTPS with it; plain HTTP without, for loopback in insecure development mode only. */
+  readonly tls?: ServerTls;
+  /** Names a Host header may bear, as of `certificateNames`; the address a connection came in on is always one. */
+  readonly hostNames: readonly string[];
+  readonly administration: Administration;
+  readonly throttle?: AuthenticationThrottle;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
+  /** In insecure development mode: everyone is this principal, without a credential. */
+  readonly anonymous?: string;
+  /** The MQTT door, for WebSocket connections. */
+  readonly upgrade: AcceptTransport;
+  /** A mistake of ours in a request, for the log. */
+  readonly failed: (error: unknown) => void;
+}
+
+type App = Hono<{ Bindings: HttpBindings }>;
+
+/** Serves the HTTP API, health, metrics and MQTT over WebSocket on one port. Rejects with `ListenError`. */
+export async function startHttp(options: StartHttpOptions): Promise<Listening> {
+  const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
+  const hostNames = hostNameSet(options.hostNames);
+  const app = httpApp({
+    administration,
+    ...(throttle !== undefined && { throttle }),
+    ...(anonymous !== undefined && { anonymous }),
+    monotonic: options.monotonic,
+    hostNames,
+    bodyBytesMax: limits.httpBodyBytesMax,
+    failed: options.failed,
+  });
+  const webSockets = new TransportSet(() => {});
+  const server = createServer({ limits, tls, fetch: (request, env) => app.fetch(request, env) });
+  const accept = options.upgrade;
+  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
+  const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
+  const sockets = new Set<Socket>();
+  const acceptor = await startAcceptor({
+    host: options.host,
+    port: options.port,
+    admission,
+    paused: false,
+    accepted: (socket, address) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+      releaseOnClose(admission, socket, address);
+      if (handshakes === undefined) server.emit("connection", socket);
+      else handshakes.begin(socket);
+    },
+  });
+  if (tls !== undefined) tls.attach(server as HttpsServer);
+  return {
+    port: acceptor.port,
+    get connections(): number {
+      return sockets.size;
+    },
+    stopAccepting: () => acceptor.stop(),
+    close: async () => {
+      acceptor.stop();
+      if (tls !== undefined) tls.detach(server as HttpsServer);
+      await closeAll(server, sockets);
+    },
+  };
+}
+
+/** All sockets end, then the clock of the server does. */
+async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<Socket>): Promise<void> {
+  const closed = [...sockets].map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve())));
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(closed);
+  // It never listened, which it reports; that does not matter here.
+  server.close(() => {});
+}
+
+/** The routes as a hono application. */
+function httpApp(parts: AnswerParts): App {
+  const app: App = new Hono<{ Bindings: HttpBindings }>();
+  for (const route of routes) {
+    app.on(route.method, route.path, (c) => answerRoute(parts, route, incomingRequest(c)));
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map((route) => route.method);
+    const allowed = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    app.all(path, (c) => answerNoRoute(parts, incomingRequest(c), allowed));
+  }
+  app.notFound((c) => answerNoRoute(parts, incomingRequest(c as Context<{ Bindings: HttpBindings }>), []));
+  app.onError((error) => {
+    parts.failed(error);
+    return problemResponse(new HttpRefusal("internal"));
+  });
+  return app;
+}
+
+function incomingRequest(c: Context<{ Bindings: HttpBindings }>): IncomingRequest {
+  const incoming: IncomingMessage = c.env.incoming;
+  const { pathname, searchParams } = new URL(c.req.url);
+  return { head: requestHead(incoming), path: pathname, query: searchParams, incoming, params: c.req.param() };
+}

@@ -1,0 +1,176 @@
+/** An administrative side in memory and a running HTTP door over it, for the tests. */
+import { type ClientRequest, type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { connect } from "node:net";
+import { defaultLimits, type Limits } from "../../../config/limits.ts";
+import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
+import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
+import type { Action, Policy } from "../../../model/policy.ts";
+import { Admission } from "../../admission.ts";
+import { Deadlines } from "../../deadlines.ts";
+import { countingCounters, nodeTimers } from "../../input.test-data.ts";
+import type { Listening } from "../../listener.ts";
+import type { ServerTls } from "../../tls.ts";
+import type { AcceptTransport } from "../../transport.ts";
+import { startHttp } from "./http-door.ts";
+
+export const adminKey = "admin-key.mess_secret-of-admin";
+export const readerKey = "reader-key.mess_secret-of-reader";
+
+export interface MemoryAdministration extends Administration {
+  readonly audited: { event: string; detail: Readonly<Record<string, string | number>> }[];
+  ready: boolean;
+  applied: Policy | undefined;
+  /** Makes `listKeys` throw, as a mistake of ours would. */
+  broken: boolean;
+}
+
+/** `admin` may everything, `reader` nothing. */
+export function memoryAdministration(): MemoryAdministration {
+  const secrets = new Map([
+    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
+    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
+  ]);
+  const keys = new Map<string, KeyView>();
+  const audited: MemoryAdministration["audited"] = [];
+  let current: Policy = {
+    roles: { writer: { allow: [{ action: "publish", filter: "a/#" }], deny: [{ action: "admin.*", filter: "#" }] } },
+    principals: { shop: { roles: ["writer"] } },
+  };
+  return {
+    audited,
+    ready: true,
+    applied: undefined,
+    broken: false,
+    authenticate: (id, secret) => (secrets.get(id)?.secret === secret ? secrets.get(id)?.principal : undefined),
+    authorize: (principal) => principal === "admin",
+    createKey(by, name, roles) {
+      if (roles.includes("none")) throw new AdministrationError("invalid", "there is no role none");
+      if (name === "taken") throw new AdministrationError("conflict", "taken has other roles");
+      const id = `key-${keys.size + 1}`;
+      keys.set(id, { id, principal: name, name, createdAt: 1 });
+      audited.push({ event: "key.create", detail: { by, id } });
+      return Promise.resolve({ id, secret: "mess_new", principal: name });
+    },
+    listKeys() {
+      if (this.broken) throw new Error("a mistake that names /etc/secret");
+      return [...keys.values()];
+    },
+    revokeKey(_by, id) {
+      if (!keys.delete(id)) return Promise.reject(new AdministrationError("not-found", `there is no key ${id}`));
+      return Promise.resolve();
+    },
+    policy: () => current,
+    applyPolicy(_by, policy, dryRun) {
+      if (!dryRun) current = policy;
+      if (!dryRun) this.applied = policy;
+      return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
+    },
+    why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    health() {
+      return { ready: this.ready, detail: { journal: this.ready ? "ok" : "failed" } };
+    },
+    metrics: () => [{ name: "mess_up", help: "Up.", type: "gauge", value: 1 }],
+    audit: (event, detail) => void audited.push({ event, detail }),
+  };
+}
+
+export interface Door {
+  readonly listening: Listening;
+  readonly administration: MemoryAdministration;
+  readonly admission: Admission;
+  readonly hits: Map<string, number>;
+  readonly failures: unknown[];
+}
+
+export interface DoorOptions {
+  readonly limits?: Partial<Limits>;
+  readonly tls?: ServerTls;
+  readonly anonymous?: string;
+  readonly upgrade?: AcceptTransport;
+}
+
+export async function openDoor(options: DoorOptions = {}): Promise<Door> {
+  const limits = { ...defaultLimits, ...options.limits };
+  const counters = countingCounters();
+  const monotonic = (): number => performance.now();
+  const admission = new Admission({ limits, counters, monotonic, perAddress: true });
+  const administration = memoryAdministration();
+  const failures: unknown[] = [];
+  const listening = await startHttp({
+    host: "127.0.0.1",
+    port: 0,
+    limits,
+    admission,
+    deadlines: new Deadlines(nodeTimers),
+    ...(options.tls !== undefined && { tls: options.tls }),
+    ...(options.anonymous !== undefined && { anonymous: options.anonymous }),
+    hostNames: ["localhost", "127.0.0.1", "::1", "broker.example"],
+    administration,
+    throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
+    monotonic,
+    upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
+    failed: (error) => failures.push(error),
+  });
+  return { listening, administration, admission, hits: counters.hits, failures };
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The body as JSON, or undefined. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly key?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+  readonly ca?: Buffer;
+}
+
+/** One request on a connection of its own. A body is sent as JSON. */
+export function ask(door: Door, path: string, options: Ask = {}): Promise<Reply> {
+  const { method = "GET", key, headers, body, ca } = options;
+  const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const all = {
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      ...(text !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    };
+    const common = { host: "127.0.0.1", port: door.listening.port, path, method, headers: all, agent: false as const };
+    const outgoing: ClientRequest = ca === undefined ? httpRequest(common) : httpsRequest({ ...common, ca });
+    outgoing.on("error", reject);
+    outgoing.on("response", (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+      incoming.on("end", () => {
+        const text = Buffer.concat(chunks).toString();
+        let json: Record<string, unknown> = {};
+        try {
+          json = JSON.parse(text) as Record<string, unknown>;
+        } catch {
+          // Plain text.
+        }
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json });
+      });
+    });
+    outgoing.end(text);
+  });
+}
+
+/** Sends raw bytes, and resolves with all that came back when the server has closed. */
+export function raw(door: Door, bytes: string, keepOpen: boolean = true): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(door.listening.port, "127.0.0.1");
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString("latin1")));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+    if (keepOpen) socket.write(bytes);
+    else socket.end(bytes);
+  });
+}

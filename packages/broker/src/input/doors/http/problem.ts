@@ -1,0 +1,93 @@
+/** The problems the HTTP door answers with. The code is part of the API: it never changes its meaning. */
+export type ProblemCode =
+  | "bad-request"
+  | "wrong-parameters"
+  | "not-json"
+  | "unauthorized"
+  | "forbidden"
+  | "foreign-origin"
+  | "not-found"
+  | "method-not-allowed"
+  | "request-timeout"
+  | "conflict"
+  | "body-too-large"
+  | "unsupported-media-type"
+  | "foreign-host"
+  | "invalid"
+  | "upgrade-required"
+  | "too-many-attempts"
+  | "headers-too-large"
+  | "internal"
+  | "unavailable";
+
+/** Status and title of each (RFC 9457). */
+const catalogue: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+  "bad-request": [400, "The request is malformed"],
+  "wrong-parameters": [400, "The parameters are not valid"],
+  "not-json": [400, "The body is not valid JSON"],
+  unauthorized: [401, "A valid key is needed"],
+  forbidden: [403, "The key does not permit this"],
+  "foreign-origin": [403, "Requests from other web sites are refused"],
+  "not-found": [404, "There is no such thing"],
+  "method-not-allowed": [405, "This method does not exist here"],
+  "request-timeout": [408, "The request did not arrive in time"],
+  conflict: [409, "The request contradicts the present state"],
+  "body-too-large": [413, "The body is too large"],
+  "unsupported-media-type": [415, "The body must be JSON"],
+  "foreign-host": [421, "This server does not bear the name that was asked for"],
+  invalid: [422, "The content is not valid"],
+  "upgrade-required": [426, "This address speaks MQTT over WebSocket"],
+  "too-many-attempts": [429, "Too many failed attempts"],
+  "headers-too-large": [431, "The headers are too large"],
+  internal: [500, "The server made a mistake"],
+  unavailable: [503, "The server cannot do this now"],
+};
+
+/** The body of an `application/problem+json` answer. */
+export interface ProblemDocument {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  /** With `invalid` and `wrong-parameters`: each fault and where it is. */
+  readonly errors?: readonly ProblemError[];
+}
+
+export interface ProblemError {
+  /** Path inside the body or name of the parameter; empty for the whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export const PROBLEM_MEDIA_TYPE = "application/problem+json";
+
+/** The document of a problem. `detail` is for people: what is wrong this time and how to mend it. */
+export function problemDocument(code: ProblemCode, detail?: string, errors?: readonly ProblemError[]): ProblemDocument {
+  const [status, title] = catalogue[code];
+  return {
+    type: `urn:mess:problem:${code}`,
+    title,
+    status,
+    ...(detail !== undefined && { detail }),
+    ...(errors !== undefined && { errors }),
+  };
+}
+
+export interface RefusalOptions {
+  readonly errors?: readonly ProblemError[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An expected "no" of the HTTP door: thrown, and answered as its problem. */
+export class HttpRefusal extends Error {
+  readonly code: ProblemCode;
+  readonly problem: ProblemDocument;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ProblemCode, detail?: string, options: RefusalOptions = {}) {
+    super(detail ?? code);
+    this.code = code;
+    this.problem = problemDocument(code, detail, options.errors);
+    this.headers = options.headers ?? {};
+  }
+}
