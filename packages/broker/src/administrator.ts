@@ -196,7 +196,7 @@ function coreMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_sessions", "Sessions, connected or not.", state.sessionsByNumber.size),
     gauge("mess_sessions_connected", "Sessions with a connection.", state.connected),
     gauge("mess_subscriptions", "Subscriptions of all sessions.", state.subscriptionCount),
-    gauge("mess_retained_messages", "Retained messages.", state.retained.size),
+    gauge("mess_retained_messages", "Retained messages.", state.retained.count),
     gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
   ];
 }

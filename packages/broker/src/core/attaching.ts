@@ -4,7 +4,7 @@ import type { EndReason, Link } from "../model/link.ts";
 import { RecordKind, type SessionDetached, type SessionOpened, type WillRecord, jsonBytes } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Audit } from "./audit.ts";
-import { reserved } from "./delivering.ts";
+import { awaitingPuback, reserved } from "../delivery/in-flight.ts";
 import type { Delivering } from "./delivering.ts";
 import type { Outbox } from "./outbox.ts";
 import { fromGroup, type Session, sessionKey } from "./session.ts";
@@ -136,7 +136,7 @@ export class Attaching {
   revive(session: Session, detached: SessionDetached | undefined, now: number, graceMs: number): void {
     if (session.ended) return;
     if (detached === undefined) {
-      session.maybeSentThrough = this.#state.lastMessageSeq;
+      session.maybeSent = Math.min(session.receiveMaximum, this.#state.limits.inFlightMax);
       session.detachedAt = now;
       session.willAt = session.will === undefined ? undefined : now + Math.max(graceMs, session.will.delaySeconds * 1000);
       this.#recordDetached(session);
@@ -247,7 +247,7 @@ export class Attaching {
       const source = session.inFlight.sourceOf(packetId);
       if (source < fromGroup) return;
       const group = state.groupsByNumber.get(source - fromGroup);
-      const isSecondHalf = step !== 1 && step !== reserved;
+      const isSecondHalf = step !== awaitingPuback && step !== reserved;
       if (isSecondHalf && session.durable) return;
       if (isSecondHalf) this.#parts.acks.acknowledged(session, packetId);
       else group?.returned.push(session.inFlight.seqOf(packetId));

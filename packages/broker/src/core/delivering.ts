@@ -7,6 +7,7 @@ import { type DeliveryForm, DeliveryForm as Form, type Link, noIdentifiers } fro
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
 import { deliveryNoteBytes, isDeliverable, messageOffset, RecordKind, writeDeliveryNote } from "../model/record.ts";
+import { awaitingPuback, awaitingPubcomp, awaitingPubrec, reserved } from "../delivery/in-flight.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Group } from "./group.ts";
 import { memberMayRead, refresh } from "./matching.ts";
@@ -16,12 +17,6 @@ import { fromBacklog, fromGroup, fromRetained, type RetainedDelivery, type Sessi
 import type { RetainedEntry, State } from "./state.ts";
 import { Topic } from "./topic.ts";
 import { allowed } from "./rights.ts";
-
-/** States of a delivery under way, as `delivery/in-flight.ts` keeps them. */
-export const awaitingPuback = 1;
-export const awaitingPubrec = 2;
-export const awaitingPubcomp = 3;
-export const reserved = 4;
 
 export interface DeliveringParts {
   readonly state: State;
@@ -241,14 +236,16 @@ export class Delivering {
   #sendOwn(session: Session, link: Link, frame: JournalFrame, seq: number): void {
     const index = seq - frame.firstSeq;
     if (!isDeliverable(frame.kinds[index] as number)) {
-      session.backlog.remove(seq);
+      session.backlog.skip(seq);
       return;
     }
     const message = this.#readAt(frame, index);
     const topic = this.#topicOf(message);
     const receiver = topic.receiverOf(session);
     if (receiver === undefined || (receiver.noLocal && message.publisherNumber === session.number)) {
-      this.#acks.passedOver(session, seq);
+      // In a scan run it never was this reader's; elsewhere its subscription or its right went away meanwhile.
+      if (session.backlog.isScan(seq)) session.backlog.skip(seq);
+      else this.#acks.passedOver(session, seq);
       return;
     }
     const qos = (message.qos < receiver.qos ? message.qos : receiver.qos) as 0 | 1 | 2;
@@ -265,7 +262,7 @@ export class Delivering {
   #sendToGroup(group: Group, frame: JournalFrame, seq: number): boolean {
     const index = seq - frame.firstSeq;
     if (!isDeliverable(frame.kinds[index] as number)) {
-      group.backlog.remove(seq);
+      group.backlog.skip(seq);
       return true;
     }
     const message = this.#readAt(frame, index);
@@ -296,7 +293,8 @@ export class Delivering {
     form.retain = manner.retain;
     form.subscriptionIdentifiers = manner.identifiers;
     form.secondsLeft = left;
-    form.dup = manner.qos > 0 && seq <= session.maybeSentThrough && manner.source === fromBacklog;
+    form.dup = manner.qos > 0 && manner.source === fromBacklog && session.maybeSent > 0;
+    if (form.dup) session.maybeSent--;
     if (manner.qos === 2) return this.#reserve(session, link, message, manner, seq);
     const packetId = manner.qos === 0 ? 0 : session.inFlight.take(seq, awaitingPuback, manner.source);
     form.packetId = packetId;

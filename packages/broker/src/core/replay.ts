@@ -23,7 +23,7 @@ import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Credentials } from "./credentials.ts";
-import { awaitingPubcomp, awaitingPubrec } from "./delivering.ts";
+import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, type Session } from "./session.ts";
@@ -168,7 +168,7 @@ export class Replay {
     if (kind === RecordKind.backlogState) {
       const saved = readJson<BacklogState>(bytes, start, end);
       const reader = saved.group === "" ? this.#state.sessionsByNumber.get(saved.number) : this.#state.groups.get(saved.group);
-      reader?.backlog.load(saved.runs);
+      reader?.backlog.load(saved.runs, saved.count);
     } else if (kind === RecordKind.retainedState) {
       this.#parts.retained.put(revived(readJson<RetainedState>(bytes, start, end)));
     } else if (kind === RecordKind.counterState) {

@@ -73,8 +73,8 @@ export class Session {
 
   /** The last number of the backlog that was sent (or passed over) on this connection. */
   sentThrough = 0;
-  /** Numbers up to this one may have been sent before a crash: their next delivery is marked DUP. */
-  maybeSentThrough = 0;
+  /** So many of the next deliveries may have been sent before a crash: they are marked DUP [MQTT-3.3.1-1]. */
+  maybeSent = 0;
   retainedQueue: RetainedDelivery[] = [];
   retainedNext = 0;
 

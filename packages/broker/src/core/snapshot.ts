@@ -13,7 +13,7 @@ import {
   type SubscriptionSet,
   writeDeliveryNote,
 } from "../model/record.ts";
-import { awaitingPuback, awaitingPubcomp, reserved } from "./delivering.ts";
+import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -91,7 +91,7 @@ function partsOf(state: State): Part[] {
   }
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {
-    if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: runsOf(group.backlog) });
+    if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: group.backlog.save(), count: group.backlog.count });
   }
   for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
   state.retained.forEach((entry) => add(RecordKind.retainedState, { ...entry } satisfies RetainedState));
@@ -121,7 +121,7 @@ function addSession(parts: Part[], add: (kind: number, value: unknown) => void, 
   }
   if (!session.durable) return;
   for (const entry of session.subscriptions.values()) add(RecordKind.subscriptionSet, setOf(session, entry));
-  const backlog: BacklogState = { number: session.number, group: "", runs: runsOf(session.backlog) };
+  const backlog: BacklogState = { number: session.number, group: "", runs: session.backlog.save(), count: session.backlog.count };
   if (backlog.runs.length > 0) add(RecordKind.backlogState, backlog);
   for (const [packetId, message] of session.held) {
     const body = Buffer.alloc(8 + message.length);
@@ -158,10 +158,4 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
     parts.push({ kind: RecordKind.deliveryReserved, body });
     if (step === awaitingPubcomp) parts.push({ kind: RecordKind.deliveryReceived, body });
   });
-}
-
-function runsOf(backlog: Session["backlog"]): number[] {
-  const runs: number[] = [];
-  backlog.forEachRun((from, to, scan) => runs.push(from, to, scan ? 1 : 0));
-  return runs;
 }

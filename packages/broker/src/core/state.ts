@@ -74,7 +74,7 @@ export class State {
   readonly groupsByNumber: Map<number, Group> = new Map();
   readonly index: SubscriptionIndex<SubscriptionEntry | Group>;
   readonly topics: TopicTable<Topic>;
-  readonly retained: RetainedIndex<RetainedEntry> = new RetainedIndex();
+  readonly retained: RetainedIndex<RetainedEntry>;
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
   readonly keys: Map<string, KeyRecord> = new Map();
@@ -97,7 +97,8 @@ export class State {
     this.clock = ports.clock;
     this.limits = ports.limits;
     this.everythingAllowed = ports.everythingAllowed;
-    this.index = new SubscriptionIndex();
+    this.index = new SubscriptionIndex(ports.hashSeed);
+    this.retained = new RetainedIndex(ports.hashSeed);
     this.topics = new TopicTable({ seed: ports.hashSeed, capacity: topicTableCapacity });
     this.policy = policy;
     this.compiled = compilePolicy(policy);

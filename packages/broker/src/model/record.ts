@@ -154,8 +154,10 @@ export interface DeliveriesAcked {
 export interface BacklogState {
   readonly number: number;
   readonly group: string;
-  /** from, to, scan (0 or 1), repeated. */
+  /** As `Backlog.save` gives them. */
   readonly runs: readonly number[];
+  /** Messages in them. */
+  readonly count: number;
 }
 
 /** DeliveryReserved, DeliveryReceived, DeliveryCompleted: u32 session, u16 packet id, u16 0, f64 seq, group key (UTF-8, to the end). */
