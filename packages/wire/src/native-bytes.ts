@@ -11,7 +11,7 @@ interface NativePrototype {
 }
 
 /** Copies up to this many bytes are faster as a loop than as a call into the engine (measured, see wire.bench.ts). */
-const LOOP_COPY_MAX = 24;
+const LOOP_COPY_MAX = 32;
 
 /** A polyfill may lack these methods or insist on its own type: only what passes a trial is used. */
 function findNative(): NativePrototype | undefined {

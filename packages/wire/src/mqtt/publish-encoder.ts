@@ -1,5 +1,5 @@
 /**
- * Encodes an outgoing PUBLISH from stored parts straight into an output buffer, without allocating. One encoder is
+ * Encodes an outgoing PUBLISH from stored parts straight into an output buffer and makes no objects. One encoder is
  * filled again and again; the parts are ranges of `source`.
  */
 import { copyBytes } from "../native-bytes.ts";
