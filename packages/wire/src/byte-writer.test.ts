@@ -21,6 +21,7 @@ describe("ByteWriter", () => {
     const writer = new ByteWriter(5, 2);
     writer.uint32(1, "a");
     writer.uint16(2, "b");
+    writer.uint32(2, "c");
     writer.uint8(3);
     expect(writer.overflowed).toBe(true);
     expect(written(writer)).toEqual([0, 0, 0, 1]);

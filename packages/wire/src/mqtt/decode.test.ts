@@ -252,6 +252,20 @@ describe("the view of a PUBLISH", () => {
     ]);
   });
 
+  test("nothing is kept of a packet after the call", () => {
+    let kept: PublishView | undefined;
+    const sink = new RecordingSink();
+    sink.publish = (view) => {
+      kept = view;
+      return true;
+    };
+    const decoder = new PacketDecoder({ role: "server", ...smallLimits }, sink);
+    decoder.version = 4;
+    const bytes = packetBytes(`30 L 'a' "x"`);
+    decoder.push(bytes, 0, bytes.length);
+    expect(kept?.bytes).toHaveLength(0);
+  });
+
   test("without a Topic Alias Maximum no alias is accepted", () => {
     const { topicAliasMax: _, ...limits } = smallLimits;
     const calls = callsOf(rig("server", 5, limits), packetBytes("30 L 'a' { 23 #1 }"));

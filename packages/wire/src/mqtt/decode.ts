@@ -255,7 +255,9 @@ export class PacketDecoder {
     view.topicEnd = topicEnd;
     view.payloadStart = cursor;
     view.payloadEnd = end;
-    return this.sink.publish(view);
+    const goOn = this.sink.publish(view);
+    view.bytes = NONE; // an idle connection must not keep a large packet alive
+    return goOn;
   }
 
   /** Fills the view's property fields; returns where the payload begins, or -1 after a failure. */

@@ -65,6 +65,7 @@ describe("what the format cannot carry", () => {
     [{ type: 10, packetId: 1, filters: [] }, 5, /at least one topic filter/],
     [{ type: 10, packetId: 1, filters: [""] }, 5, /topic filter must have at least one character/],
     [{ type: 10, packetId: 1, filters: ["a"], properties: { subscriptionIdentifiers: [1] } }, 5, /not allowed/],
+    [{ type: 8, packetId: 1, subscriptions: [], properties: { subscriptionIdentifiers: [1, 2] } }, 5, /one Subscription/],
     [{ type: 9, packetId: 1, reasonCodes: [] }, 5, /SUBACK must have at least one reason code/],
     [{ type: 15, reasonCode: 0 }, 4, /AUTH does not exist/],
   ];
@@ -98,6 +99,16 @@ describe("encodePacketWithin", () => {
     const connack: Packet = { type: 2, sessionPresent: false, reasonCode: 0, properties: { reasonString: "r", serverKeepAlive: 5 } };
     expect(encodePacketWithin(connack, 5, 9)).toEqual(packetBytes("20 L 00 00 { 13 #5 }"));
     expect(encodePacketWithin(connack, 5, 7)).toBeUndefined();
+  });
+
+  test("a packet that cannot be shortened", () => {
+    expect(encodePacketWithin({ type: PacketType.PINGRESP }, 5, 2)).toEqual(packetBytes("d0 00"));
+    expect(encodePacketWithin({ type: PacketType.PINGRESP }, 5, 1)).toBeUndefined();
+    expect(encodePacketWithin({ type: PacketType.DISCONNECT, reasonCode: 0x8e }, 5, 2)).toBeUndefined();
+    expect(encodePacketWithin({ ...puback, properties: { userProperties: [["k", "v"]] } }, 5, 5)).toEqual(packetBytes(bare));
+    // 3.1.1 has nothing to leave out.
+    expect(encodePacketWithin(puback, 4, 4)).toEqual(packetBytes("40 L #1"));
+    expect(encodePacketWithin(puback, 4, 3)).toBeUndefined();
   });
 
   test("a PUBLISH is never changed", () => {

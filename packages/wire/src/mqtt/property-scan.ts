@@ -5,7 +5,7 @@
 import { isUtf8 } from "../utf8.ts";
 import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "../variable-integer.ts";
 import { PacketType } from "./packet.ts";
-import { PropertyId, PropertyKind, propertyById, propertyKinds, WILL } from "./property-table.ts";
+import { type PropertyDefinition, PropertyId, PropertyKind, propertyById, WILL } from "./property-table.ts";
 import { ReasonCode } from "./reason-code.ts";
 import { checkTopicName, TopicNameCheck } from "./topic-grammar.ts";
 
@@ -45,12 +45,15 @@ export class PropertyScan {
     let at = start;
     while (at < end) {
       const id = bytes[at] as number;
-      const kind = propertyKinds[id] as number;
-      if (kind === 0) return this.fail(ReasonCode.MalformedPacket, "There is no property with this identifier.");
-      const valueEnd = this.valueEnd(bytes, at + 1, end, kind);
-      if (valueEnd < 0) return this.cut(id);
-      if (!this.isLegal(id, place)) return false;
-      if (!this.isValue(bytes, at + 1, valueEnd, id)) return false;
+      const definition = propertyById[id];
+      if (definition === undefined) return this.fail(ReasonCode.MalformedPacket, "No property has this identifier.");
+      const valueEnd = this.valueEnd(bytes, at + 1, end, definition.kind);
+      if (valueEnd < 0) {
+        const reason = `The value of ${definition.name} is ill-formed or goes beyond the properties.`;
+        return this.fail(ReasonCode.MalformedPacket, reason);
+      }
+      if (!this.isLegal(definition, place)) return false;
+      if (!this.isValue(bytes, at + 1, valueEnd, definition)) return false;
       if (id === PropertyId.USER_PROPERTY) {
         if (!this.countUserProperty(valueEnd - at - 5, rules)) return false;
       } else if (id === PropertyId.TOPIC_ALIAS && !this.isAlias(rules)) {
@@ -62,11 +65,6 @@ export class PropertyScan {
       at = valueEnd;
     }
     return true;
-  }
-
-  /** Was this property in the last scan? */
-  has(id: number): boolean {
-    return id < 32 ? (this.seenLow & (1 << id)) !== 0 : (this.seenHigh & (1 << (id - 32))) !== 0;
   }
 
   private clear(): void {
@@ -81,15 +79,15 @@ export class PropertyScan {
     this.userPropertyBytes = 0;
   }
 
+  /** Was this property seen in this scan? */
+  private has(id: number): boolean {
+    return id < 32 ? (this.seenLow & (1 << id)) !== 0 : (this.seenHigh & (1 << (id - 32))) !== 0;
+  }
+
   private fail(code: number, reason: string): boolean {
     this.reasonCode = code;
     this.reason = reason;
     return false;
-  }
-
-  private cut(id: number): boolean {
-    const name = propertyById[id]?.name;
-    return this.fail(ReasonCode.MalformedPacket, `The value of ${name} is ill-formed or goes beyond the properties.`);
   }
 
   /** End of the value of this kind at `at`; -1 when it is ill-formed or would pass `end`. */
@@ -117,9 +115,8 @@ export class PropertyScan {
     }
   }
 
-  private isLegal(id: number, place: PropertyPlace): boolean {
-    const definition = propertyById[id];
-    if (definition === undefined) return false;
+  private isLegal(definition: PropertyDefinition, place: PropertyPlace): boolean {
+    const { id } = definition;
     const { packetType, fromClient } = place;
     let legal = (definition.packets & (1 << packetType)) !== 0;
     // Subscription identifiers in a PUBLISH are the server's [MQTT-3.3.4-6].
@@ -142,9 +139,7 @@ export class PropertyScan {
   }
 
   /** Checks the value's range; keeps topic alias and message expiry. */
-  private isValue(bytes: Uint8Array, at: number, end: number, id: number): boolean {
-    const definition = propertyById[id];
-    if (definition === undefined) return false;
+  private isValue(bytes: Uint8Array, at: number, end: number, definition: PropertyDefinition): boolean {
     switch (definition.kind) {
       case PropertyKind.BIT:
       case PropertyKind.BOOLEAN:
@@ -153,9 +148,9 @@ export class PropertyScan {
       case PropertyKind.UINT16:
       case PropertyKind.UINT32:
       case PropertyKind.VARIABLE:
-        return this.isNumber(bytes, at, end, id);
+        return this.isNumber(bytes, at, end, definition);
       case PropertyKind.STRING:
-        if (id !== PropertyId.RESPONSE_TOPIC) return true;
+        if (definition.id !== PropertyId.RESPONSE_TOPIC) return true;
         if (end - at > 2 && checkTopicName(bytes, at + 2, end) === TopicNameCheck.OK) return true;
         return this.fail(
           ReasonCode.TopicNameInvalid,
@@ -166,14 +161,15 @@ export class PropertyScan {
     }
   }
 
-  private isNumber(bytes: Uint8Array, at: number, end: number, id: number): boolean {
+  private isNumber(bytes: Uint8Array, at: number, end: number, definition: PropertyDefinition): boolean {
+    const { id, name, nonZero } = definition;
     let value = 0;
     for (let index = at; index < end; index++) value = value * 256 + (bytes[index] as number);
     if (id === PropertyId.MESSAGE_EXPIRY_INTERVAL) this.messageExpiry = value;
     // Zero is judged with the rest of the alias, under a code of its own.
     else if (id === PropertyId.TOPIC_ALIAS) this.topicAlias = value;
-    else if (value === 0 && propertyById[id]?.nonZero) {
-      return this.fail(ReasonCode.ProtocolError, `${propertyById[id]?.name} must not be 0.`);
+    else if (value === 0 && nonZero) {
+      return this.fail(ReasonCode.ProtocolError, `${name} must not be 0.`);
     }
     return true;
   }

@@ -120,6 +120,21 @@ describe("PublishEncoder", () => {
     );
   });
 
+  test("subscription identifiers a server sent are copied too", () => {
+    const bytes = packetBytes("30 L 'a' { 0b ff 7f 23 #3 09 #2 01 02 01 01 } 'xy'");
+    const sink = new RecordingSink();
+    const forward = new Uint8Array(100);
+    let end = 0;
+    sink.publish = (view) => {
+      end = copyForwardProperties(view, forward, 0);
+      return true;
+    };
+    const client = new PacketDecoder({ role: "client", ...wideLimits }, sink);
+    client.version = 5;
+    client.push(bytes, 0, bytes.length);
+    expect(forward.slice(0, end)).toEqual(packetBytes("0b ff 7f 09 #2 01 02 01 01"));
+  });
+
   test("packetIdAt lets a copy be given another packet identifier", () => {
     const encoder = received(publish);
     const first = new Uint8Array(100);
