@@ -40,7 +40,11 @@ describe("ByteWriter", () => {
     ["uint32", (writer) => writer.uint32(Number.NaN, "It"), "It must be an integer from 0 to 4294967295."],
     ["variable", (writer) => writer.variableInteger(268_435_456, "It"), "It must be an integer from 0 to 268435455."],
     ["string", (writer) => writer.string("x".repeat(65_536), "It"), "It is longer than 65535 bytes of UTF-8."],
-    ["string of many bytes", (writer) => writer.string("é".repeat(32_768), "It"), "It is longer than 65535 bytes of UTF-8."],
+    [
+      "string of many bytes",
+      (writer) => writer.string("é".repeat(32_768), "It"),
+      "It is longer than 65535 bytes of UTF-8.",
+    ],
     ["U+0000", (writer) => writer.string("a\0", "It"), "It must not contain U+0000."],
     ["binary", (writer) => writer.binary(new Uint8Array(65_536), "It"), "It is longer than 65535 bytes."],
   ])("%s out of range is a fault", (_name, write, fault) => {

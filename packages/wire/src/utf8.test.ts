@@ -36,7 +36,10 @@ describe("isUtf8", () => {
   });
 
   test("agrees on any bytes", () => {
-    const byte = fc.oneof(fc.nat(255), fc.constantFrom(0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x8e, 0x88, 0xed, 0xa0));
+    const byte = fc.oneof(
+      fc.nat(255),
+      fc.constantFrom(0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x8e, 0x88, 0xed, 0xa0),
+    );
     fc.assert(
       fc.property(fc.array(byte, { maxLength: 40 }), (bytes) => {
         expect(valid(...bytes)).toBe(legal(Uint8Array.from(bytes)));

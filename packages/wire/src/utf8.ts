@@ -36,9 +36,12 @@ function sequenceLength(bytes: Uint8Array, at: number, end: number, lead: number
   const second = bytes[at + 1] as number;
   let low = 0x80;
   let high = 0xbf;
-  if (lead === 0xe0) low = 0xa0; // below: overlong
-  else if (lead === 0xed) high = 0x9f; // above: surrogates U+D800..DFFF
-  else if (lead === 0xf0) low = 0x90; // below: overlong
+  if (lead === 0xe0)
+    low = 0xa0; // below: overlong
+  else if (lead === 0xed)
+    high = 0x9f; // above: surrogates U+D800..DFFF
+  else if (lead === 0xf0)
+    low = 0x90; // below: overlong
   else if (lead === 0xf4) high = 0x8f; // above: beyond U+10FFFF
   if (second < low || second > high) return 0;
   for (let index = 2; index < length; index++) {

@@ -56,12 +56,21 @@ function report(name: string, packets: number, work: () => void): void {
 }
 
 function publishPacket(qos: QoS, topic: string, size: number, extra: Partial<PublishPacket> = {}): PublishPacket {
-  const packet: PublishPacket = { type: PacketType.PUBLISH, topic, payload: new Uint8Array(size), qos, retain: false, dup: false };
+  const packet: PublishPacket = {
+    type: PacketType.PUBLISH,
+    topic,
+    payload: new Uint8Array(size),
+    qos,
+    retain: false,
+    dup: false,
+  };
   return { ...packet, ...(qos > 0 ? { packetId: 7 } : {}), ...extra };
 }
 
 function chunkOf(packets: Uint8Array[]): Buffer {
-  return Buffer.concat(Array.from({ length: PACKETS_PER_CHUNK }, (_, index) => packets[index % packets.length] as Uint8Array));
+  return Buffer.concat(
+    Array.from({ length: PACKETS_PER_CHUNK }, (_, index) => packets[index % packets.length] as Uint8Array),
+  );
 }
 
 function benchDecode(name: string, version: 4 | 5, packets: PublishPacket[]): void {
@@ -75,7 +84,13 @@ function benchEncode(name: string, version: 4 | 5, qos: QoS, size: number): void
   const encoder = new PublishEncoder();
   const topic = "plant/7/line/3/status";
   encoder.source = Buffer.concat([Buffer.from(topic), Buffer.alloc(size)]);
-  Object.assign(encoder, { topicEnd: topic.length, payloadStart: topic.length, payloadEnd: topic.length + size, qos, packetId: 9 });
+  Object.assign(encoder, {
+    topicEnd: topic.length,
+    payloadStart: topic.length,
+    payloadEnd: topic.length + size,
+    qos,
+    packetId: 9,
+  });
   const out = Buffer.alloc(1 << 20);
   report(`encode ${name}`, 200, () => {
     let at = 0;

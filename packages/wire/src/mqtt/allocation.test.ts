@@ -20,7 +20,14 @@ function growth(work: () => void): number {
   return most;
 }
 
-const publish: PublishPacket = { type: PacketType.PUBLISH, topic: "a/b/c", payload: new Uint8Array(24), qos: 0, retain: false, dup: false };
+const publish: PublishPacket = {
+  type: PacketType.PUBLISH,
+  topic: "a/b/c",
+  payload: new Uint8Array(24),
+  qos: 0,
+  retain: false,
+  dup: false,
+};
 
 /** Payloads here are short: copies of more than some 32 bytes go into the engine, which on Node 20 makes a view for each. */
 test("the hot paths allocate nothing for a packet", () => {
@@ -54,7 +61,9 @@ test("the hot paths allocate nothing for a packet", () => {
     encodePacket({ ...publish, properties }, 5),
     encodePacket({ type: PacketType.PUBACK, packetId: 1, reasonCode: 0x10 }, 5),
   ];
-  const chunk = Buffer.concat(Array.from({ length: PACKETS }, (_, index) => stream[index % stream.length] as Uint8Array));
+  const chunk = Buffer.concat(
+    Array.from({ length: PACKETS }, (_, index) => stream[index % stream.length] as Uint8Array),
+  );
   const decoder = new PacketDecoder({ role: "client", ...wideLimits }, sink);
   decoder.version = 5;
   const grown = growth(() => decoder.push(chunk, 0, chunk.length));

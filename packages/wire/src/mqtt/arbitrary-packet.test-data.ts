@@ -14,7 +14,16 @@ export interface Sent {
 /** Names that are trouble as object keys or in logs, beside any text. A string has no U+0000 and no lone surrogate. */
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 12 }).map((value) => value.replaceAll("\0", "")),
-  fc.constantFrom("__proto__", "constructor", "toString", "\u{feff}bom", "\r\n", "\uffff", "\u{10ffff}", "é".repeat(60)),
+  fc.constantFrom(
+    "__proto__",
+    "constructor",
+    "toString",
+    "\u{feff}bom",
+    "\r\n",
+    "\uffff",
+    "\u{10ffff}",
+    "é".repeat(60),
+  ),
 );
 const topic = text.map((value) => value.replaceAll(/[+#]/g, "") || "/");
 const filter = text.map((value) => value || "#");
@@ -66,7 +75,9 @@ export function propertiesOf(packetType: number, sender: Sender): fc.Arbitrary<P
 }
 
 /** Properties without regard to any packet. */
-export const anyProperties: fc.Arbitrary<Properties> = propertiesOf(ANY, "server").map((properties) => properties ?? {});
+export const anyProperties: fc.Arbitrary<Properties> = propertiesOf(ANY, "server").map(
+  (properties) => properties ?? {},
+);
 
 function codesOf(type: number, sender: Sender, version: 4 | 5): number[] {
   const all = Array.from({ length: 256 }, (_, code) => code).filter((code) => isReasonCodeFor(type, code, sender));
@@ -102,7 +113,14 @@ function attach<T extends object>(value: T, type: number, sender: Sender, versio
 
 function publishes(sender: Sender, version: 4 | 5): fc.Arbitrary<Packet> {
   return fc
-    .record({ topic, payload: fc.uint8Array({ maxLength: 300 }), qos, retain: fc.boolean(), dup: fc.boolean(), id: packetId })
+    .record({
+      topic,
+      payload: fc.uint8Array({ maxLength: 300 }),
+      qos,
+      retain: fc.boolean(),
+      dup: fc.boolean(),
+      id: packetId,
+    })
     .chain(({ id, ...value }) => {
       const packet = { type: PacketType.PUBLISH, ...value, dup: value.qos > 0 && value.dup };
       const identified = value.qos > 0 ? { ...packet, packetId: id } : packet;

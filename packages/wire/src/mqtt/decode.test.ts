@@ -54,7 +54,10 @@ describe("illegal packets", () => {
 });
 
 describe("split positions", () => {
-  const all = [...packetCases.map((item) => ({ ...item, version: versionBefore(item.packet.type, item.version) })), ...failureCases];
+  const all = [
+    ...packetCases.map((item) => ({ ...item, version: versionBefore(item.packet.type, item.version) })),
+    ...failureCases,
+  ];
 
   test("every packet in two pieces, at every position", () => {
     for (const { role, version, bytes, name } of all) {
@@ -62,7 +65,10 @@ describe("split positions", () => {
       for (let position = 0; position <= bytes.length; position++) {
         const { decoder, sink } = rig(role, version);
         // Another buffer for each piece, overwritten afterwards: nothing may be kept by reference.
-        for (const [from, to] of [[0, position], [position, bytes.length]] as const) {
+        for (const [from, to] of [
+          [0, position],
+          [position, bytes.length],
+        ] as const) {
           const piece = bytes.slice(from, to);
           decoder.push(piece, 0, piece.length);
           piece.fill(0xff);
@@ -188,7 +194,10 @@ describe("the sink", () => {
   });
 
   test("CONNECT sets the version before the sink sees it, and what follows is read by it", () => {
-    const bytes = Uint8Array.from([...packetBytes("10 L 'MQTT' 05 02 #60 { } 'c'"), ...packetBytes(`30 L 'a' { } "x"`)]);
+    const bytes = Uint8Array.from([
+      ...packetBytes("10 L 'MQTT' 05 02 #60 { } 'c'"),
+      ...packetBytes(`30 L 'a' { } "x"`),
+    ]);
     const { decoder, sink } = rig("server", 0);
     decoder.push(bytes, 0, bytes.length);
     expect(decoder.version).toBe(5);
@@ -228,11 +237,33 @@ describe("the view of a PUBLISH", () => {
 
   test("sameTopic compares with the PUBLISH just before", () => {
     const long = "x".repeat(300);
-    const texts = ["30 L 'a/b'", "32 L 'a/b' #1", "30 L 'a/c'", "30 L 'a/'", "30 L 'a/'", `30 L '${long}'`, `30 L '${long}'`];
+    const texts = [
+      "30 L 'a/b'",
+      "32 L 'a/b' #1",
+      "30 L 'a/c'",
+      "30 L 'a/'",
+      "30 L 'a/'",
+      `30 L '${long}'`,
+      `30 L '${long}'`,
+    ];
     expect(views(4, [...texts, "30 L 'a/'"]).map((view) => view.sameTopic)).toEqual([
-      false, true, false, false, true, false, false, false,
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+      false,
     ]);
-    const aliased = ["30 L 'a' { }", "30 L '' { 23 #1 }", "30 L 'a' { }", "30 L 'a' { }", "30 L '' { 23 #1 }", "30 L '' { 23 #1 }"];
+    const aliased = [
+      "30 L 'a' { }",
+      "30 L '' { 23 #1 }",
+      "30 L 'a' { }",
+      "30 L 'a' { }",
+      "30 L '' { 23 #1 }",
+      "30 L '' { 23 #1 }",
+    ];
     expect(views(5, aliased).map((view) => view.sameTopic)).toEqual([false, false, false, true, false, false]);
   });
 

@@ -7,6 +7,7 @@ import { copyBytes } from "../native-bytes.ts";
 import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "../variable-integer.ts";
 import { decodePacket } from "./decode-packet.ts";
 import { explainFirstByte, firstByteBase, firstBytes } from "./first-byte.ts";
+import { LastTopic } from "./last-topic.ts";
 import type { Packet, QoS } from "./packet.ts";
 import { PacketType } from "./packet.ts";
 import { packetName } from "./packet-name.ts";
@@ -60,9 +61,6 @@ export interface PacketSink {
 const NONE = new Uint8Array(0);
 /** An incomplete packet gets at least this buffer (or its length, if that is less): small pieces do not regrow it. */
 const HELD_BYTES_MIN = 128;
-/** Longest topic that is remembered for comparison with the next one. */
-const REMEMBERED_TOPIC_BYTES_MAX = 256;
-
 // Cold packets are read completely before the sink is called, so all decoders can share one reader.
 const reader = new PacketReader();
 const place: PropertyPlace = { packetType: 0, fromClient: false };
@@ -84,9 +82,7 @@ export class PacketDecoder {
   private heldLength = 0;
   /** Whole length of the packet in progress, 0 while its header is incomplete. */
   private expected = 0;
-  private lastTopic: Uint8Array = NONE;
-  /** -1 when there is no topic to compare with. */
-  private lastTopicLength = -1;
+  private readonly lastTopic: LastTopic = new LastTopic();
 
   constructor(options: DecoderOptions, sink: PacketSink) {
     this.options = options;
@@ -287,14 +283,11 @@ export class PacketDecoder {
 
   /** Validates the topic, unless it is the one before: publishers repeat themselves. */
   private decodeTopic(bytes: Uint8Array, start: number, end: number, packetId: number): boolean {
-    const length = end - start;
-    this.view.sameTopic = false;
-    if (length === this.lastTopicLength && this.equalsLastTopic(bytes, start)) {
-      this.view.sameTopic = true;
-      return true;
-    }
-    this.lastTopicLength = -1;
-    if (length === 0) {
+    const same = this.lastTopic.equals(bytes, start, end);
+    this.view.sameTopic = same;
+    if (same) return true;
+    this.lastTopic.forget();
+    if (start === end) {
       if (this.view.topicAlias !== 0) return true;
       // [MQTT 5.0 section 3.3.2.1; MQTT-4.7.3-1 in 3.1.1]
       const reason = "PUBLISH has neither a topic name nor a topic alias.";
@@ -308,23 +301,8 @@ export class PacketDecoder {
     if (check === TopicNameCheck.WILDCARD) {
       return this.failPublish(packetId, ReasonCode.TopicNameInvalid, "The topic name has a wildcard (+ or #) in it.");
     }
-    if (length <= REMEMBERED_TOPIC_BYTES_MAX) this.rememberTopic(bytes, start, end);
+    this.lastTopic.remember(bytes, start, end);
     return true;
-  }
-
-  private equalsLastTopic(bytes: Uint8Array, start: number): boolean {
-    const { lastTopic, lastTopicLength } = this;
-    for (let index = 0; index < lastTopicLength; index++) {
-      if (lastTopic[index] !== bytes[start + index]) return false;
-    }
-    return true;
-  }
-
-  private rememberTopic(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    if (length > this.lastTopic.length) this.lastTopic = new Uint8Array((length + 31) & ~31);
-    copyBytes(bytes, start, end, this.lastTopic, 0);
-    this.lastTopicLength = length;
   }
 
   private decodeAck(bytes: Uint8Array, type: number, body: number, end: number): boolean {
@@ -393,8 +371,6 @@ export class PacketDecoder {
 
   private stop(): void {
     this.stopped = true;
-    this.lastTopic = NONE;
-    this.lastTopicLength = -1;
     this.drop();
   }
 }

@@ -54,7 +54,9 @@ function theyCannotWrite({ packet, version }: Sent): boolean {
     // An object of values by name keeps neither the order nor (on writing) repeated empty values.
     if (userProperties && new Set(userProperties.map(([name]) => name)).size < userProperties.length) return true;
     if (userProperties && userProperties.length > 1) return true;
-    if (Object.values(properties).some((value) => value === "" || (value instanceof Uint8Array && value.length === 0))) {
+    if (
+      Object.values(properties).some((value) => value === "" || (value instanceof Uint8Array && value.length === 0))
+    ) {
       return true;
     }
     // A property whose value is 0 or false may be left out by truthiness.
@@ -70,7 +72,9 @@ describe("they read what we write", () => {
         anySent.filter((sent) => !theyMisread(sent)),
         ({ packet, version }) => {
           const parsed = theirParse(encodePacket(packet, version), version);
-          expect(Array.isArray(parsed) ? parsed.map(comparable) : parsed).toEqual([comparable(foreignPacket(packet, version))]);
+          expect(Array.isArray(parsed) ? parsed.map(comparable) : parsed).toEqual([
+            comparable(foreignPacket(packet, version)),
+          ]);
         },
       ),
       { numRuns: 1000 },
@@ -87,7 +91,10 @@ describe("we read what they write", () => {
           const bytes = mqttPacket.generate(foreignPacket(packet, version), { protocolVersion: version });
           const role = sender === "client" ? "server" : "client";
           const ours = callsOf(rig(role, versionBefore(packet.type, version), wideLimits), bytes);
-          const direct = callsOf(rig(role, versionBefore(packet.type, version), wideLimits), encodePacket(packet, version));
+          const direct = callsOf(
+            rig(role, versionBefore(packet.type, version), wideLimits),
+            encodePacket(packet, version),
+          );
           expect(ours).toEqual(direct);
         },
       ),
@@ -107,7 +114,9 @@ test("what they refuse, we refuse: single bytes of legal packets changed", () =>
         if (Array.isArray(theirs)) continue;
         const { decoder, sink } = rig(role, versionBefore(packet.type, version), wideLimits);
         decoder.push(changed, 0, changed.length);
-        const misread = sink.calls.some((call) => "packet" in call && theyMisread({ sender: "client", version, ...call }));
+        const misread = sink.calls.some(
+          (call) => "packet" in call && theyMisread({ sender: "client", version, ...call }),
+        );
         if (misread) continue;
         const passed = sink.calls.every((call) => "packet" in call) && decoder.bufferedBytes === 0;
         if (passed) expect([Buffer.from(changed).toString("hex"), sink.calls]).toEqual(theirs);

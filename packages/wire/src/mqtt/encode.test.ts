@@ -35,7 +35,14 @@ describe("3.1.1 gets what it can carry", () => {
 });
 
 describe("what the format cannot carry", () => {
-  const publish = { type: PacketType.PUBLISH, topic: "a", payload: new Uint8Array(0), qos: 0, retain: false, dup: false } as const;
+  const publish = {
+    type: PacketType.PUBLISH,
+    topic: "a",
+    payload: new Uint8Array(0),
+    qos: 0,
+    retain: false,
+    dup: false,
+  } as const;
   const connect = { type: PacketType.CONNECT, version: 4, cleanStart: true, keepAlive: 0, clientId: "" } as const;
   const cases: [Packet, ProtocolVersion, RegExp][] = [
     [{ ...publish, topic: "a/+" }, 4, /topic name must not contain the wildcards/],
@@ -65,7 +72,11 @@ describe("what the format cannot carry", () => {
     [{ type: 10, packetId: 1, filters: [] }, 5, /at least one topic filter/],
     [{ type: 10, packetId: 1, filters: [""] }, 5, /topic filter must have at least one character/],
     [{ type: 10, packetId: 1, filters: ["a"], properties: { subscriptionIdentifiers: [1] } }, 5, /not allowed/],
-    [{ type: 8, packetId: 1, subscriptions: [], properties: { subscriptionIdentifiers: [1, 2] } }, 5, /one Subscription/],
+    [
+      { type: 8, packetId: 1, subscriptions: [], properties: { subscriptionIdentifiers: [1, 2] } },
+      5,
+      /one Subscription/,
+    ],
     [{ type: 9, packetId: 1, reasonCodes: [] }, 5, /SUBACK must have at least one reason code/],
     [{ type: 15, reasonCode: 0 }, 4, /AUTH does not exist/],
   ];
@@ -87,7 +98,11 @@ describe("encodePacketWithin", () => {
   const bare = "40 L #1 87";
 
   test("leaves out the Reason String, then the User Properties, then gives up", () => {
-    for (const [text, next] of [[full, short], [short, bare], [bare, undefined]] as const) {
+    for (const [text, next] of [
+      [full, short],
+      [short, bare],
+      [bare, undefined],
+    ] as const) {
       const bytes = packetBytes(text);
       expect(encodePacketWithin(puback, 5, bytes.length)).toEqual(bytes);
       expect(encodePacketWithin(puback, 5, bytes.length - 1)).toEqual(next && packetBytes(next));
@@ -96,7 +111,12 @@ describe("encodePacketWithin", () => {
   });
 
   test("properties that are not for leaving out stay", () => {
-    const connack: Packet = { type: 2, sessionPresent: false, reasonCode: 0, properties: { reasonString: "r", serverKeepAlive: 5 } };
+    const connack: Packet = {
+      type: 2,
+      sessionPresent: false,
+      reasonCode: 0,
+      properties: { reasonString: "r", serverKeepAlive: 5 },
+    };
     expect(encodePacketWithin(connack, 5, 9)).toEqual(packetBytes("20 L 00 00 { 13 #5 }"));
     expect(encodePacketWithin(connack, 5, 7)).toBeUndefined();
   });
@@ -105,7 +125,9 @@ describe("encodePacketWithin", () => {
     expect(encodePacketWithin({ type: PacketType.PINGRESP }, 5, 2)).toEqual(packetBytes("d0 00"));
     expect(encodePacketWithin({ type: PacketType.PINGRESP }, 5, 1)).toBeUndefined();
     expect(encodePacketWithin({ type: PacketType.DISCONNECT, reasonCode: 0x8e }, 5, 2)).toBeUndefined();
-    expect(encodePacketWithin({ ...puback, properties: { userProperties: [["k", "v"]] } }, 5, 5)).toEqual(packetBytes(bare));
+    expect(encodePacketWithin({ ...puback, properties: { userProperties: [["k", "v"]] } }, 5, 5)).toEqual(
+      packetBytes(bare),
+    );
     // 3.1.1 has nothing to leave out.
     expect(encodePacketWithin(puback, 4, 4)).toEqual(packetBytes("40 L #1"));
     expect(encodePacketWithin(puback, 4, 3)).toBeUndefined();

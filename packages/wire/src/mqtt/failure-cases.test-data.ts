@@ -13,7 +13,11 @@ export interface FailureCase {
 
 export const failureCases: FailureCase[] = [];
 
-function add(role: "server" | "client", version: 0 | 4 | 5, rows: [name: string, text: string, code: number, id?: number][]): void {
+function add(
+  role: "server" | "client",
+  version: 0 | 4 | 5,
+  rows: [name: string, text: string, code: number, id?: number][],
+): void {
   for (const [name, text, reasonCode, packetId = 0] of rows) {
     failureCases.push({ name, role, version, bytes: packetBytes(text), reasonCode, packetId });
   }

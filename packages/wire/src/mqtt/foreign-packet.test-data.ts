@@ -35,7 +35,13 @@ function groupedPairs(pairs: readonly (readonly [string, string])[]): Fields {
 
 function foreignConnect(packet: ConnectPacket): Fields {
   const { version, cleanStart, keepAlive, clientId, will, username, password } = packet;
-  const fields: Fields = { protocolId: "MQTT", protocolVersion: version, clean: cleanStart, keepalive: keepAlive, clientId };
+  const fields: Fields = {
+    protocolId: "MQTT",
+    protocolVersion: version,
+    clean: cleanStart,
+    keepalive: keepAlive,
+    clientId,
+  };
   if (username !== undefined) fields.username = username;
   if (password !== undefined) fields.password = buffer(password);
   if (will !== undefined) {
@@ -52,7 +58,9 @@ function foreignFields(packet: Packet, version: ProtocolVersion): Fields {
       return foreignConnect(packet);
     case PacketType.CONNACK: {
       const { sessionPresent, reasonCode } = packet;
-      return version === 5 ? { sessionPresent, reasonCode } : { sessionPresent, returnCode: connackReturnCode(reasonCode) };
+      return version === 5
+        ? { sessionPresent, reasonCode }
+        : { sessionPresent, returnCode: connackReturnCode(reasonCode) };
     }
     case PacketType.PUBLISH: {
       const { topic, payload, qos, retain, dup, packetId } = packet;
@@ -73,7 +81,9 @@ function foreignFields(packet: Packet, version: ProtocolVersion): Fields {
     case PacketType.SUBACK:
       return { messageId: packet.packetId, granted: packet.reasonCodes };
     case PacketType.UNSUBACK:
-      return version === 5 ? { messageId: packet.packetId, granted: packet.reasonCodes } : { messageId: packet.packetId };
+      return version === 5
+        ? { messageId: packet.packetId, granted: packet.reasonCodes }
+        : { messageId: packet.packetId };
     case PacketType.PINGREQ:
     case PacketType.PINGRESP:
       return {};
@@ -81,7 +91,9 @@ function foreignFields(packet: Packet, version: ProtocolVersion): Fields {
     case PacketType.AUTH:
       return version === 5 ? { reasonCode: packet.reasonCode } : {};
     default:
-      return version === 5 ? { messageId: packet.packetId, reasonCode: packet.reasonCode } : { messageId: packet.packetId };
+      return version === 5
+        ? { messageId: packet.packetId, reasonCode: packet.reasonCode }
+        : { messageId: packet.packetId };
   }
 }
 

@@ -19,7 +19,11 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 const corpus = [
-  ...packetCases.map(({ role, version, bytes, packet }) => ({ role, version: versionBefore(packet.type, version), bytes })),
+  ...packetCases.map(({ role, version, bytes, packet }) => ({
+    role,
+    version: versionBefore(packet.type, version),
+    bytes,
+  })),
   ...failureCases,
 ];
 
@@ -62,7 +66,8 @@ function guarded(role: "server" | "client", version: 0 | 4 | 5): Rig {
   const made = rig(role, version);
   const inner = made.sink.publish.bind(made.sink);
   made.sink.publish = (view) => {
-    const { packetStart, topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd, packetEnd } = view;
+    const { packetStart, topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd, packetEnd } =
+      view;
     const marks = [0, packetStart, topicStart, topicEnd, propertiesStart, propertiesEnd, payloadStart, payloadEnd];
     for (let index = 1; index < marks.length; index++) {
       if ((marks[index] as number) < (marks[index - 1] as number)) throw new Error(`marks out of order: ${marks}`);
@@ -74,7 +79,12 @@ function guarded(role: "server" | "client", version: 0 | 4 | 5): Rig {
   return made;
 }
 
-function inPieces(role: "server" | "client", version: 0 | 4 | 5, bytes: Uint8Array, random: (below: number) => number): Call[] {
+function inPieces(
+  role: "server" | "client",
+  version: 0 | 4 | 5,
+  bytes: Uint8Array,
+  random: (below: number) => number,
+): Call[] {
   const { decoder, sink } = guarded(role, version);
   let at = 0;
   while (at < bytes.length) {

@@ -148,7 +148,14 @@ toClient(
 );
 
 // PUBLISH
-const publish = { type: PacketType.PUBLISH, topic: "a/b", payload: utf8("x"), qos: 0, retain: false, dup: false } as const;
+const publish = {
+  type: PacketType.PUBLISH,
+  topic: "a/b",
+  payload: utf8("x"),
+  qos: 0,
+  retain: false,
+  dup: false,
+} as const;
 both(4, "PUBLISH QoS 0", `30 L 'a/b' "x"`, publish);
 both(4, "PUBLISH without payload, retained", "31 L 'a/b'", { ...publish, payload: utf8(""), retain: true });
 both(4, "PUBLISH QoS 1", `32 L 'a/b' #1 "x"`, { ...publish, qos: 1, packetId: 1 });
@@ -160,7 +167,10 @@ both(4, "PUBLISH QoS 2, DUP, retained", `3d L 'a/b' #65535 "x"`, {
   packetId: 65_535,
 });
 both(5, "PUBLISH QoS 0", `30 L 'a/b' { } "x"`, publish);
-both(5, "PUBLISH to a topic in many scripts", `30 L 'é/日本/🎈/\u{feff}' { } "x"`, { ...publish, topic: "é/日本/🎈/\u{feff}" });
+both(5, "PUBLISH to a topic in many scripts", `30 L 'é/日本/🎈/\u{feff}' { } "x"`, {
+  ...publish,
+  topic: "é/日本/🎈/\u{feff}",
+});
 both(5, "PUBLISH QoS 1", `3a L 'a/b' #258 { } "x"`, { ...publish, qos: 1, dup: true, packetId: 258 });
 both(5, "PUBLISH by alias", `30 L '' { 23 #2 } "x"`, { ...publish, topic: "", properties: { topicAlias: 2 } });
 both(
@@ -288,5 +298,9 @@ both(5, "AUTH", "f0 L 18 { 15 'm' 16 'data' }", {
   ...auth,
   properties: { authenticationMethod: "m", authenticationData: utf8("data") },
 });
-toServer(5, "AUTH again", "f0 L 19 { 15 'm' }", { ...auth, reasonCode: 0x19, properties: { authenticationMethod: "m" } });
+toServer(5, "AUTH again", "f0 L 19 { 15 'm' }", {
+  ...auth,
+  reasonCode: 0x19,
+  properties: { authenticationMethod: "m" },
+});
 toClient(5, "AUTH, success", "f0 00", { ...auth, reasonCode: 0 });

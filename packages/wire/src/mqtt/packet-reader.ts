@@ -91,4 +91,3 @@ export class PacketReader extends ByteReader {
     if (this.remaining > 0) this.malformed(`The packet is ${this.remaining} bytes longer than its fields.`);
   }
 }
-

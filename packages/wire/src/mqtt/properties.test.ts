@@ -55,9 +55,33 @@ test("writeForwardProperties writes only what goes on to subscribers", () => {
 describe("legality", () => {
   /** The packets of section 2.2.2.2 by identifier, written down apart from the table of the code. 0 is a will. */
   const legal: Record<number, number[]> = {
-    1: [0, 3], 2: [0, 3], 3: [0, 3], 8: [0, 3], 9: [0, 3], 11: [3, 8], 17: [1, 2, 14], 18: [2], 19: [2], 21: [1, 2, 15],
-    22: [1, 2, 15], 23: [1], 24: [0], 25: [1], 26: [2], 28: [2, 14], 31: [2, 4, 5, 6, 7, 9, 11, 14, 15], 33: [1, 2], 34: [1, 2],
-    35: [3], 36: [2], 37: [2], 38: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15], 39: [1, 2], 40: [2], 41: [2], 42: [2],
+    1: [0, 3],
+    2: [0, 3],
+    3: [0, 3],
+    8: [0, 3],
+    9: [0, 3],
+    11: [3, 8],
+    17: [1, 2, 14],
+    18: [2],
+    19: [2],
+    21: [1, 2, 15],
+    22: [1, 2, 15],
+    23: [1],
+    24: [0],
+    25: [1],
+    26: [2],
+    28: [2, 14],
+    31: [2, 4, 5, 6, 7, 9, 11, 14, 15],
+    33: [1, 2],
+    34: [1, 2],
+    35: [3],
+    36: [2],
+    37: [2],
+    38: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15],
+    39: [1, 2],
+    40: [2],
+    41: [2],
+    42: [2],
   };
   const sample: Record<number, string> = {};
   const values = ["", "01", "01", "#1", "##1", "01", "'s'", "'b'", "'k' 'v'"];
@@ -65,7 +89,11 @@ describe("legality", () => {
   const method = "15 'm'";
   const bodies: Record<number, [role: "server" | "client", version: 0 | 5, text: (property: string) => string]> = {
     0: ["server", 0, (property) => `10 L 'MQTT' 05 06 #0 { } 'c' { ${property} } 'w' ''`],
-    1: ["server", 0, (property) => `10 L 'MQTT' 05 02 #0 { ${property.startsWith("16") ? method : ""} ${property} } 'c'`],
+    1: [
+      "server",
+      0,
+      (property) => `10 L 'MQTT' 05 02 #0 { ${property.startsWith("16") ? method : ""} ${property} } 'c'`,
+    ],
     2: ["client", 5, (property) => `20 L 00 00 { ${property} }`],
     3: ["client", 5, (property) => `30 L 'a' { ${property} }`],
     4: ["server", 5, (property) => `40 L #1 00 { ${property} }`],

@@ -59,7 +59,14 @@ function written(encoder: PublishEncoder, version: 4 | 5): Uint8Array {
   return out.slice(10, 10 + size);
 }
 
-const publish: PublishPacket = { type: PacketType.PUBLISH, topic: "a/b", payload: Uint8Array.of(1, 2), qos: 0, retain: false, dup: false };
+const publish: PublishPacket = {
+  type: PacketType.PUBLISH,
+  topic: "a/b",
+  payload: Uint8Array.of(1, 2),
+  qos: 0,
+  retain: false,
+  dup: false,
+};
 
 describe("PublishEncoder", () => {
   test("a received PUBLISH goes on with what the server adds", () => {
@@ -76,13 +83,25 @@ describe("PublishEncoder", () => {
     fc.assert(
       fc.property(
         propertiesOf(PacketType.PUBLISH, "client"),
-        fc.string({ unit: "binary", minLength: 1, maxLength: 200 }).map((topic) => topic.replaceAll(/[\0+#]/g, "") || "/"),
+        fc
+          .string({ unit: "binary", minLength: 1, maxLength: 200 })
+          .map((topic) => topic.replaceAll(/[\0+#]/g, "") || "/"),
         fc.uint8Array({ maxLength: 300 }),
         outgoing,
         (properties, topic, payload, out) => {
           const encoder = received({ ...publish, topic, payload, ...(properties ? { properties } : {}) });
-          Object.assign(encoder, out, { dup: out.dup && out.qos > 0, sendTopic: out.sendTopic || out.topicAlias === 0 });
-          const base: PublishPacket = { ...publish, topic, payload, qos: out.qos, retain: out.retain, dup: encoder.dup };
+          Object.assign(encoder, out, {
+            dup: out.dup && out.qos > 0,
+            sendTopic: out.sendTopic || out.topicAlias === 0,
+          });
+          const base: PublishPacket = {
+            ...publish,
+            topic,
+            payload,
+            qos: out.qos,
+            retain: out.retain,
+            dup: encoder.dup,
+          };
           if (out.qos > 0) base.packetId = out.packetId;
           const expected: Properties = forwarded(properties ?? {});
           if (out.messageExpiry >= 0) expected.messageExpiryInterval = out.messageExpiry;
@@ -110,10 +129,21 @@ describe("PublishEncoder", () => {
     };
     decoder(sink).push(bytes, 0, bytes.length);
     expect(forward.slice(4, end)).toEqual(packetBytes("26 'k' 'v' 03 't' 26 'a' 'b'"));
-    expect(readProperties(forward, 4, end)).toEqual({ contentType: "t", userProperties: [["k", "v"], ["a", "b"]] });
+    expect(readProperties(forward, 4, end)).toEqual({
+      contentType: "t",
+      userProperties: [
+        ["k", "v"],
+        ["a", "b"],
+      ],
+    });
     const encoder = new PublishEncoder();
     const source = Uint8Array.from([...forward.slice(4, end), 0x61]);
-    Object.assign(encoder, { source, topicStart: source.length - 1, topicEnd: source.length, forwardEnd: source.length - 1 });
+    Object.assign(encoder, {
+      source,
+      topicStart: source.length - 1,
+      topicEnd: source.length,
+      forwardEnd: source.length - 1,
+    });
     Object.assign(encoder, { messageExpiry: 7, topicAlias: 2, subscriptionIdentifiers: [300, 1] });
     expect(written(encoder, 5)).toEqual(
       packetBytes("30 L 'a' { 02 ##7 23 #2 0b ac 02 0b 01 26 'k' 'v' 03 't' 26 'a' 'b' }"),

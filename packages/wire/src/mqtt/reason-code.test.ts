@@ -43,7 +43,14 @@ describe("isReasonCodeFor", () => {
 
   test("packets without reason codes, and numbers that are none", () => {
     for (const type of [0, 1, 3, 8, 10, 12, 13]) expect(legal(type)).toBe("");
-    for (const [type, code] of [[-1, 0], [16, 0], [2, -1], [2, 256], [2, 0.5], [Number.NaN, 0]] as const) {
+    for (const [type, code] of [
+      [-1, 0],
+      [16, 0],
+      [2, -1],
+      [2, 256],
+      [2, 0.5],
+      [Number.NaN, 0],
+    ] as const) {
       expect(isReasonCodeFor(type, code)).toBe(false);
     }
   });
@@ -59,7 +66,14 @@ test("every code has a name of its own", () => {
 });
 
 test("3.1.1 return codes", () => {
-  const pairs = [[0x00, 0], [0x84, 1], [0x85, 2], [0x88, 3], [0x86, 4], [0x87, 5]] as const;
+  const pairs = [
+    [0x00, 0],
+    [0x84, 1],
+    [0x85, 2],
+    [0x88, 3],
+    [0x86, 4],
+    [0x87, 5],
+  ] as const;
   for (const [reasonCode, returnCode] of pairs) {
     expect(connackReturnCode(reasonCode)).toBe(returnCode);
     expect(reasonCodeOfReturnCode(returnCode)).toBe(reasonCode);

@@ -53,7 +53,11 @@ export interface Rig {
   sink: RecordingSink;
 }
 
-export function rig(role: "server" | "client", version: 0 | 4 | 5, limits: Omit<DecoderOptions, "role"> = smallLimits): Rig {
+export function rig(
+  role: "server" | "client",
+  version: 0 | 4 | 5,
+  limits: Omit<DecoderOptions, "role"> = smallLimits,
+): Rig {
   const sink = new RecordingSink();
   const decoder = new PacketDecoder({ role, ...limits }, sink);
   decoder.version = version;
