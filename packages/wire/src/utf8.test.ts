@@ -79,6 +79,19 @@ describe("strings to bytes and back", () => {
     );
   });
 
+  test("at the bounds of each length, alone and in long text", () => {
+    for (const point of [1, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x10ffff]) {
+      for (const text of [String.fromCodePoint(point), `${"x".repeat(60)}${String.fromCodePoint(point)}`]) {
+        const expected = new TextEncoder().encode(text);
+        const out = new Uint8Array(2 + expected.length);
+        expect([point, stringByteLength(text)]).toEqual([point, expected.length]);
+        expect(writeString(out, 0, text)).toBe(out.length);
+        expect(out.subarray(2)).toEqual(expected);
+        expect(isUtf8(out, 2, out.length)).toBe(true);
+      }
+    }
+  });
+
   test("a byte order mark stays", () => {
     const bytes = Uint8Array.of(0xef, 0xbb, 0xbf, 0x61);
     expect(decodeString(bytes, 0, 4)).toBe("\u{feff}a");

@@ -48,6 +48,8 @@ describe("isReasonCodeFor", () => {
       [16, 0],
       [2, -1],
       [2, 256],
+      [2, 512],
+      [5, -256],
       [2, 0.5],
       [Number.NaN, 0],
     ] as const) {
