@@ -59,6 +59,29 @@ describe("files of the host on Node", () => {
   });
 });
 
+describe("syncing directories", () => {
+  it("goes on without a free descriptor, and follows a directory that was made anew", async () => {
+    const { disk } = nodeHost();
+    const path = join(directory, "sub");
+    const opened = (): string[] => readdirSync("/proc/self/fd");
+    mkdirSync(path);
+    await disk.syncDirectory(path);
+    const before = opened().length;
+    for (let i = 0; i < 20; i++) await disk.syncDirectory(path);
+    expect(opened().length).toBe(before);
+    rmSync(path, { recursive: true });
+    await expect(disk.syncDirectory(path)).rejects.toMatchObject({ code: "ENOENT" });
+    mkdirSync(path);
+    await disk.syncDirectory(path);
+    for (let i = 0; i < 20; i++) {
+      mkdirSync(join(directory, `d${i}`));
+      await disk.syncDirectory(join(directory, `d${i}`));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(opened().length).toBeLessThanOrEqual(before + 4);
+  });
+});
+
 /** A process that takes the lock, says how that went, and holds it. */
 function contender(): ChildProcess & { said: Promise<string> } {
   const module = new URL("./node-lock.ts", import.meta.url).href;

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rename, statfs, unlink } from "node:fs/promises";
 import type { Disk, DiskDone, DiskError, DiskFile, DiskStat, Host, Timer } from "./host.ts";
+import { directorySync } from "./node-directory-sync.ts";
 import { lockDirectory } from "./node-lock.ts";
 
 const FILE_MODE = 0o600;
@@ -124,16 +125,7 @@ function kindOf(found: fs.Stats): DiskStat["kind"] {
 
 async function makeDirectory(path: string): Promise<void> {
   await run(mkdir(path, { mode: DIRECTORY_MODE }));
-  await run(fs.promises.chmod(path, DIRECTORY_MODE));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await run(open(path, constants.O_RDONLY | constants.O_DIRECTORY));
-  try {
-    await run(handle.sync());
-  } finally {
-    await handle.close();
-  }
+  await run(chmod(path, DIRECTORY_MODE));
 }
 
 async function freeBytes(path: string): Promise<number> {
@@ -142,6 +134,7 @@ async function freeBytes(path: string): Promise<number> {
 }
 
 function nodeDisk(): Disk {
+  const syncDirectory = directorySync();
   const userId = process.getuid?.();
   return {
     ...(userId === undefined ? {} : { userId }),
@@ -151,7 +144,7 @@ function nodeDisk(): Disk {
     makeDirectory,
     rename: (from, to) => run(rename(from, to)),
     remove: (path) => run(unlink(path)),
-    syncDirectory,
+    syncDirectory: (path) => run(syncDirectory(path)),
     freeBytes,
     lock: (path) => run(lockDirectory(path)),
   };

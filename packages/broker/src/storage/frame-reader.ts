@@ -62,7 +62,7 @@ export class FrameReader {
   readonly #files: Map<number, Handle> = new Map();
   readonly #reads: Map<string, SlotRead> = new Map();
   readonly #expected: Set<string> = new Set();
-  /** Segments by use of their index, oldest first. */
+  /** Segments that have their index, in the order they got it; never the active one. */
   readonly #indexed: Set<SegmentEntry> = new Set();
   readonly #indexing: Map<SegmentEntry, Promise<void>> = new Map();
   readonly #underWay: Set<Promise<void>> = new Set();
@@ -118,11 +118,16 @@ export class FrameReader {
       entry.endHash ??= result.hash;
       entry.index = index;
     });
+    this.keepIndex(entry);
+  }
+
+  /** Counts the entry's index among those in memory; the ones kept longest go, and are read again when needed. */
+  keepIndex(entry: SegmentEntry): void {
     this.#indexed.add(entry);
     for (const oldest of this.#indexed) {
       if (this.#indexed.size <= INDEXES_MAX) break;
       this.#indexed.delete(oldest);
-      if (!oldest.active) oldest.index = undefined;
+      oldest.index = undefined;
     }
   }
 

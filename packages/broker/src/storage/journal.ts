@@ -1,8 +1,7 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
 import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
 import { makeSegment, type ActiveSegment } from "./active-segment.ts";
-import { errorCode, ioError } from "./disk-io.ts";
-import { segmentName } from "./file-names.ts";
+import { ioError } from "./disk-io.ts";
 import { FrameCache } from "./frame-cache.ts";
 import { frameBytes } from "./frame-format.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -11,12 +10,12 @@ import { HeadFile, type HeadState } from "./head-file.ts";
 import type { Keyring } from "./keyring.ts";
 import { OpenFrame } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
+import { Retention } from "./retention.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
 import type { SegmentPool } from "./segment-pool.ts";
-import { StorageError } from "./storage-error.ts";
-import { TRIM_BYTES, TRIM_KIND, writeTrim } from "./trim-record.ts";
+import { takeSegmentFile } from "./segment-space.ts";
 
 export interface StorageLimits {
   readonly segmentBytes: number;
@@ -43,10 +42,6 @@ export interface JournalParts {
   readonly lastFilledEnd: number;
 }
 
-/** Part of the budget that only records without which nothing can be freed may use (RELIABILITY F9). */
-const RESERVE_PART = 0.01;
-const RESERVE_BYTES_MAX = 16 * 1_024 * 1_024;
-
 /**
  * The journal on disk. One frame is in flight; the next fills. States: idle (nothing in flight) -> sealing (a seal is
  * scheduled) -> in flight (rolling, writing, syncing) -> idle; failed and closed are final.
@@ -58,6 +53,7 @@ export class DiskJournal implements Journal {
   readonly #cache: FrameCache;
   readonly #reader: FrameReader;
   readonly #catalogue: SegmentCatalogue;
+  readonly #retention: Retention;
   readonly #softBytes: number;
   readonly #statistics: Omit<JournalStatistics, "diskBytes"> = {
     framesCommitted: 0,
@@ -83,13 +79,10 @@ export class DiskJournal implements Journal {
   /** Monotonic time by which the open frame is to be sealed. */
   #sealBy: number = Infinity;
   #timerAt: number = Infinity;
-  #failed = false;
+  /** Why, once it has. */
+  #failure: string | undefined;
   #closing: (() => void) | undefined;
   #closed = false;
-  /** Segments to trim with the next frame, and those that the frame in flight trims. */
-  #toTrim: SegmentEntry[] = [];
-  #trimming: SegmentEntry[] = [];
-  #removing: Promise<void> = Promise.resolve();
   #rolling: Promise<void> | undefined;
   #diskBusy = false;
   #whenIdle: (() => void) | undefined;
@@ -103,6 +96,8 @@ export class DiskJournal implements Journal {
     this.#cache = new FrameCache(limits.frameCacheBytes);
     const failed = (error: unknown): void => this.#fail(error);
     this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
+    this.#retention = new Retention({ ...parts, cache: this.#cache, reader: this.#reader, failed });
+    for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
     this.#durableSeq = parts.lastSeq;
     this.#openSeq = parts.lastSeq + 1;
     this.#entry = enter(catalogue, active);
@@ -146,13 +141,15 @@ export class DiskJournal implements Journal {
   }
 
   get hasFailed(): boolean {
-    return this.#failed;
+    return this.#failure !== undefined;
   }
 
   start(listener: JournalListener): void {
     this.#listener = listener;
+    const failure = this.#failure;
+    if (failure !== undefined) this.#parts.host.timers.soon(() => listener.failed(failure));
     this.#parts.pool.prepare();
-    this.#dropEmpty();
+    this.#retention.dropEmpty();
     if (this.#wanted) this.#scheduleSeal();
   }
 
@@ -193,21 +190,7 @@ export class DiskJournal implements Journal {
   }
 
   dropSegment(id: number): void {
-    const entry = this.#catalogue.byId(id);
-    if (entry === undefined || entry.dropping) return;
-    if (entry.active) throw new RangeError(`segment ${id} is being written and cannot be dropped`);
-    if (entry.lastSeq >= entry.header.firstSeq && entry.lastSeq >= this.#active.snapshotSeq) {
-      throw new RangeError(`segment ${id} holds records that no snapshot covers (the newest is at ${this.#active.snapshotSeq})`);
-    }
-    if (!this.#catalogue.mayDrop(entry)) return;
-    entry.dropping = true;
-    const trim = (): void => {
-      this.#dropLater(entry);
-      this.commit();
-    };
-    // The trim record names the chain hash at the segment's end; the segment is read when nobody knows it any more.
-    if (entry.endHash !== undefined) trim();
-    else this.#reader.indexOf(entry).then(trim, (error: unknown) => this.#fail(error));
+    this.#retention.drop(id, this.#active.snapshotSeq, () => this.commit());
   }
 
   statistics(): JournalStatistics {
@@ -216,7 +199,7 @@ export class DiskJournal implements Journal {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (!this.#failed && this.#listener !== undefined) {
+    if (!this.hasFailed && this.#listener !== undefined) {
       await new Promise<void>((resolve) => {
         this.#closing = resolve;
         this.commit();
@@ -226,9 +209,9 @@ export class DiskJournal implements Journal {
     await this.#diskIdle();
     try {
       await this.#parts.pool.close();
-      await this.#removing.catch(() => undefined);
+      await this.#retention.removing.catch(() => undefined);
       await this.#reader.close();
-      await this.#head?.close(!this.#failed);
+      await this.#head?.close(!this.hasFailed);
       await this.#active.file.close();
     } finally {
       await this.#parts.lock.release();
@@ -249,7 +232,7 @@ export class DiskJournal implements Journal {
   }
 
   #scheduleSeal(): void {
-    if (this.#sealScheduled || this.#failed || this.#listener === undefined) return;
+    if (this.#sealScheduled || this.hasFailed || this.#listener === undefined) return;
     this.#sealScheduled = true;
     // Not at once: all input of this turn of the loop gets into the same frame, and a lone publish loses nothing.
     this.#parts.host.timers.soon(this.#seal);
@@ -268,12 +251,12 @@ export class DiskJournal implements Journal {
   }
 
   readonly #seal = (): void => {
-    if (this.#failed || this.#closed || this.#inFlight !== undefined) {
+    if (this.hasFailed || this.#closed || this.#inFlight !== undefined) {
       this.#sealScheduled = false;
       return;
     }
     this.#listener?.beforeSeal();
-    this.#appendTrims();
+    this.#retention.append(this.#open);
     this.#sealScheduled = false;
     this.#wanted = false;
     this.#sealBy = Infinity;
@@ -298,7 +281,7 @@ export class DiskJournal implements Journal {
   };
 
   #write(frame: JournalFrame): void {
-    if (this.#failed) return;
+    if (this.hasFailed) return;
     this.#sealedAt = this.#parts.host.clock.monotonic();
     const sealed = this.#sealer.seal(frame, this.#active);
     this.#sealed = sealed;
@@ -307,7 +290,7 @@ export class DiskJournal implements Journal {
   }
 
   readonly #written = (error: unknown): void => {
-    if (error === undefined && !this.#failed) {
+    if (error === undefined && !this.hasFailed) {
       this.#active.file.datasync(this.#synced);
       return;
     }
@@ -321,14 +304,14 @@ export class DiskJournal implements Journal {
     const sealed = this.#sealed;
     // A failed sync is never tried again: the kernel may have dropped the pages it could not write (F8).
     if (error !== undefined) this.#fail(error);
-    if (this.#failed || frame === undefined || sealed === undefined) return;
+    if (this.hasFailed || frame === undefined || sealed === undefined) return;
     // Commit point. Before it a crash may lose the frame, and nobody was told; after it no crash does.
     this.#durableSeq = frame.firstSeq + frame.count - 1;
     this.#account(frame, sealed);
     this.#cache.add(frame);
     this.#inFlight = undefined;
     this.#head?.touch();
-    this.#finishTrims();
+    this.#retention.committed();
     this.#listener?.committed(frame);
     if (this.#wanted || this.#closing !== undefined) this.#scheduleSeal();
   };
@@ -363,9 +346,7 @@ export class DiskJournal implements Journal {
 
   /** Goes on in a new segment that has room for a frame of so many bytes. */
   async #roll(length: number): Promise<void> {
-    const { pool, limits } = this.#parts;
-    const needed = SEGMENT_HEADER_BYTES + length;
-    const zeroed = await this.#takeFile(needed, limits);
+    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length);
     const old = this.#active;
     const next = await makeSegment(this.#parts, zeroed, {
       id: old.segmentId + 1,
@@ -376,87 +357,23 @@ export class DiskJournal implements Journal {
       previousEnd: this.#headState.offset,
       live: this.#catalogue.liveRanges(old.segmentId + 1),
     });
+    // A snapshot may have been taken while the segment was made.
+    next.snapshotSeq = old.snapshotSeq;
     this.#entry.active = false;
-    if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#dropLater(this.#entry);
+    this.#reader.keepIndex(this.#entry);
+    if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#retention.later(this.#entry);
     this.#active = next;
     this.#entry = enter(this.#catalogue, next);
     await old.file.close();
-    pool.prepare();
-  }
-
-  async #takeFile(needed: number, limits: StorageLimits): Promise<Awaited<ReturnType<SegmentPool["take"]>>> {
-    const { pool } = this.#parts;
-    const reserve = Math.min(limits.diskBytesMax * RESERVE_PART, RESERVE_BYTES_MAX);
-    const left = limits.diskBytesMax + reserve - this.#catalogue.bytes;
-    if (needed > left) {
-      throw new StorageError("io", `The journal has used its disk budget of ${limits.diskBytesMax} bytes and its reserve.`);
-    }
-    const whole = Math.max(needed, limits.segmentBytes);
-    try {
-      if (whole <= left) return await pool.take(needed);
-    } catch (error) {
-      if (errorCode(error) !== "ENOSPC") throw error;
-    }
-    // Near the end of the space small segments do: consumers' acks and trims free the rest.
-    return pool.makeNow(Math.ceil(needed / SEGMENT_HEADER_BYTES) * SEGMENT_HEADER_BYTES);
-  }
-
-  /** Segments of earlier starts that never got a frame. */
-  #dropEmpty(): void {
-    for (const { id, firstSeq, lastSeq, active } of this.#catalogue.infos()) {
-      if (active || lastSeq >= firstSeq) continue;
-      this.#dropLater(this.#catalogue.byId(id)!);
-    }
-  }
-
-  /** Its trim goes with the next frame. */
-  #dropLater(entry: SegmentEntry): void {
-    entry.dropping = true;
-    this.#toTrim.push(entry);
-  }
-
-  #appendTrims(): void {
-    // Trims of empty segments are no reason for a frame of their own.
-    const due = this.#toTrim.some((entry) => entry.lastSeq >= entry.header.firstSeq);
-    if (this.#open.count === 0 && !due) return;
-    for (const entry of this.#toTrim) {
-      const at = this.#open.reserve(TRIM_KIND, TRIM_BYTES);
-      writeTrim(this.#open.bytes, at, {
-        segmentId: entry.header.id,
-        firstSeq: entry.header.firstSeq,
-        lastSeq: entry.lastSeq,
-        startHash: entry.header.previousHash,
-        endHash: entry.endHash ?? entry.header.previousHash,
-      });
-    }
-    this.#trimming = this.#toTrim;
-    this.#toTrim = [];
-  }
-
-  /** The trims are durable: the files may go. */
-  #finishTrims(): void {
-    const trimmed = this.#trimming;
-    if (trimmed.length === 0) return;
-    this.#trimming = [];
-    for (const entry of trimmed) {
-      this.#catalogue.remove(entry);
-      this.#cache.forget(entry.header.firstSeq, entry.lastSeq);
-    }
-    const { directory, pool } = this.#parts;
-    this.#removing = this.#removing.then(async () => {
-      for (const entry of trimmed) {
-        await this.#reader.forget(entry);
-        await pool.recycle(`${directory}/${segmentName(entry.header.id)}`, entry.header.bytes);
-      }
-    });
-    this.#removing.catch((error: unknown) => this.#fail(error));
+    this.#parts.pool.prepare();
   }
 
   #fail(error: unknown): void {
-    if (this.#failed || this.#closed) return;
-    this.#failed = true;
+    if (this.#failure !== undefined || this.#closed) return;
     const failure = ioError("writing", this.#parts.directory, error);
-    this.#listener?.failed(failure instanceof Error ? failure.message : String(failure));
+    const reason = failure instanceof Error ? failure.message : String(failure);
+    this.#failure = reason;
+    this.#listener?.failed(reason);
     this.#closing?.();
   }
 }

@@ -194,7 +194,10 @@ class Recovery {
         zerosNeeded: this.#head === undefined ? ZEROS_WITHOUT_HEAD : 1,
       }),
     );
-    if (verdict.kind === "damaged") throw this.#damage(newest, { ...position, offset: verdict.offset }, verdict.reason);
+    if (verdict.kind === "damaged") {
+      const problem = `${tail.problem}, and it is no torn write: ${verdict.reason}`;
+      throw this.#damage(newest, { ...position, offset: verdict.offset }, problem);
+    }
     return verdict.kind === "torn" ? verdict.bytes : 0;
   }
 

@@ -59,10 +59,9 @@ export async function judgeTail(question: TailQuestion): Promise<TailVerdict> {
   const damaged = (reason: string, offset: number = expected.offset): TailVerdict => {
     return { kind: "damaged", reason, offset };
   };
-  if (survey.otherHeaderAt >= 0) return damaged("a frame follows that does not continue the chain", survey.otherHeaderAt);
-  if (survey.otherTrailerAt >= 0) {
-    return damaged("the end of a frame follows that does not continue the chain", survey.otherTrailerAt);
-  }
+  const { otherHeaderAt, otherTrailerAt } = survey;
+  if (otherHeaderAt >= 0) return damaged(`another frame follows at byte ${otherHeaderAt}`);
+  if (otherTrailerAt >= 0) return damaged(`another frame ends at byte ${otherTrailerAt}`);
   const length = survey.usedEnd - expected.offset;
   const window = frameWindow(length);
   await readAt(question.file, window.bytes, expected.offset);
@@ -92,7 +91,8 @@ async function surveyTail(question: TailQuestion): Promise<TailSurvey> {
       if (header !== undefined && place !== expected.offset && otherHeaderAt < 0) otherHeaderAt = place;
       const trailer = readFrameTrailer(bytes, at + SECTOR);
       if (trailer === undefined || otherTrailerAt >= 0) continue;
-      if (usedEnd - trailer.frameBytes !== expected.offset || trailer.firstSeq !== expected.firstSeq) otherTrailerAt = place;
+      const ours = usedEnd - trailer.frameBytes === expected.offset && trailer.firstSeq === expected.firstSeq;
+      if (!ours) otherTrailerAt = usedEnd;
     }
   }
   return { usedEnd, otherHeaderAt, otherTrailerAt };

@@ -179,8 +179,10 @@ class Verification {
     });
     // An older segment that nothing continues was empty when the next one was made: its bytes never counted.
     const counts = newest || result.seq >= scanStart(header).seq + 1;
-    if (verdict.kind === "damaged" && counts) this.#bad(header, verdict.offset, verdict.reason, result.seq + 1);
-    else await this.#listEmpty(header, result.offset, file);
+    if (verdict.kind === "damaged" && counts) {
+      const reason = `${result.problem ?? "the bytes after the last frame are not zero"}: ${verdict.reason}`;
+      this.#bad(header, verdict.offset, reason, result.seq + 1);
+    } else await this.#listEmpty(header, result.offset, file);
   }
 
   async #listEmpty(header: SegmentHeader, from: number, file: DiskFile): Promise<void> {
