@@ -11,9 +11,12 @@ const closedFlag = 2;
  * not split it, so a million messages for an absent reader are one run of two numbers.
  *
  * Past `runsMax` neighbours with small gaps are joined to a run marked *scan*: messages in it may be another reader's,
- * so whoever reads it matches each again and says `skip` for those that are not. A gap is *closed* when something was
- * removed from it; it is never joined over, or what was acknowledged would come back. Closed gaps are as few as
- * deliveries acknowledged out of turn, so the runs stay below `runsMax` and the reader's window.
+ * so whoever reads it matches each again. A gap is *closed* when something was removed from it; it is never joined over,
+ * or what was acknowledged would come back (D6). Closed gaps are as few as deliveries acknowledged out of turn, so the
+ * runs stay below `runsMax` and the reader's window together.
+ *
+ * The reader walks with `nextFrom` and says for each number it meets what it was: `remove` when a member is done, `skip`
+ * when it is none. Numbers it passes over in silence stay in the runs.
  */
 export class Backlog {
   readonly #runsMax: number;
@@ -109,7 +112,10 @@ export class Backlog {
     return true;
   }
 
-  /** `seq` lies in a run but is no member: another kind of record, or a message that does not match. The count stays. */
+  /**
+   * `seq` lies in a run but is no member: another kind of record, or a message that does not match. The count stays.
+   * Later coarsening may join over it again, to a run that is to be scanned.
+   */
   skip(seq: number): boolean {
     if (!this.#take(seq, false)) return false;
     this.#settle();
@@ -174,6 +180,8 @@ export class Backlog {
       this.#setTo(run, to, (flags & closedFlag) !== 0);
       this.#span += to - from + 1;
     }
+    // What was removed behind the last run was not saved: the gap there counts as closed.
+    if (this.#runs > 0) this.#lastRemoved = this.#to(this.#runs - 1) + 1;
     this.#count = count === undefined ? this.#span : Math.min(count, this.#span);
     this.#exact = count !== undefined || this.#span === 0;
   }
@@ -224,6 +232,7 @@ export class Backlog {
       this.#setFrom(run + 1, seq + 1, scan);
       this.#setTo(run + 1, to, closes);
       this.#setTo(run, seq - 1, closed);
+      if (this.#runs > this.#coarsenAt) this.#coarsen();
     }
     return true;
   }
@@ -257,7 +266,12 @@ export class Backlog {
       this.#join(widest, ofWidest);
       this.#exact = false;
     }
-    this.#coarsenAt = Math.max(this.#runsMax, this.#runs + (this.#runsMax >> 3));
+    this.#coarsenAt = this.#coarsenLimit();
+  }
+
+  /** Where to coarsen next: at `runsMax`, or some runs on when closed gaps alone are that many. */
+  #coarsenLimit(): number {
+    return Math.max(this.#runsMax, this.#runs + (this.#runsMax >> 3));
   }
 
   /**
@@ -367,6 +381,7 @@ export class Backlog {
       for (let i = run; i < this.#runs - 1; i++) this.#copy(i + 1, i);
     }
     this.#runs -= 1;
+    if (this.#coarsenAt > this.#runsMax) this.#coarsenAt = Math.min(this.#coarsenAt, this.#coarsenLimit());
   }
 
   #wrapped(head: number): number {
