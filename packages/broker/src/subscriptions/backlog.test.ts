@@ -138,7 +138,7 @@ describe("Backlog", () => {
         }
         check(backlog, model, runsMax);
       }),
-      { numRuns: 500 },
+      { numRuns: 400 },
     );
   });
 
