@@ -1,9 +1,8 @@
-const noRing: Float64Array = new Float64Array(0);
-const initialRuns = 4;
-/** An emptied ring of more runs than this is given back. */
-const keptRuns = 64;
+import { RunRing } from "./run-ring.ts";
+
 const scanFlag = 1;
 const closedFlag = 2;
+const closedBehindFlag = 4;
 
 /**
  * The sequence numbers that wait for one reader, sent and not acknowledged ones included, as ascending runs. A run
@@ -11,16 +10,16 @@ const closedFlag = 2;
  * not split it, so a million messages for an absent reader are one run of two numbers.
  *
  * Past `runsMax` neighbours with small gaps are joined to a run marked *scan*: messages in it may be another reader's,
- * so whoever reads it matches each again and says `skip` for those that are not. A gap is *closed* when something was
- * removed from it; it is never joined over, or what was acknowledged would come back. Closed gaps are as few as
- * deliveries acknowledged out of turn, so the runs stay below `runsMax` and the reader's window.
+ * so whoever reads it matches each again. A gap is *closed* when something was removed from it; it is never joined over,
+ * or what was acknowledged would come back (D6). Closed gaps are as few as deliveries acknowledged out of turn, so the
+ * runs stay below `runsMax` and the reader's window together.
+ *
+ * The reader walks with `nextFrom` and says for each number it meets what it was: `remove` when a member is done, `skip`
+ * when it is none. Numbers it passes over in silence stay in the runs.
  */
 export class Backlog {
   readonly #runsMax: number;
-  /** Two numbers a run: from (negative: scan) and to (negative: the gap before the run is closed). */
-  #ring: Float64Array = noRing;
-  #head = 0;
-  #runs = 0;
+  readonly #ring: RunRing = new RunRing();
   /** Sum of `to - from + 1`. */
   #span = 0;
   #count = 0;
@@ -43,12 +42,12 @@ export class Backlog {
   }
 
   get runs(): number {
-    return this.#runs;
+    return this.#ring.length;
   }
 
   /** The smallest number in a run, 0 when nothing waits. */
   first(): number {
-    return this.#runs === 0 ? 0 : this.#from(0);
+    return this.#ring.length === 0 ? 0 : this.#ring.from(0);
   }
 
   /**
@@ -57,37 +56,37 @@ export class Backlog {
    * apply a record again.
    */
   append(seq: number, previousMessageSeq: number): void {
-    const last = this.#runs - 1;
-    const end = last < 0 ? 0 : this.#to(last);
+    const last = this.#ring.length - 1;
+    const end = last < 0 ? 0 : this.#ring.to(last);
     if (last >= 0 && seq <= end) {
       this.#insertBehind(seq);
       return;
     }
     this.#count += 1;
     if (last >= 0 && end === previousMessageSeq) {
-      this.#setTo(last, seq, this.#isClosed(last));
+      this.#ring.setTo(last, seq, this.#ring.isClosed(last));
       this.#span += seq - end;
       return;
     }
-    this.#openSlot(this.#runs);
-    this.#setFrom(last + 1, seq, false);
-    this.#setTo(last + 1, seq, this.#lastRemoved > end);
+    this.#ring.insert(this.#ring.length);
+    this.#ring.setFrom(last + 1, seq, false);
+    this.#ring.setTo(last + 1, seq, this.#lastRemoved > end);
     this.#span += 1;
-    if (this.#runs > this.#coarsenAt) this.#coarsen();
+    if (this.#ring.length > this.#coarsenAt) this.#coarsen();
   }
 
   /** The smallest number above `after` that lies in a run, 0 when there is none. The record there tells whether it is a member. */
   nextFrom(after: number): number {
     const run = this.#runAt(after + 1);
-    if (run === this.#runs) return 0;
-    const from = this.#from(run);
+    if (run === this.#ring.length) return 0;
+    const from = this.#ring.from(run);
     return from > after ? from : after + 1;
   }
 
   /** The last number of the run that holds `seq`, 0 when none does. */
   runEnd(seq: number): number {
     const run = this.#runOf(seq);
-    return run < 0 ? 0 : this.#to(run);
+    return run < 0 ? 0 : this.#ring.to(run);
   }
 
   contains(seq: number): boolean {
@@ -97,7 +96,7 @@ export class Backlog {
   /** True when `seq` lies in a run whose members have to be matched again. */
   isScan(seq: number): boolean {
     const run = this.#runOf(seq);
-    return run >= 0 && this.#isScanRun(run);
+    return run >= 0 && this.#ring.isScan(run);
   }
 
   /** The member `seq` is done for good. False when no run holds it. */
@@ -109,7 +108,10 @@ export class Backlog {
     return true;
   }
 
-  /** `seq` lies in a run but is no member: another kind of record, or a message that does not match. The count stays. */
+  /**
+   * `seq` lies in a run but is no member: another kind of record, or a message that does not match. The count stays.
+   * Later coarsening may join over it again, to a run that is to be scanned.
+   */
   skip(seq: number): boolean {
     if (!this.#take(seq, false)) return false;
     this.#settle();
@@ -123,13 +125,13 @@ export class Backlog {
   dropThrough(seq: number, members?: number): void {
     const wasDense = this.#exact && this.#count === this.#span;
     const before = this.#span;
-    while (this.#runs > 0 && this.#to(0) <= seq) {
-      this.#span -= this.#to(0) - this.#from(0) + 1;
-      this.#closeSlot(0);
+    while (this.#ring.length > 0 && this.#ring.to(0) <= seq) {
+      this.#span -= this.#ring.to(0) - this.#ring.from(0) + 1;
+      this.#drop(0);
     }
-    if (this.#runs > 0 && this.#from(0) <= seq) {
-      this.#span -= seq + 1 - this.#from(0);
-      this.#setFrom(0, seq + 1, this.#isScanRun(0));
+    if (this.#ring.length > 0 && this.#ring.from(0) <= seq) {
+      this.#span -= seq + 1 - this.#ring.from(0);
+      this.#ring.setFrom(0, seq + 1, this.#ring.isScan(0));
     }
     if (seq > this.#lastRemoved) this.#lastRemoved = seq;
     const dropped = before - this.#span;
@@ -141,15 +143,19 @@ export class Backlog {
   }
 
   forEachRun(visit: (from: number, to: number, scan: boolean) => void): void {
-    for (let run = 0; run < this.#runs; run++) visit(this.#from(run), this.#to(run), this.#isScanRun(run));
+    for (let run = 0; run < this.#ring.length; run++) visit(this.#ring.from(run), this.#ring.to(run), this.#ring.isScan(run));
   }
 
-  /** For a snapshot: from, to, flags (1 scan, 2 closed gap before it), repeated. */
+  /** For a snapshot: from, to, flags (1 scan, 2 closed gap before it, 4 closed gap behind the last one), repeated. */
   save(): number[] {
     const saved: number[] = [];
-    for (let run = 0; run < this.#runs; run++) {
-      const flags = (this.#isScanRun(run) ? scanFlag : 0) | (this.#isClosed(run) ? closedFlag : 0);
-      saved.push(this.#from(run), this.#to(run), flags);
+    for (let run = 0; run < this.#ring.length; run++) {
+      const closedBehind = run === this.#ring.length - 1 && this.#lastRemoved > this.#ring.to(run);
+      const flags =
+        (this.#ring.isScan(run) ? scanFlag : 0) |
+        (this.#ring.isClosed(run) ? closedFlag : 0) |
+        (closedBehind ? closedBehindFlag : 0);
+      saved.push(this.#ring.from(run), this.#ring.to(run), flags);
     }
     return saved;
   }
@@ -164,24 +170,23 @@ export class Backlog {
       const from = runs[i] as number;
       const to = runs[i + 1] as number;
       const flags = runs[i + 2] as number;
-      const end = this.#runs === 0 ? 0 : this.#to(this.#runs - 1);
+      const end = this.#ring.length === 0 ? 0 : this.#ring.to(this.#ring.length - 1);
       if (!(from > end && to >= from && Number.isSafeInteger(from) && Number.isSafeInteger(to))) {
         throw new Error(`A saved backlog is damaged: run ${from}..${to} after ${end}.`);
       }
-      const run = this.#runs;
-      this.#openSlot(run);
-      this.#setFrom(run, from, (flags & scanFlag) !== 0);
-      this.#setTo(run, to, (flags & closedFlag) !== 0);
+      const run = this.#ring.length;
+      this.#ring.insert(run);
+      this.#ring.setFrom(run, from, (flags & scanFlag) !== 0);
+      this.#ring.setTo(run, to, (flags & closedFlag) !== 0);
       this.#span += to - from + 1;
+      if ((flags & closedBehindFlag) !== 0) this.#lastRemoved = to + 1;
     }
     this.#count = count === undefined ? this.#span : Math.min(count, this.#span);
     this.#exact = count !== undefined || this.#span === 0;
   }
 
   clear(): void {
-    this.#ring = noRing;
-    this.#head = 0;
-    this.#runs = 0;
+    this.#ring.clear();
     this.#span = 0;
     this.#count = 0;
     this.#exact = true;
@@ -191,39 +196,40 @@ export class Backlog {
 
   #insertBehind(seq: number): void {
     const run = this.#runAt(seq);
-    if (this.#from(run) <= seq) return;
-    const closed = this.#isClosed(run);
-    this.#openSlot(run);
-    this.#setFrom(run, seq, false);
-    this.#setTo(run, seq, closed);
+    if (this.#ring.from(run) <= seq) return;
+    const closed = this.#ring.isClosed(run);
+    this.#ring.insert(run);
+    this.#ring.setFrom(run, seq, false);
+    this.#ring.setTo(run, seq, closed);
     this.#span += 1;
     this.#count += 1;
-    if (this.#runs > this.#coarsenAt) this.#coarsen();
+    if (this.#ring.length > this.#coarsenAt) this.#coarsen();
   }
 
   /** Takes `seq` out of its run; the gap it leaves is closed when `closes`. */
   #take(seq: number, closes: boolean): boolean {
     const run = this.#runOf(seq);
     if (run < 0) return false;
-    const from = this.#from(run);
-    const to = this.#to(run);
-    const scan = this.#isScanRun(run);
-    const closed = this.#isClosed(run);
+    const from = this.#ring.from(run);
+    const to = this.#ring.to(run);
+    const scan = this.#ring.isScan(run);
+    const closed = this.#ring.isClosed(run);
     this.#span -= 1;
     if (from === to) {
-      this.#closeSlot(run);
-      if (run < this.#runs) this.#setTo(run, this.#to(run), this.#isClosed(run) || closed || closes);
+      this.#drop(run);
+      if (run < this.#ring.length) this.#ring.setTo(run, this.#ring.to(run), this.#ring.isClosed(run) || closed || closes);
     } else if (seq === from) {
-      this.#setFrom(run, from + 1, scan);
-      this.#setTo(run, to, closed || closes);
+      this.#ring.setFrom(run, from + 1, scan);
+      this.#ring.setTo(run, to, closed || closes);
     } else if (seq === to) {
-      this.#setTo(run, to - 1, closed);
-      if (closes && run + 1 < this.#runs) this.#setTo(run + 1, this.#to(run + 1), true);
+      this.#ring.setTo(run, to - 1, closed);
+      if (closes && run + 1 < this.#ring.length) this.#ring.setTo(run + 1, this.#ring.to(run + 1), true);
     } else {
-      this.#openSlot(run + 1);
-      this.#setFrom(run + 1, seq + 1, scan);
-      this.#setTo(run + 1, to, closes);
-      this.#setTo(run, seq - 1, closed);
+      this.#ring.insert(run + 1);
+      this.#ring.setFrom(run + 1, seq + 1, scan);
+      this.#ring.setTo(run + 1, to, closes);
+      this.#ring.setTo(run, seq - 1, closed);
+      if (this.#ring.length > this.#coarsenAt) this.#coarsen();
     }
     return true;
   }
@@ -231,12 +237,11 @@ export class Backlog {
   /** No more members than room for them. */
   #settle(): void {
     if (this.#count > this.#span) this.#count = this.#span;
-    if (this.#runs > 0) return;
+    if (this.#ring.length > 0) return;
     this.#exact = true;
     this.#count = 0;
-    this.#head = 0;
     this.#coarsenAt = this.#runsMax;
-    if (this.#ring.length > keptRuns * 2) this.#ring = noRing;
+    this.#ring.clear();
   }
 
   /**
@@ -245,10 +250,10 @@ export class Backlog {
    */
   #coarsen(): void {
     const target = this.#runsMax - (this.#runsMax >> 3);
-    const gaps = new Float64Array(this.#runs - 1);
+    const gaps = new Float64Array(this.#ring.length - 1);
     let open = 0;
-    for (let run = 1; run < this.#runs; run++) if (!this.#isClosed(run)) gaps[open++] = this.#gapBefore(run);
-    const joins = Math.min(open, this.#runs - target);
+    for (let run = 1; run < this.#ring.length; run++) if (!this.#ring.isClosed(run)) gaps[open++] = this.#gapBefore(run);
+    const joins = Math.min(open, this.#ring.length - target);
     if (joins > 0) {
       const sorted = gaps.subarray(0, open).sort();
       const widest = sorted[joins - 1] as number;
@@ -257,7 +262,12 @@ export class Backlog {
       this.#join(widest, ofWidest);
       this.#exact = false;
     }
-    this.#coarsenAt = Math.max(this.#runsMax, this.#runs + (this.#runsMax >> 3));
+    this.#coarsenAt = this.#coarsenLimit();
+  }
+
+  /** Where to coarsen next: at `runsMax`, or some runs on when closed gaps alone are that many. */
+  #coarsenLimit(): number {
+    return Math.max(this.#runsMax, this.#ring.length + (this.#runsMax >> 3));
   }
 
   /**
@@ -267,39 +277,39 @@ export class Backlog {
   #join(widest: number, ofWidest: number): void {
     let left = ofWidest;
     let kept = 0;
-    for (let run = 1; run < this.#runs; run++) {
+    for (let run = 1; run < this.#ring.length; run++) {
       const gap = this.#gapBefore(run);
-      const joins = !this.#isClosed(run) && (gap < widest || (gap === widest && left > 0));
-      const to = this.#to(run);
-      const from = this.#from(run);
-      const scan = this.#isScanRun(run);
-      const closed = this.#isClosed(run);
+      const joins = !this.#ring.isClosed(run) && (gap < widest || (gap === widest && left > 0));
+      const to = this.#ring.to(run);
+      const from = this.#ring.from(run);
+      const scan = this.#ring.isScan(run);
+      const closed = this.#ring.isClosed(run);
       if (joins) {
         if (gap === widest) left -= 1;
-        this.#span += from - this.#to(kept) - 1;
-        this.#setFrom(kept, this.#from(kept), true);
-        this.#setTo(kept, to, this.#isClosed(kept));
+        this.#span += from - this.#ring.to(kept) - 1;
+        this.#ring.setFrom(kept, this.#ring.from(kept), true);
+        this.#ring.setTo(kept, to, this.#ring.isClosed(kept));
       } else {
         kept += 1;
-        this.#setFrom(kept, from, scan);
-        this.#setTo(kept, to, closed);
+        this.#ring.setFrom(kept, from, scan);
+        this.#ring.setTo(kept, to, closed);
       }
     }
-    this.#runs = kept + 1;
+    this.#ring.truncate(kept + 1);
   }
 
   #gapBefore(run: number): number {
-    return this.#from(run) - this.#to(run - 1) - 1;
+    return this.#ring.from(run) - this.#ring.to(run - 1) - 1;
   }
 
-  /** The first run that ends at `seq` or later; `#runs` when none does. */
+  /** The first run that ends at `seq` or later; the number of runs when none does. */
   #runAt(seq: number): number {
-    if (this.#runs === 0 || this.#to(0) >= seq) return 0;
+    if (this.#ring.length === 0 || this.#ring.to(0) >= seq) return 0;
     let low = 1;
-    let high = this.#runs;
+    let high = this.#ring.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#to(middle) < seq) low = middle + 1;
+      if (this.#ring.to(middle) < seq) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -308,79 +318,11 @@ export class Backlog {
   /** The run that holds `seq`, or -1. */
   #runOf(seq: number): number {
     const run = this.#runAt(seq);
-    return run < this.#runs && this.#from(run) <= seq ? run : -1;
+    return run < this.#ring.length && this.#ring.from(run) <= seq ? run : -1;
   }
 
-  #at(run: number): number {
-    return (((this.#head + run) * 2) & (this.#ring.length - 1)) >>> 0;
-  }
-
-  #from(run: number): number {
-    return Math.abs(this.#ring[this.#at(run)] as number);
-  }
-
-  #to(run: number): number {
-    return Math.abs(this.#ring[this.#at(run) + 1] as number);
-  }
-
-  #isScanRun(run: number): boolean {
-    return (this.#ring[this.#at(run)] as number) < 0;
-  }
-
-  #isClosed(run: number): boolean {
-    return (this.#ring[this.#at(run) + 1] as number) < 0;
-  }
-
-  #setFrom(run: number, from: number, scan: boolean): void {
-    this.#ring[this.#at(run)] = scan ? -from : from;
-  }
-
-  #setTo(run: number, to: number, closed: boolean): void {
-    this.#ring[this.#at(run) + 1] = closed ? -to : to;
-  }
-
-  #copy(run: number, to: number): void {
-    const source = this.#at(run);
-    const target = this.#at(to);
-    this.#ring[target] = this.#ring[source] as number;
-    this.#ring[target + 1] = this.#ring[source + 1] as number;
-  }
-
-  /** Makes room for a run at `run`, moving the shorter side. */
-  #openSlot(run: number): void {
-    if (this.#runs * 2 === this.#ring.length) this.#grow();
-    this.#runs += 1;
-    if (run * 2 < this.#runs && run < this.#runs - 1) {
-      this.#head = this.#wrapped(this.#head - 1);
-      for (let i = 0; i < run; i++) this.#copy(i + 1, i);
-    } else {
-      for (let i = this.#runs - 1; i > run; i--) this.#copy(i - 1, i);
-    }
-  }
-
-  /** Takes the run out, moving the shorter side. */
-  #closeSlot(run: number): void {
-    if (run * 2 < this.#runs) {
-      for (let i = run; i > 0; i--) this.#copy(i - 1, i);
-      this.#head = this.#wrapped(this.#head + 1);
-    } else {
-      for (let i = run; i < this.#runs - 1; i++) this.#copy(i + 1, i);
-    }
-    this.#runs -= 1;
-  }
-
-  #wrapped(head: number): number {
-    return head & (this.#ring.length / 2 - 1);
-  }
-
-  #grow(): void {
-    const larger = new Float64Array(Math.max(initialRuns * 2, this.#ring.length * 2));
-    for (let run = 0; run < this.#runs; run++) {
-      const at = this.#at(run);
-      larger[run * 2] = this.#ring[at] as number;
-      larger[run * 2 + 1] = this.#ring[at + 1] as number;
-    }
-    this.#ring = larger;
-    this.#head = 0;
+  #drop(run: number): void {
+    this.#ring.remove(run);
+    if (this.#coarsenAt > this.#runsMax) this.#coarsenAt = Math.min(this.#coarsenAt, this.#coarsenLimit());
   }
 }

@@ -164,7 +164,9 @@ export class SubscriptionIndex<T, K = unknown> {
     do {
       const end = endOfLevel(topic, start);
       if (depth === this.#levels.length) this.#levels = grown(this.#levels, depth * 2);
-      this.#levels[depth++] = this.#names.find(topic, start, end);
+      const level = this.#names.find(topic, start, end);
+      // A `+` in a name stands for itself, and no filter has it as a literal.
+      this.#levels[depth++] = level === this.#plusLevel || level === this.#hashLevel ? 0 : level;
       start = end + 1;
     } while (start <= topic.length);
     return depth;

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { hostileLevels } from "../model/reference-matcher.test-data.ts";
+import { checkTopicName, isReserved } from "./topic-name.ts";
+
+const limits = { topicBytesMax: 1_024, topicLevelsMax: 64 };
+const slashes = (levels: number): string => "/".repeat(levels - 1);
+
+describe("checkTopicName", () => {
+  it.each([
+    ["", "empty"],
+    ["a/+", "wildcard"],
+    ["#", "wildcard"],
+    ["a+b", "wildcard"],
+    ["a\u0000", "character"],
+    ["\u0000", "character"],
+    ["a\nb", "character"],
+    ["a\u007f", "character"],
+    ["\udc00", "character"],
+    ["a\ud800b", "character"],
+  ])("refuses %j as %s", (text, kind) => {
+    const problem = checkTopicName(text, limits);
+    expect(problem?.kind).toBe(kind);
+    expect(problem?.reason).toMatch(/^a topic name /);
+  });
+
+  it("counts levels (LESSONS 12)", () => {
+    expect(checkTopicName(slashes(64), limits)).toBeUndefined();
+    for (const levels of [65, 101, 201, 1_025]) expect(checkTopicName(slashes(levels), limits)?.kind).toBe("too-deep");
+    expect(checkTopicName(slashes(65_536), limits)?.kind).toBe("too-long");
+  });
+
+  it("counts UTF-8 bytes, not characters", () => {
+    const bounds = { topicBytesMax: 8, topicLevelsMax: 2 };
+    expect(checkTopicName("\u{1F600}\u{1F600}", bounds)).toBeUndefined();
+    expect(checkTopicName("\u{1F600}\u{1F600}a", bounds)?.kind).toBe("too-long");
+    expect(checkTopicName("日本a", bounds)).toBeUndefined();
+    expect(checkTopicName("日本日", bounds)?.kind).toBe("too-long");
+  });
+
+  it("takes every other name, `$` and hostile ones included", () => {
+    const names = fc.array(fc.constantFrom(...hostileLevels.filter((level) => !level.includes("+"))), {
+      minLength: 1,
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(names, (levels) => {
+        const name = levels.join("/");
+        expect(checkTopicName(name, limits)?.kind).toBe(name === "" ? "empty" : undefined);
+      }),
+    );
+  });
+
+  it("never takes what cannot be written as UTF-8 and read back", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 12 }), (text) => {
+        if (checkTopicName(text, limits) !== undefined) return;
+        expect(Buffer.from(text, "utf8").toString("utf8")).toBe(text);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("isReserved", () => {
+  it("is the first character alone (LESSONS 6)", () => {
+    for (const name of ["$", "$/", "$x", "$SYSx", "$share", "$SYS/x", "$mess/x"]) expect(isReserved(name)).toBe(true);
+    for (const name of ["", "a", "/$SYS", "a/$SYS", " $x"]) expect(isReserved(name)).toBe(false);
+  });
+});
