@@ -45,8 +45,8 @@ export function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
   });
   server.on("connection", (socket) => {
-    // Without an address the peer has gone already.
-    const address = socket.remoteAddress;
+    // Without an address the peer has gone already. IPv4 stays IPv4 also where the listener is of IPv6.
+    const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, "");
     if (address === undefined || !admission.admit(address)) {
       socket.on("error", ignore);
       socket.destroy();
@@ -65,8 +65,10 @@ export function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
   });
 }
 
-/** Gives the place of a connection back when its socket closes. */
+/** Gives the place of a connection back when its socket closes, whatever layers were put on it. */
 export function releaseOnClose(admission: Admission, socket: Socket, address: string): void {
+  // Errors are the business of the layer above; one that comes while there is none must not end the process.
+  socket.on("error", ignore);
   socket.on("close", () => admission.release(address));
 }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
@@ -188,6 +188,29 @@ describe("listenTls", () => {
     await until(() => listening.connections === 3);
     for (const client of clients) client.destroy();
     await until(() => admission.connections === 0);
+  });
+
+  it("gives back every descriptor, however connections end", async () => {
+    const { listening, admission, deadlines } = await setUp();
+    await dial(listening.port).then((client) => client.destroy());
+    await until(() => admission.connections === 0);
+    const baseline = readdirSync("/proc/self/fd").length;
+    for (let round = 0; round < 4; round += 1) {
+      const clients = await Promise.all(Array.from({ length: 15 }, () => dial(listening.port)));
+      const plain = await Promise.all(Array.from({ length: 10 }, () => dialPlain(listening.port)));
+      clients.forEach((client, index) => (index % 2 === 0 ? client.destroy() : client.end()));
+      plain.forEach((client, index) => (index % 2 === 0 ? client.destroy() : client.write("rubbish".repeat(10))));
+      await until(() => admission.connections === 0);
+    }
+    expect([listening.connections, admission.handshakes, deadlines.waiting]).toEqual([0, 0, 0]);
+    await until(() => readdirSync("/proc/self/fd").length <= baseline);
+  });
+
+  it("reloads one at a time", async () => {
+    await setUp();
+    certificateNamesNow = [...names, "new.example"];
+    await Promise.all([tls.reload(), tls.reload(), tls.reload()]);
+    expect(reported.filter((message) => message.includes("names have changed"))).toHaveLength(1);
   });
 
   it("exchanges the certificate without closing what is open", async () => {

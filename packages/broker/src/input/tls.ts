@@ -32,6 +32,8 @@ export class ServerTls {
   readonly #servers = new Set<Server>();
   #certificate: ServerCertificate;
   #timer: Timer | undefined;
+  /** The last reload: one at a time, since two would write the same files. */
+  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: ServerTlsOptions, certificate: ServerCertificate) {
     this.#options = options;
@@ -66,7 +68,13 @@ export class ServerTls {
   }
 
   /** Reads the certificate anew. Open connections stay. When it cannot be used, the old one stays and this rejects. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload());
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(): Promise<void> {
     const next = await this.#options.load();
     const options = secureContextOptions(next);
     // Tried once before any server has it, so that no listener is left behind with another certificate.
