@@ -114,6 +114,7 @@ export class SimulatedClient implements LinkOwner {
 
   publish(fields: { topic: string; qos: QoS; retain: boolean; size: number }): void {
     const { link } = this;
+    if (!this.#online && this.world.random.chance(0.1)) this.connect({ ...this.#wish, cleanStart: false });
     if (link === undefined || !link.up) return;
     if (fields.qos > 0 && this.outgoing.size >= Math.min(this.plan.window, link.serverReceiveMaximum)) return;
     // One retained publish at a time on a topic: else the last one is not known to the client itself.
@@ -231,11 +232,14 @@ export class SimulatedClient implements LinkOwner {
 
   #lost(vanished: boolean): void {
     const { ledger, sim, random } = this.world;
+    const { link, session } = this;
     this.link = undefined;
     this.#offlineSince = ledger.now;
     this.#vanished = vanished;
-    if (this.session !== undefined && this.session.expiry === 0) {
-      this.session.endAskedAt = Math.min(this.session.endAskedAt, ledger.now);
+    // A CONNECT that was not answered may have given the session its shorter life all the same.
+    const perhapsShorter = link !== undefined && link.expiry < (session?.expiry ?? 0);
+    if (session !== undefined && (session.expiry === 0 || perhapsShorter)) {
+      session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
     }
     if (this.#online) sim.schedule(random.between(2, 30), () => this.#redial());
   }

@@ -37,12 +37,19 @@ export class Ledger {
   readonly stops: Stop[] = [];
   /** Wall clock jumped at these times: expiry is judged loosely around them. */
   readonly jumps: number[] = [];
+  readonly #groupsBegan: Map<string, number> = new Map();
   #diskTroubleUntil = 0;
   #troubleFrom = NEVER;
   readonly #now: () => number;
+  /** Takes one line for everything that happens; set it to read a failing seed. */
+  trace: ((line: string) => void) | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
+  }
+
+  note(line: () => string): void {
+    if (this.trace !== undefined) this.trace(`${(this.now / 1_000).toFixed(3).padStart(10)} ${line()}`);
   }
 
   get now(): number {
@@ -117,6 +124,7 @@ export class Ledger {
       removedAt: NEVER,
     };
     session.subscriptions.push(fact);
+    if (fact.group !== undefined && !this.#groupsBegan.has(filter)) this.#groupsBegan.set(filter, this.now);
     return fact;
   }
 
@@ -197,10 +205,16 @@ export class Ledger {
       // Retained values: the one at the time of the first SUBSCRIBE, or any later one.
       return message.supersededAt < subscription.askedAt ? "it was no longer retained" : undefined;
     }
-    if (message.outcome === "acked" && message.settledAt < subscription.askedAt) {
+    if (message.outcome === "acked" && message.settledAt < this.#beginning(subscription)) {
       return `it was acked before ${subscription.filter} was asked for`;
     }
     return undefined;
+  }
+
+  /** A group is older than its newest member, and hands on what waited for it. */
+  #beginning(subscription: SubscriptionFact): number {
+    if (subscription.group === undefined) return subscription.askedAt;
+    return this.#groupsBegan.get(subscription.filter) ?? subscription.askedAt;
   }
 
   #checkCopies(session: SessionFact, delivery: DeliveryFact): void {

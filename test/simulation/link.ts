@@ -176,6 +176,7 @@ export class ClientLink {
   }
 
   #send(packet: Packet, arrived?: () => void): void {
+    this.#note("->", packet);
     this.pipe.clientSend(encode(packet, this.#owner.plan.version), arrived);
   }
 
@@ -185,7 +186,12 @@ export class ClientLink {
     else due.push(packetId);
   }
 
+  #note(way: string, packet: Packet): void {
+    this.#owner.world.ledger.note(() => `c${this.#owner.plan.index}/${this.number} ${way} ${describe(packet)}`);
+  }
+
   #take(packet: Packet): void {
+    this.#note("<-", packet);
     if (!this.up && packet.type !== PacketType.CONNACK && packet.type !== PacketType.DISCONNECT) {
       if (this.#attached) return;
       throw new Violation("protocol", `packet type ${packet.type} before CONNACK`);
@@ -283,4 +289,16 @@ export class ClientLink {
       });
     });
   }
+}
+
+/** A packet as one short line. */
+function describe(packet: Packet): string {
+  const name = Object.entries(PacketType).find(([, type]) => type === packet.type)?.[0] ?? "?";
+  const rest = Object.entries(packet)
+    .filter(([key]) => key !== "type" && key !== "properties")
+    .map(([key, value]) => {
+      if (value instanceof Uint8Array) return Buffer.from(value.subarray(0, 16)).toString("latin1").split(" ")[0];
+      return `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`;
+    });
+  return `${name} ${rest.join(" ")}`;
 }

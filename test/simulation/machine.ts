@@ -47,10 +47,12 @@ export class Machine {
     const { start, system, wrap, beforeStart } = this.#options;
     const life = this.sim.incarnation;
     beforeStart(this.sim);
+    this.ledger.note(() => `machine ${life} starts`);
     const events = { failed: (): void => this.#failed(life) };
     start(wrap(this.sim.host, this.sim), events, system).then(
       (running) => {
         if (this.sim.incarnation !== life) return;
+        this.ledger.note(() => `machine ${life} is up`);
         this.#running = running;
         this.#failures = 0;
       },
@@ -113,6 +115,7 @@ export class Machine {
 
   /** The process ends by itself after its storage failed. */
   #failed(life: number): void {
+    this.ledger.note(() => `machine ${life}: storage failed`);
     this.ledger.diskTrouble(NEVER);
     this.sim.schedule(this.#options.random.between(1, 30), () => {
       if (this.sim.incarnation !== life) return;
@@ -123,6 +126,7 @@ export class Machine {
 
   #refused(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error);
+    this.ledger.note(() => `the broker does not start: ${text}`);
     // A start may fail while the disk does. It is tried again on a healthy one, and then it has to succeed.
     if (!this.ledger.isTroubled || ++this.#failures > 3) {
       this.violation ??= new Violation("start", text);
@@ -134,6 +138,7 @@ export class Machine {
 
   #stopped(how: "crash" | "kill"): void {
     this.#running = undefined;
+    this.ledger.note(() => `the machine stops: ${how}`);
     this.ledger.stopped();
     this.#planted = this.#planted.filter(({ hits }) => hits === 0);
     if (this.#planted.length > 0) this.ledger.diskTrouble(NEVER);

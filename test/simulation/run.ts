@@ -15,9 +15,13 @@ export interface RunOptions {
   /** Test-only: a planted bug between the broker and its host. */
   readonly wrap?: (host: Host, sim: SimulatedHost) => Host;
   readonly beforeStart?: (sim: SimulatedHost) => void;
+  /** How many of the last lines of what happened to keep. */
+  readonly trace?: number;
 }
 
 export interface RunResult {
+  /** The last lines of what happened; empty without `trace`. */
+  readonly trace: readonly string[];
   readonly violation: Violation | undefined;
   /** Of everything the disk did and the clients got. */
   readonly hash: string;
@@ -39,6 +43,7 @@ export class Run {
   readonly #ledger: Ledger;
   readonly #clients: SimulatedClient[];
   readonly #world: ClientWorld;
+  readonly #trace: string[] = [];
 
   constructor(plan: Plan, options: RunOptions) {
     const random = new SeededRandom(plan.seed ^ 0x5eed);
@@ -53,6 +58,12 @@ export class Run {
     });
     this.#sim = this.#machine.sim;
     this.#ledger = this.#machine.ledger;
+    const keep = options.trace ?? 0;
+    if (keep > 0) {
+      this.#ledger.trace = (line) => {
+        if (this.#trace.push(line) > 2 * keep) this.#trace.splice(0, keep);
+      };
+    }
     const dial: ClientWorld["dial"] = (address, client) => this.#machine.dial(address, client);
     this.#world = { sim: this.#sim, ledger: this.#ledger, random: random.fork(), dial };
     this.#clients = plan.clients.map((client) => new SimulatedClient(client, this.#world));
@@ -80,6 +91,7 @@ export class Run {
       }
     }
     return {
+      trace: this.#trace,
       violation,
       hash: this.#sim.history.hash(),
       published: messages.length,
@@ -176,6 +188,7 @@ export class Run {
 
   #perform(operation: Operation): void {
     const machine = this.#machine;
+    this.#ledger.note(() => `operation ${JSON.stringify(operation)}`);
     if ("client" in operation) return perform(this.#clients[operation.client] as SimulatedClient, operation, this.#sim);
     switch (operation.kind) {
       case "crash":

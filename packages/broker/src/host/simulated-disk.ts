@@ -163,6 +163,10 @@ export class SimulatedDisk implements Disk {
     });
   }
 
+  get userId(): number {
+    return this.#world.files.uid;
+  }
+
   get owner(): number {
     return this.#owner;
   }

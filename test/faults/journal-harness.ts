@@ -1,0 +1,211 @@
+import type { Host } from "../../packages/broker/src/host/host.ts";
+import { MachineStopped, simulatedHost, type SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
+import type { SimulatedFiles } from "../../packages/broker/src/host/simulated-files.ts";
+import { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
+import type { Journal, JournalFrame, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
+
+/** Opens the journal under test on a simulated machine. */
+export type OpenJournal = (host: Host) => Promise<OpenedJournal>;
+
+/** `undefined` stands for a record that the journal writes by itself (a trim): it takes a number, no more is known. */
+type ModelRecord = { readonly kind: number; readonly body: Buffer } | undefined;
+
+/** Records carry their number and a tag of their own, so that no record can pass for another. */
+function makeBody(random: SeededRandom, seq: number, length: number): Buffer {
+  const body = Buffer.alloc(Math.max(length, 12));
+  body.writeDoubleLE(seq, 0);
+  body.writeUInt32LE(random.next(), 8);
+  // Half of the bodies are zeros: sectors of plaintext zeros, and keystream in the clear if a nonce is used twice.
+  if (random.chance(0.5)) random.bytes(body.length - 12).copy(body, 12);
+  return body;
+}
+
+/**
+ * A journal and beside it the truth: what was reserved, and how far it was acknowledged. Every method checks what it
+ * sees against that, through crashes and restarts.
+ */
+export class JournalHarness {
+  readonly sim: SimulatedHost;
+  readonly random: SeededRandom;
+  readonly #open: OpenJournal;
+  /** `records[0]` is record 1. */
+  readonly records: ModelRecord[] = [];
+  /** Durable for good: `committed` was called, or a recovery showed it. */
+  acknowledged = 0;
+  /** Oldest record that no drop can have taken. */
+  oldestKept = 1;
+  snapshot = 0;
+  failed = false;
+  journal: Journal | undefined;
+  #sealing = 0;
+
+  constructor(options: { seed: number; open: OpenJournal; image?: SimulatedFiles }) {
+    const { seed, open, image } = options;
+    this.sim = simulatedHost({ seed, ...(image === undefined ? {} : { image }) });
+    this.random = new SeededRandom(seed ^ 0x10c4);
+    this.#open = open;
+  }
+
+  /** Another machine that goes on from a copy of this one's disk, with this one's truth. */
+  fork(seed: number): JournalHarness {
+    const copy = new JournalHarness({ seed, open: this.#open, image: this.sim.disk.image() });
+    copy.records.push(...this.records);
+    copy.acknowledged = this.acknowledged;
+    copy.oldestKept = this.oldestKept;
+    copy.snapshot = this.snapshot;
+    return copy;
+  }
+
+  /** Opens, checks all that recovery found, and starts. Rejects with what the journal rejects with. */
+  async open(): Promise<void> {
+    const opened = await this.sim.settle(this.#open(this.sim.host));
+    await this.#checkRecovered(opened);
+    this.journal = opened.journal;
+    this.failed = false;
+    opened.journal.start({
+      beforeSeal: () => this.#beforeSeal(),
+      committed: (frame) => this.#committed(frame),
+      failed: () => {
+        this.failed = true;
+      },
+    });
+  }
+
+  append(length: number = this.random.pick([12, 40, 200, 900, 5_000])): void {
+    const journal = this.#live();
+    this.#noteOwnRecords();
+    const seq = this.records.length + 1;
+    const kind = this.random.between(1, 20);
+    const body = makeBody(this.random, seq, length);
+    const at = journal.reserve(kind, body.length);
+    body.copy(journal.openBytes, at);
+    this.records.push({ kind, body });
+    if (journal.lastSeq !== seq) throw new Error(`record ${seq} was reserved as ${journal.lastSeq}`);
+  }
+
+  commit(): void {
+    this.#live().commit();
+  }
+
+  /** Runs until all that was reserved is acknowledged; false when it is not within a simulated second. */
+  async settled(): Promise<boolean> {
+    return this.sim.runUntil(() => this.failed || this.acknowledged === this.records.length, 1_000);
+  }
+
+  /** Reads one record back, from memory or disk. */
+  async read(seq: number): Promise<void> {
+    const journal = this.#live();
+    const oldest = this.oldestKept;
+    const frame = await this.sim.settle(
+      new Promise<JournalFrame | undefined>((resolve) => journal.fetch(seq, resolve)),
+    );
+    if (frame === undefined) {
+      if (seq >= oldest) throw new Error(`record ${seq} cannot be fetched`);
+      return;
+    }
+    if (seq < frame.firstSeq || seq >= frame.firstSeq + frame.count) throw new Error(`fetch(${seq}) gave another frame`);
+    this.#compare(frame);
+  }
+
+  /** Drops the oldest segment, as far as the newest snapshot allows. */
+  dropOldest(): void {
+    const journal = this.#live();
+    const oldest = journal.segments().find(({ active }) => !active);
+    if (oldest === undefined || oldest.lastSeq >= this.snapshot) return;
+    this.oldestKept = Math.max(this.oldestKept, oldest.lastSeq + 1);
+    journal.dropSegment(oldest.id);
+    this.#noteOwnRecords();
+  }
+
+  /** Declares a snapshot at a record that is durable. */
+  takeSnapshot(): void {
+    if (this.acknowledged <= this.snapshot) return;
+    this.snapshot = this.random.between(this.snapshot + 1, this.acknowledged);
+    this.#live().snapshotTaken(this.snapshot);
+  }
+
+  /** Power loss or process kill, now. */
+  stop(how: "crash" | "kill"): void {
+    this.journal = undefined;
+    if (how === "crash") this.sim.crash();
+    else this.sim.kill({ evict: this.random.chance(0.5) });
+  }
+
+  async close(): Promise<void> {
+    const journal = this.#live();
+    await this.sim.settle(journal.close());
+    this.journal = undefined;
+    if (!this.failed && this.acknowledged !== this.records.length) throw new Error("close left records behind");
+    this.sim.kill();
+  }
+
+  checkHost(): void {
+    const [violation] = this.sim.violations;
+    if (violation !== undefined) throw new Error(violation);
+  }
+
+  #noteOwnRecords(): void {
+    while (this.records.length < this.#live().lastSeq) this.records.push(undefined);
+  }
+
+  #live(): Journal {
+    if (this.journal === undefined) throw new Error("the journal is not open");
+    return this.journal;
+  }
+
+  #beforeSeal(): void {
+    // As the engine does: acknowledgements join the frame at the last moment.
+    if (this.random.chance(0.3)) this.append(20);
+    this.#noteOwnRecords();
+    this.#sealing = this.records.length;
+  }
+
+  #committed(frame: JournalFrame): void {
+    if (this.failed) throw new Error("committed was called after failed");
+    if (frame.firstSeq !== this.acknowledged + 1) {
+      throw new Error(`committed ${frame.firstSeq} after ${this.acknowledged}`);
+    }
+    this.#compare(frame);
+    this.acknowledged = frame.firstSeq + frame.count - 1;
+    if (this.acknowledged > this.#sealing) throw new Error("a frame holds records that were reserved after its seal");
+    if (this.#live().durableSeq !== this.acknowledged) throw new Error("durableSeq differs from what was committed");
+  }
+
+  #compare(frame: JournalFrame): void {
+    for (let i = 0; i < frame.count; i++) {
+      const seq = frame.firstSeq + i;
+      if (seq > this.records.length) throw new Error(`record ${seq} was never reserved`);
+      const record = this.records[seq - 1];
+      if (record === undefined) continue;
+      const body = frame.bytes.subarray(frame.starts[i] as number, frame.ends[i] as number);
+      if (frame.kinds[i] !== record.kind || !body.equals(record.body)) throw new Error(`record ${seq} is another one`);
+    }
+  }
+
+  async #checkRecovered({ report, replay }: OpenedJournal): Promise<void> {
+    const { lastSeq, snapshotSeq } = report;
+    if (lastSeq < this.acknowledged) throw new Error(`acknowledged through ${this.acknowledged}, recovered to ${lastSeq}`);
+    if (lastSeq > this.records.length) throw new Error(`recovered to ${lastSeq} of ${this.records.length} reserved`);
+    if (snapshotSeq > this.snapshot) throw new Error(`recovered a snapshot at ${snapshotSeq} that nobody took`);
+    for (const from of [1, snapshotSeq]) {
+      let next = 0;
+      let first = 0;
+      await this.sim.settle(
+        replay(from, (frame) => {
+          if (first === 0) first = frame.firstSeq;
+          else if (frame.firstSeq !== next) throw new Error(`replay went from ${next} to ${frame.firstSeq}`);
+          this.#compare(frame);
+          next = frame.firstSeq + frame.count;
+        }),
+      );
+      const oldest = Math.max(from, this.oldestKept);
+      if (lastSeq > 0 && first > oldest) throw new Error(`replay from ${from} began at ${first}`);
+      if (lastSeq > 0 && next !== lastSeq + 1 && from <= lastSeq) throw new Error(`replay ended before ${next}, not ${lastSeq}`);
+    }
+    // What recovery shows is visible, so it has to be durable, and what it does not show is gone for good.
+    this.records.length = lastSeq;
+    this.acknowledged = lastSeq;
+  }
+}
+
+export { MachineStopped };
