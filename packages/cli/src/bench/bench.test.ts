@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Histogram } from "./histogram.ts";
 import { SequenceSet } from "./sequence-set.ts";
-import { readStamp, restamp, stampBytes, stampedPayload } from "./stamp.ts";
+import { readStamp, stampBytes, stampedPayload, Stamper } from "./stamp.ts";
 
 describe("Histogram", () => {
   it("gives every percentile to better than 0.8 %", () => {
@@ -58,9 +58,8 @@ describe("SequenceSet", () => {
 describe("stamp", () => {
   it("comes back from a payload anywhere in a buffer", () => {
     const payload = stampedPayload(100, { runId: 0xffff_ffff, publisher: 3, sequence: 0, due: 0 });
-    restamp(payload, 0xffff_fffe, 1234.567);
     const around = new Uint8Array(200);
-    around.set(payload, 50);
+    around.set(new Stamper(payload).next(0xffff_fffe, 1234.567), 50);
     const stamp = { runId: 0, publisher: 0, sequence: 0, due: 0 };
     expect(readStamp(around, 50, 150, stamp)).toBe(true);
     expect(stamp).toEqual({ runId: 0xffff_ffff, publisher: 3, sequence: 0xffff_fffe, due: 1234.567 });
