@@ -140,7 +140,7 @@ describe("why", () => {
   it("explains in one line", async () => {
     answer = () => ({ body: { allowed: false, because: 'publish is allowed only on "plant/7/#"', role: "device" } });
     const { code, out } = await mess(["why", "dev7", "publish", "plant/8/temp"]);
-    expect({ code, out }).toEqual({ code: 0, out: 'DENY   role device: publish is allowed only on "plant/7/#"\n' });
+    expect({ code, out }).toEqual({ code: 0, out: 'DENY   publish is allowed only on "plant/7/#"\n' });
     expect(seen[0]?.url).toBe("/v1/why?principal=dev7&action=publish&topic=plant%2F8%2Ftemp");
     expect(JSON.parse((await mess(["why", "dev7", "publish", "t", "--json"])).out)).toMatchObject({ allowed: false, role: "device" });
   });

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { BadPosition, VerifyReport } from "@mess/broker";
 import { CliError, configurationError } from "../cli-error.ts";
 import type { VerifyOptions } from "../commands/verify.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -9,7 +10,7 @@ import { defaultData } from "../target/target.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { ProgressBar } from "../terminal/progress-bar.ts";
 import { formatCount } from "../units.ts";
-import { type BadPosition, loadBroker, type VerifyReport } from "./broker-library.ts";
+import { loadBroker } from "./broker-library.ts";
 
 export async function verify(io: Io, data: string | undefined, options: VerifyOptions): Promise<void> {
   const directory = resolve(io.cwd, data ?? (io.env["MESS_DATA"] || defaultData));
