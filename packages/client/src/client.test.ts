@@ -159,6 +159,25 @@ describe("publish", () => {
   });
 });
 
+describe("a server that does not read", () => {
+  it("fills the bounded queue and not the memory, and gets everything in the end", async () => {
+    const { client, server } = await open({}, { waitingBytesMax: 1 << 20 });
+    server.connection.socket.pause();
+    const payload = Buffer.alloc(64 * 1024);
+    const outcomes: Promise<string>[] = [];
+    for (let index = 0; index < 1000; index += 1) {
+      outcomes.push(client.publish("t", payload, { qos: 0 }).then(() => "sent", (error) => error.code));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    server.connection.socket.resume();
+    const codes = await Promise.all(outcomes);
+    expect(new Set(codes)).toEqual(new Set(["sent", "QUEUE_FULL"]));
+    await client.disconnect();
+    const received = server.connection.received.filter(isType(PacketType.PUBLISH)).length;
+    expect(received).toBe(codes.filter((code) => code === "sent").length);
+  });
+});
+
 describe("receiving", () => {
   it("stops reading the socket when the reader is slow, and loses nothing", async () => {
     const { client, server } = await open({}, { queueMessagesMax: 10 });

@@ -76,6 +76,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
   #connack: ConnackPacket | undefined;
   #onConnack: ((error: MessError | undefined) => void) | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #goodTopic: string | undefined;
   #closing = false;
   #closed = false;
   #failure: MessError | undefined;
@@ -150,14 +151,14 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
   publishThen(topic: string, payload: Uint8Array | string, options: PublishOptions, settled: Settled): void {
     const bytes = payloadBytes(payload);
     const publisher = this.#publisher;
-    const error = this.#unusable() ?? checkTopic(topic) ?? this.#unsupported(options);
+    const error = this.#unusable() ?? this.#badTopic(topic) ?? this.#unsupported(options);
     if (error !== undefined || publisher === undefined) return settled(error ?? notConnected(), { reasonCode: 0 });
     publisher.publish({
       topic,
       payload: bytes,
       qos: options.qos ?? 1,
       retain: options.retain ?? false,
-      properties: options.properties,
+      ...(options.properties !== undefined && { properties: options.properties }),
       deadline: performance.now() + (options.timeout ?? this.#options.requestTimeout),
       settled,
     });
@@ -276,17 +277,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     this.#publisher = new Publisher(
       {
         writable: () => this.#link.writable,
-        sendPublish: ({ topic, payload, qos, retain, properties: own }, packetId) =>
-          this.#link.send({
-            type: PacketType.PUBLISH,
-            topic,
-            payload,
-            qos,
-            retain,
-            dup: false,
-            ...(qos > 0 && { packetId }),
-            ...(own !== undefined && { properties: own }),
-          }),
+        sendPublish: (outgoing, packetId) => this.#link.sendPublish(outgoing, packetId),
         sendAck: (type, packetId, reasonCode) => this.#link.sendAck(type, packetId, reasonCode),
       },
       this.#ids,
@@ -332,6 +323,14 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     const { reasonCodes } = await answer;
     if (error !== undefined) throw error;
     return reasonCodes;
+  }
+
+  /** Publishers repeat themselves: the topic before is not checked again. */
+  #badTopic(topic: string): MessError | undefined {
+    if (topic === this.#goodTopic) return undefined;
+    const error = checkTopic(topic);
+    if (error === undefined) this.#goodTopic = topic;
+    return error;
   }
 
   #takeId(): number {

@@ -7,12 +7,14 @@ import {
   PacketDecoder,
   PacketType,
   type ProtocolVersion,
+  type PublishPacket,
   type PublishView,
   writeAck,
 } from "@mess/wire";
 import { MessError } from "./mess-error.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import { writePublish } from "./write-publish.ts";
 
 /** What the connection tells the client. */
 export interface LinkEvents {
@@ -121,6 +123,18 @@ export class Link {
     }
     if (bytes === undefined) return tooLarge(this.#serverMaximumPacketSize);
     this.#output.append(bytes);
+    this.#schedule();
+    return undefined;
+  }
+
+  /** As `send`, for the hot path. */
+  sendPublish(publish: Omit<PublishPacket, "type" | "dup" | "packetId">, packetId: number): MessError | undefined {
+    if (publish.properties !== undefined) {
+      return this.send({ type: PacketType.PUBLISH, ...publish, dup: false, ...(packetId > 0 && { packetId }) });
+    }
+    if (this.#closed) return this.#failure ?? new MessError("CLOSED", "the connection is closed");
+    const limits = { version: this.#options.version, maximumPacketSize: this.#serverMaximumPacketSize };
+    if (!writePublish(this.#output, publish, packetId, limits)) return tooLarge(this.#serverMaximumPacketSize);
     this.#schedule();
     return undefined;
   }

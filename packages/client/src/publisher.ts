@@ -18,7 +18,7 @@ export interface Outgoing {
   readonly payload: Uint8Array;
   readonly qos: QoS;
   readonly retain: boolean;
-  readonly properties: Properties | undefined;
+  readonly properties?: Properties;
   /** Milliseconds of the monotonic clock. */
   readonly deadline: number;
   readonly settled: Settled;

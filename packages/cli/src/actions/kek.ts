@@ -4,6 +4,7 @@ import { CliError } from "../cli-error.ts";
 import type { KekExportOptions } from "../commands/kek.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
+import { kekFlags } from "../kek-options.ts";
 import { defaultData } from "../target/target.ts";
 import { note, print } from "../terminal/print.ts";
 import { loadBroker } from "./broker-library.ts";
@@ -11,7 +12,7 @@ import { loadBroker } from "./broker-library.ts";
 export async function exportKey(io: Io, options: KekExportOptions): Promise<void> {
   const data = resolve(io.cwd, options.data ?? (io.env["MESS_DATA"] || defaultData));
   const { exportKek } = await loadBroker();
-  const text = `${(await exportKek({ data, flags: { ...options }, env: io.env })).trimEnd()}\n`;
+  const text = `${(await exportKek({ data, flags: kekFlags(options), env: io.env })).trimEnd()}\n`;
   if (options.out === undefined) return print(io, text);
   const path = resolve(io.cwd, options.out);
   try {

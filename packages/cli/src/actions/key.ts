@@ -4,6 +4,7 @@ import { CliError, usageError } from "../cli-error.ts";
 import type { KeyCreateOptions, KeyListOptions, KeyResetOptions, KeyRevokeOptions } from "../commands/key.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
+import { kekFlags } from "../kek-options.ts";
 import { formatKey } from "../target/key-text.ts";
 import { defaultData } from "../target/target.ts";
 import { confirm } from "../terminal/confirm.ts";
@@ -69,10 +70,10 @@ export async function resetKey(io: Io, options: KeyResetOptions): Promise<void> 
   const data = resolve(io.cwd, options.data ?? (io.env["MESS_DATA"] || defaultData));
   if (!(await confirm(io, `make a new admin key in ${data}`, options.yes ?? false))) return note(io, "nothing was changed");
   const { resetAdminKey } = await loadBroker();
-  const key = await resetAdminKey({ data, flags: { ...options }, env: io.env });
+  const key = await resetAdminKey({ data, flags: kekFlags(options), env: io.env });
   const file = join(data, "admin.key");
   if (options.json === true) return printJson(io, { id: key.id, file });
-  note(io, `a new admin key, ${key.id}, is in ${file}; the old one is revoked`);
+  note(io, `a new admin key, ${key.id}, is in ${file}; other admin keys stay valid until revoked`);
   // On a terminal only: what goes to a file or a log stays there.
   if (io.stdout.isTTY === true) await print(io, `${formatKey(key)}\n`);
 }

@@ -22,5 +22,6 @@ export async function why(io: Io, question: Question, options: WhyOptions): Prom
   if (options.json === true) return printJson(io, { allowed, because, ...(role !== undefined && { role }) });
   const paint = painter({ env: io.env, isTTY: io.stdout.isTTY });
   const verdict = allowed ? paint("green", "ALLOW") : paint("red", "DENY ");
-  await print(io, `${verdict}  ${role === undefined ? "" : `role ${printable(role)}: `}${printable(because)}\n`);
+  // The sentence names the role already.
+  await print(io, `${verdict}  ${printable(because)}\n`);
 }

@@ -1,6 +1,6 @@
 import type { MessClient, MessError, PublishOptions } from "@mess/client";
 import type { Histogram } from "./histogram.ts";
-import { restamp, stampedPayload } from "./stamp.ts";
+import { stampedPayload, Stamper } from "./stamp.ts";
 
 export interface PublisherPlan {
   readonly runId: number;
@@ -25,7 +25,7 @@ export class BenchPublisher {
   readonly #client: MessClient;
   readonly #plan: PublisherPlan;
   readonly #latency: Histogram;
-  readonly #payload: Uint8Array;
+  readonly #stamper: Stamper;
   readonly #options: PublishOptions;
   sent = 0;
   acknowledged = 0;
@@ -40,7 +40,8 @@ export class BenchPublisher {
     this.#client = client;
     this.#plan = plan;
     this.#latency = latency;
-    this.#payload = stampedPayload(plan.size, { runId: plan.runId, publisher: plan.publisher, sequence: 0, due: 0 });
+    const { size, runId, publisher } = plan;
+    this.#stamper = new Stamper(stampedPayload(size, { runId, publisher, sequence: 0, due: 0 }));
     this.#options = { qos: plan.qos, timeout: 600_000 };
   }
 
@@ -81,12 +82,10 @@ export class BenchPublisher {
 
   #send(due: number): void {
     const { topics } = this.#plan;
-    restamp(this.#payload, this.sent, due);
+    const payload = this.#stamper.next(this.sent, due);
     const topic = topics[this.sent % topics.length] ?? "";
     this.sent += 1;
     this.#open += 1;
-    // At QoS 1 and 2 a message may wait in the client, so it needs bytes of its own.
-    const payload = this.#payload.slice();
     this.#client.publishThen(topic, payload, this.#options, (error) => this.#settled(error, due));
   }
 

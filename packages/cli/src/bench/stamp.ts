@@ -22,19 +22,40 @@ export function stampedPayload(size: number, stamp: Stamp): Uint8Array {
 }
 
 /** Overwrites sequence and time, so that a publisher makes one payload for all its messages. */
-export function restamp(payload: Uint8Array, sequence: number, due: number): void {
-  const view = new DataView(payload.buffer, payload.byteOffset, stampBytes);
-  view.setUint32(12, sequence);
-  view.setFloat64(16, due);
+export class Stamper {
+  readonly #payload: Buffer;
+
+  constructor(payload: Uint8Array) {
+    this.#payload = Buffer.from(payload);
+  }
+
+  /** A payload of its own for this message, cut from Node's pool when it is small. */
+  next(sequence: number, due: number): Uint8Array {
+    this.#payload.writeUInt32BE(sequence, 12);
+    this.#payload.writeDoubleBE(due, 16);
+    return Buffer.from(this.#payload);
+  }
+}
+
+let viewed: ArrayBufferLike | undefined;
+let view: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
+
+/** A socket's buffer holds hundreds of messages: one view serves them all. */
+function viewOf(buffer: ArrayBufferLike): DataView {
+  if (viewed === buffer) return view;
+  viewed = buffer;
+  view = new DataView(buffer);
+  return view;
 }
 
 /** Fills `into`; false when the bytes are not a stamp. */
 export function readStamp(bytes: Uint8Array, start: number, end: number, into: Stamp): boolean {
   if (end - start < stampBytes) return false;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, stampBytes);
-  into.runId = view.getFloat64(0);
-  into.publisher = view.getUint32(8);
-  into.sequence = view.getUint32(12);
-  into.due = view.getFloat64(16);
+  const data = viewOf(bytes.buffer);
+  const at = bytes.byteOffset + start;
+  into.runId = data.getFloat64(at);
+  into.publisher = data.getUint32(at + 8);
+  into.sequence = data.getUint32(at + 12);
+  into.due = data.getFloat64(at + 16);
   return true;
 }

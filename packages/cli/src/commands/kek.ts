@@ -1,14 +1,11 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addKekOptions } from "../kek-options.ts";
+import { addKekOptions, type KekFlags } from "../kek-options.ts";
 
-export interface KekExportOptions {
+export interface KekExportOptions extends KekFlags {
   readonly data?: string;
   readonly out?: string;
-  readonly kekFile?: string;
-  readonly kekFd?: number;
-  readonly kekCommand?: string;
 }
 
 /** `mess kek export` */

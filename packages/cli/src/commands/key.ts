@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addKekOptions } from "../kek-options.ts";
+import { addKekOptions, type KekFlags } from "../kek-options.ts";
 import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
 
@@ -19,14 +19,11 @@ export interface KeyRevokeOptions extends TargetOptions {
   readonly yes?: boolean;
 }
 
-export interface KeyResetOptions {
+export interface KeyResetOptions extends KekFlags {
   readonly offline?: boolean;
   readonly data?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
-  readonly kekFile?: string;
-  readonly kekFd?: number;
-  readonly kekCommand?: string;
 }
 
 /** `mess key create|list|revoke|reset` */

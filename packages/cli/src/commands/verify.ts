@@ -1,13 +1,10 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addKekOptions } from "../kek-options.ts";
+import { addKekOptions, type KekFlags } from "../kek-options.ts";
 
-export interface VerifyOptions {
+export interface VerifyOptions extends KekFlags {
   readonly json?: boolean;
-  readonly kekFile?: string;
-  readonly kekFd?: number;
-  readonly kekCommand?: string;
 }
 
 /** `mess verify DATA` */
