@@ -107,7 +107,7 @@ statement("[MQTT-4.12.1-2] [MQTT-4.12.0-4] a failed re-authentication ends the c
   await client.refused([0x82, 0x8c, 0x87]);
 }, { mosquitto: "sometimes answers 0x81" });
 
-statement("[MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] the server never asks a client that did not name a method", async () => {
+statement("[MQTT-3.15.2-2] [MQTT-3.15.2-3] [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] the server never asks a client that did not name a method", async () => {
   const client = await shared.connect({ username: "u", password: "p" });
   await client.ping();
   expect(client.waiting("AUTH")).toEqual([]);
@@ -136,6 +136,19 @@ for (const [name, bytes] of serverOnly) {
     await client.refused([0x82, 0x81]);
   }, name.startsWith("CONNACK") ? {} : { mosquitto: "sometimes takes it" });
 }
+
+statement("[MQTT-3.14.4-1] [MQTT-3.14.4-2] the server's DISCONNECT is its last packet, whatever else was on its way", async () => {
+  const name = topic();
+  const reader = await shared.connect();
+  await reader.subscribe({ filter: name, qos: 1 });
+  const publisher = await shared.connect();
+  publisher.send(...Array.from({ length: 50 }, (_, index) => build.publish({ topic: name, payload: "x", qos: 1, id: index + 1 })));
+  reader.send(build.subscribe({ filters: [] }));
+  const { packets } = await reader.closed();
+  const at = packets.findIndex((packet) => packet.name === "DISCONNECT");
+  expect(at === -1 ? 0 : packets.length - 1 - at).toBe(0);
+  await publisher.ping();
+});
 
 bothVersions("[MQTT-4.13.2-1] [MQTT311-4.8.0-2] one client's error does not touch another", async (version) => {
   const name = topic();
