@@ -159,7 +159,7 @@ bothVersions("[MQTT-2.1.3-1] [MQTT311-2.2.2-2] wrong reserved flags of CONNECT e
   );
 });
 
-bothVersions("[MQTT-2.1.2-1] packet type 0 ends the connection", async (version) => {
+bothVersions("[MQTT-4.13.1-1] [MQTT311-4.8.0-1] packet type 0 ends the connection", async (version) => {
   const client = await shared.connect({ version });
   client.send(Buffer.from([0x00, 0x00]));
   await client.refused([0x81, 0x82]);

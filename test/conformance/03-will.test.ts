@@ -159,7 +159,7 @@ statement("[MQTT-3.1.3-9] a will waits for its delay", async () => {
   await seen.expectNothing(1_700);
   expect((await seen.message(3_000)).payload.toString()).toBe("delayed");
   expect(performance.now() - began).toBeLessThan(2_600);
-}, { mosquitto: "looks at delays once a second" });
+}, { mosquitto: "sometimes late: looks at delays once a second" });
 
 statement("[MQTT-3.1.3-9] a will does not wait longer than its session lives", async () => {
   const name = topic();

@@ -14,6 +14,8 @@ export interface ServerOptions {
   /** `dev` is `--insecure-dev`: plain, no keys. `secure` is how `mess serve` runs by itself. */
   readonly mode?: "dev" | "secure";
   readonly target?: Target;
+  /** The tests will kill this server; mosquitto must then be told to save its state. mess needs no telling. */
+  readonly killed?: boolean;
   /** More arguments for `mess serve`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -148,8 +150,8 @@ export class Server {
       "allow_anonymous true",
       "persistence true",
       `persistence_location ${this.dataDir}/`,
-      "autosave_on_changes true",
-      "autosave_interval 1",
+      // saving after each change is slow, so only where a test kills the server
+      ...(this.#options.killed === true ? ["autosave_on_changes true", "autosave_interval 1"] : []),
       "max_queued_messages 0",
       "max_packet_size 1048576",
       "max_inflight_messages 100",

@@ -54,7 +54,10 @@ export function useServer(options: ServerOptions = {}): Shared {
 }
 
 export interface StatementOptions {
-  /** Why mosquitto 2.0.11 is known not to do this; the test is then only run for its own sake. */
+  /**
+   * Why mosquitto 2.0.11 is known not to do this: the test must then fail there, so that the note stays true.
+   * A note that begins with "sometimes" lets it pass too.
+   */
   readonly mosquitto?: string;
   /** The deviation is in this version only. */
   readonly mosquittoVersion?: 4 | 5;
@@ -80,7 +83,7 @@ export function statement(title: string, body: () => Promise<void>, options: Sta
       } catch {
         return;
       }
-      throw new Error("the known deviation is gone: remove the note");
+      if (!deviates.startsWith("sometimes")) throw new Error("the known deviation is gone: remove the note");
     },
     options.timeout ?? 20_000,
   );
