@@ -22,6 +22,7 @@ describe("layers", () => {
     ["model/record.ts", "./record.test-data.ts", "model may not import test files"],
     ["core/machine.ts", "@mess/wire", "core may not import wire"],
     ["engine.ts", "./broker.ts", "engine may not import broker"],
+    ["broker.ts", "./main.ts", "composition may not import main"],
     ["surprise/x.ts", "../model/record.ts", '"surprise" has no place in the arrow'],
   ])("refuses %s importing %s", (path, specifier, expected) => {
     const file = parseSource(`${broker}/${path}`, `import { x } from "${specifier}";\nexport const y = x;\n`);
@@ -38,6 +39,9 @@ describe("layers", () => {
     ["core/state.ts", "../host/host.ts"],
     ["engine.ts", "./core/machine.ts"],
     ["broker.ts", "./storage/journal.ts"],
+    ["data-home.ts", "./storage/journal.ts"],
+    ["main.ts", "./broker.ts"],
+    ["index.ts", "./main.ts"],
     ["core/machine.test.ts", "../storage/journal.ts"],
   ])("lets %s import %s", (path, specifier) => {
     const file = parseSource(`${broker}/${path}`, `import { x } from "${specifier}";\nexport const y = x;\n`);
