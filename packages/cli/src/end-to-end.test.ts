@@ -105,7 +105,6 @@ describe.skipIf(!built)("a server and its command line", () => {
     expect(await run("verify")).toMatchObject({ code: 75 });
     expect(await run("key", "reset", "--offline", "--yes")).toMatchObject({ code: 75 });
     expect(await stop()).toBe(0);
-    expect(await run("pub", "t", "x")).toMatchObject({ code: 69 });
     expect(await run("verify")).toMatchObject({ code: 0, out: expect.stringMatching(/^chain ok · /u) });
     expect(await run("key", "reset", "--offline", "--yes")).toMatchObject({ code: 0 });
     await serve();
