@@ -1,19 +1,15 @@
 import { Writable } from "node:stream";
-import { createInterface } from "node:readline/promises";
 import { usageError } from "../cli-error.ts";
 import type { Io } from "../io.ts";
+import { ask } from "./ask.ts";
 
 /** Reads a secret: on a terminal one line without showing it, else all of stdin, up to `bytesMax`. */
 export async function askSecret(io: Io, prompt: string, bytesMax: number): Promise<string> {
   if (io.stdin.isTTY !== true) return readAll(io, bytesMax);
   io.stderr.write(prompt);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  // `terminal` makes readline switch the terminal's own echo off.
-  const lines = createInterface({ input: io.stdin, output: silent, terminal: true });
   try {
-    return await lines.question("", { signal: io.watchSignals() });
+    return await ask(io, "", new Writable({ write: (_chunk, _encoding, done) => done() }));
   } finally {
-    lines.close();
     io.stderr.write("\n");
   }
 }

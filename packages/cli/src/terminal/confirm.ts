@@ -1,6 +1,6 @@
-import { createInterface } from "node:readline/promises";
 import { usageError } from "../cli-error.ts";
 import type { Io } from "../io.ts";
+import { ask } from "./ask.ts";
 
 /**
  * Asks before something that cannot be undone. Without a terminal nobody can answer: then `--yes` is needed.
@@ -13,11 +13,5 @@ export async function confirm(io: Io, question: string, yes: boolean): Promise<b
   if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
     throw usageError(`${question} needs a confirmation, and there is no terminal to ask on`, "pass --yes");
   }
-  const lines = createInterface({ input: io.stdin, output: io.stderr });
-  try {
-    const answer = await lines.question(`${question}? [y/N] `, { signal: io.watchSignals() });
-    return /^y(es)?$/iu.test(answer.trim());
-  } finally {
-    lines.close();
-  }
+  return /^y(es)?$/iu.test((await ask(io, `${question}? [y/N] `, io.stderr)).trim());
 }
