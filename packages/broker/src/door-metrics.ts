@@ -12,6 +12,7 @@ export function doorMetrics(door: MqttDoor, input: InputNumbers): MetricSample[]
   const counter = (name: string, help: string, value: number): MetricSample => ({ name, help, type: "counter", value });
   const samples: MetricSample[] = [
     { name: "mess_connections", help: "MQTT connections open now.", type: "gauge", value: door.connections() },
+    { name: "mess_preauth_bytes", help: "Bytes held for unauthenticated clients.", type: "gauge", value: door.preAuthBytes() },
     counter("mess_connects_total", "CONNECT packets accepted.", counters.connected),
     counter("mess_connects_refused_total", "CONNECT packets refused.", counters.connectRefused),
     counter("mess_auth_failures_total", "Credentials refused.", counters.authFailures),

@@ -59,7 +59,10 @@ export class BrokerEngine {
     engine.journal.start(engine.machine);
     engine.machine.begin();
     engine.#every(tickMs, () => engine.#tick());
-    engine.#every(retentionMs, () => engine.machine.retention.run());
+    engine.#every(retentionMs, () => {
+      engine.machine.attaching.endOverfull();
+      engine.machine.retention.run();
+    });
     engine.#every(diskMs, () => engine.#watchDisk());
     return engine;
   }

@@ -30,6 +30,7 @@ const PREFIX = "MESS_";
 const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   "MESS_CONFIG",
   "MESS_URL",
+  "MESS_HTTP_URL",
   "MESS_CA",
   "MESS_KEY",
   "MESS_KEY_FILE",

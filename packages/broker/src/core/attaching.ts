@@ -94,6 +94,18 @@ export class Attaching {
     link.end(reason, text);
   }
 
+  /** Sessions that more waits for than may: ended, so that nobody who stays away fills the disk (DESIGN section 6). */
+  endOverfull(): void {
+    const { limits, sessionsByNumber } = this.#state;
+    for (const session of [...sessionsByNumber.values()]) {
+      if (session.backlog.count <= limits.backlogMessagesMax) continue;
+      this.#state.counters.sessionsEndedByQuota++;
+      this.#parts.audit.write("limit.hit", { limit: "backlogMessagesMax", principal: session.principal });
+      this.kick(session, "quota", `more than ${limits.backlogMessagesMax} messages wait for this session; it is ended`);
+      this.end(session);
+    }
+  }
+
   /** Takes the session out of the state: recovery too. */
   remove(session: Session): void {
     const state = this.#state;
@@ -163,7 +175,8 @@ export class Attaching {
     }
     const isNew = state.session(request.principal, request.clientId) === undefined;
     const mine = state.durableSessionsOf.get(request.principal) ?? 0;
-    if (isNew && request.expirySeconds > 0 && mine >= state.limits.sessionsPerPrincipalMax) {
+    const isLimited = isNew && request.expirySeconds > 0 && !state.everythingAllowed;
+    if (isLimited && mine >= state.limits.sessionsPerPrincipalMax) {
       this.#parts.audit.write("limit.hit", { limit: "sessionsPerPrincipalMax", principal: request.principal });
       return { reason: Reason.quotaExceeded, text: `a principal may have ${state.limits.sessionsPerPrincipalMax} sessions` };
     }

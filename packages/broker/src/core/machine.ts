@@ -222,17 +222,16 @@ export class Machine implements Engine, JournalListener {
   failed(_reason: string): void {
     if (this.#failed) return;
     this.#failed = true;
+    this.#outbox.refuse(Reason.implementationSpecific);
     this.endAll("storage-failed", "the journal failed; nothing is acknowledged any more");
   }
 
-  /** Ends every connection. Sessions and wills follow the ordinary rules unless the journal failed. */
+  /**
+   * Ends every connection and leaves the sessions as they are: the next start finds them as after a crash, so that a
+   * restart sends no will of a client that comes back within the reconnect grace.
+   */
   endAll(reason: EndReason, text: string): void {
-    for (const session of [...this.state.sessionsByNumber.values()]) {
-      const { link } = session;
-      if (link === undefined) continue;
-      if (!this.#failed) this.attaching.detach(session, link, reason === "shutting-down", undefined);
-      link.end(reason, text);
-    }
+    for (const session of this.state.sessionsByNumber.values()) session.link?.end(reason, text);
   }
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {

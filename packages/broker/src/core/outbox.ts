@@ -71,6 +71,18 @@ export class Outbox {
     this.#let(batch);
   }
 
+  /** The journal failed: whoever waits for an acknowledgement is refused, nothing else happens any more. */
+  refuse(reason: number): void {
+    for (const batch of [...this.#sealed, this.#open]) {
+      for (let i = 0; i < batch.links.length; i++) {
+        const code = batch.codes[i] as number;
+        if (Math.floor(code / kindFactor) !== kindPubcomp) answer(batch.links[i] as Link, code - (code & 0xff) + reason);
+      }
+    }
+    this.#sealed.length = 0;
+    this.#open = new Batch(this.#open.number + 1);
+  }
+
   #let(batch: Batch): void {
     for (let i = 0; i < batch.links.length; i++) answer(batch.links[i] as Link, batch.codes[i] as number);
     for (const action of batch.actions) action();

@@ -20,7 +20,8 @@ export class RetainedKeeper {
     if (payloadBytes === 0 || state.retained.get(topic) !== undefined) return 0;
     const mine = state.retainedOf.get(principal) ?? 0;
     const bytes = state.retainedBytes + payloadBytes + entryOverheadBytes;
-    if (mine >= state.limits.retainedPerPrincipalMax || bytes > state.limits.retainedBytesMax) return Reason.quotaExceeded;
+    const isOver = mine >= state.limits.retainedPerPrincipalMax && !state.everythingAllowed;
+    if (isOver || bytes > state.limits.retainedBytesMax) return Reason.quotaExceeded;
     return 0;
   }
 

@@ -35,6 +35,8 @@ export interface MqttDoorContext {
   audit(event: string, detail: Readonly<Record<string, string | number>>): void;
   /** Told of every open connection, for deadlines and shutdown. */
   readonly watch: ConnectionWatch;
+  /** Bytes held for connections that are not authenticated yet (THREATS A1). */
+  preAuthBytes: number;
 }
 
 /** A connection as the sweeper sees it. */

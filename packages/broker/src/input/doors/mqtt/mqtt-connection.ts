@@ -61,6 +61,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #lastHeardAt: number;
   /** When the packet that is coming in began, monotonic; 0 when none is. */
   #packetSince = 0;
+  /** What this connection adds to the bytes held for unauthenticated ones. */
+  #preAuthHeld = 0;
 
   version: 0 | 4 | 5 = 0;
   principal = "";
@@ -132,6 +134,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     const now = this.context.clock.monotonic();
     this.#lastHeardAt = now;
     this.#decoder.push(buffer, start, end);
+    if (this.#phase === "waiting" || this.#preAuthHeld > 0) this.#holdPreAuth();
     this.#packetSince = this.#decoder.bufferedBytes === 0 ? 0 : this.#packetSince || now;
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
@@ -150,6 +153,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "closed") return;
     this.#leave(false, undefined);
     this.#phase = "closed";
+    this.#holdPreAuth();
     this.output.discard();
     this.context.watch.remove(this);
     this.drained();
@@ -440,9 +444,20 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #close(): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
+    this.#holdPreAuth();
     this.run.count = 0;
     this.output.flush();
     this.#transport.end();
+  }
+
+  /** All unauthenticated connections together may make us hold only so much. */
+  #holdPreAuth(): void {
+    const held = this.#phase === "waiting" ? this.#decoder.bufferedBytes : 0;
+    this.context.preAuthBytes += held - this.#preAuthHeld;
+    this.#preAuthHeld = held;
+    if (held === 0 || this.context.preAuthBytes <= this.context.limits.preAuthBytesMax) return;
+    this.context.audit("limit.hit", { limit: "preAuthBytesMax", address: this.address });
+    this.#close();
   }
 
   #receiving(version: 4 | 5): Parameters<typeof deliver>[0] {

@@ -24,6 +24,8 @@ export interface MqttDoorParts {
 export interface MqttDoor {
   readonly accept: AcceptTransport;
   readonly counters: MqttCounters;
+  /** Bytes held now for connections that are not authenticated. */
+  readonly preAuthBytes: () => number;
   /** Connections open now. */
   readonly connections: () => number;
   /** To be called every half second or more often, with monotonic milliseconds. */
@@ -56,10 +58,12 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
     audit: parts.audit,
     watch,
+    preAuthBytes: 0,
   };
   return {
     accept: (transport) => new MqttConnection(context, transport),
     counters,
+    preAuthBytes: () => context.preAuthBytes,
     connections: () => watch.size,
     sweep: (now) => watch.sweep(now),
   };
