@@ -94,7 +94,9 @@ function partsOf(state: State): Part[] {
     if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: group.backlog.save(), count: group.backlog.count });
   }
   for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
-  state.retained.forEach((entry) => add(RecordKind.retainedState, { ...entry } satisfies RetainedState));
+  state.retained.forEach((entry) => {
+    add(RecordKind.retainedState, { ...entry } satisfies RetainedState);
+  });
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, { lastMessageSeq: state.lastMessageSeq, lastSessionNumber: state.lastSessionNumber });
   return parts;
