@@ -196,14 +196,14 @@ describe("Backlog", () => {
   });
 
   it("keeps a gap closed when what lay behind it turns out to be no member", () => {
-    const backlog = new Backlog(2);
+    const backlog = new Backlog(3);
     for (const seq of [1, 2, 3]) backlog.append(seq, seq - 1);
     backlog.append(5, 4);
     backlog.remove(2);
     backlog.skip(3);
-    for (const seq of [10, 20, 30]) backlog.append(seq, seq - 1);
+    for (const seq of [10, 20]) backlog.append(seq, seq - 1);
     expect(backlog.contains(2)).toBe(false);
-    expect(backlog.contains(15)).toBe(true);
+    expect(backlog.contains(7)).toBe(true);
   });
 
   it("puts a message that comes late in its place, once", () => {
