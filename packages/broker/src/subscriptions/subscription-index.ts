@@ -59,6 +59,11 @@ export class SubscriptionIndex<T, K = unknown> {
     return this.#nodes.count;
   }
 
+  /** Distinct level names in use; the two wildcards always are. */
+  get levelCount(): number {
+    return this.#names.count;
+  }
+
   get(filter: string, key: K): T | undefined {
     const node = this.#nodeOf(filter);
     return node < 0 ? undefined : this.#entries.get(node, key);

@@ -14,6 +14,13 @@ export interface TopicTableOptions<T> {
 const initialSlots = 64;
 const initialTextBytes = 4_096;
 const averageNameBytes = 64;
+/** Numbers of one slot in `#slots`. */
+const WIDTH = 4;
+const HASH = 0;
+const START = 1;
+const LENGTH = 2;
+/** 1 when it was found since the hand passed. */
+const RECENT = 3;
 
 /**
  * A bounded table of values by topic name, looked up by the bytes of a packet where they lie: no string is made.
@@ -27,11 +34,8 @@ export class TopicTable<T extends {}> {
   readonly #evicted: ((value: T) => void) | undefined;
   /** Open addressing with slot + 1; a power of two, at most half full. */
   #table: Int32Array = new Int32Array(initialSlots * 2);
-  /** By slot. */
-  #hashes: Int32Array = new Int32Array(initialSlots);
-  #starts: Int32Array = new Int32Array(initialSlots);
-  #lengths: Int32Array = new Int32Array(initialSlots);
-  #recent: Uint8Array = new Uint8Array(initialSlots);
+  /** Four numbers a slot, side by side: a look-up touches one cache line of them. */
+  #slots: Int32Array = new Int32Array(initialSlots * WIDTH);
   readonly #values: (T | undefined)[] = [];
   /** Names of all slots, one after the other; those of slots put out stay until the next compaction. */
   #text: Uint8Array = new Uint8Array(initialTextBytes);
@@ -62,8 +66,8 @@ export class TopicTable<T extends {}> {
     while (true) {
       const slot = (table[at] as number) - 1;
       if (slot < 0) return undefined;
-      if (this.#hashes[slot] === hash && this.#isName(slot, bytes, start, end)) {
-        this.#recent[slot] = 1;
+      if (this.#slots[slot * WIDTH + HASH] === hash && this.#isName(slot, bytes, start, end)) {
+        this.#slots[slot * WIDTH + RECENT] = 1;
         return this.#values[slot];
       }
       at = (at + 1) & mask;
@@ -82,11 +86,11 @@ export class TopicTable<T extends {}> {
     while (this.size >= this.#capacity || (this.size > 0 && this.#textLive + length > this.#textBytesMax)) this.#evictOne();
     this.#makeTextRoom(length);
     const slot = this.#takeSlot();
-    this.#hashes[slot] = hash;
-    this.#starts[slot] = this.#textEnd;
-    this.#lengths[slot] = length;
+    this.#set(slot, HASH, hash);
+    this.#set(slot, START, this.#textEnd);
+    this.#set(slot, LENGTH, length);
     // Not recent yet: a name seen once is the first to go.
-    this.#recent[slot] = 0;
+    this.#set(slot, RECENT, 0);
     this.#values[slot] = value;
     for (let i = 0; i < length; i++) this.#text[this.#textEnd + i] = bytes[start + i] as number;
     this.#textEnd += length;
@@ -115,16 +119,16 @@ export class TopicTable<T extends {}> {
     let at = hash & mask;
     while (true) {
       const slot = (this.#table[at] as number) - 1;
-      if (slot < 0 || (this.#hashes[slot] === hash && this.#isName(slot, bytes, start, end))) return slot;
+      if (slot < 0 || (this.#slots[slot * WIDTH + HASH] === hash && this.#isName(slot, bytes, start, end))) return slot;
       at = (at + 1) & mask;
     }
   }
 
   #isName(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
-    if (this.#lengths[slot] !== length) return false;
+    if (this.#get(slot, LENGTH) !== length) return false;
     const text = this.#text;
-    const from = this.#starts[slot] as number;
+    const from = this.#get(slot, START);
     for (let i = 0; i < length; i++) if (text[from + i] !== bytes[start + i]) return false;
     return true;
   }
@@ -136,13 +140,13 @@ export class TopicTable<T extends {}> {
       this.#hand = slot + 1 >= this.#used ? 0 : slot + 1;
       const value = this.#values[slot];
       if (value === undefined) continue;
-      if (this.#recent[slot] === 1) {
-        this.#recent[slot] = 0;
+      if (this.#get(slot, RECENT) === 1) {
+        this.#set(slot, RECENT, 0);
         continue;
       }
       this.#remove(slot);
       this.#values[slot] = undefined;
-      this.#textLive -= this.#lengths[slot] as number;
+      this.#textLive -= this.#get(slot, LENGTH);
       this.#free.push(slot);
       this.#evicted?.(value);
       return;
@@ -153,14 +157,14 @@ export class TopicTable<T extends {}> {
   #remove(slot: number): void {
     const table = this.#table;
     const mask = table.length - 1;
-    let hole = (this.#hashes[slot] as number) & mask;
+    let hole = this.#get(slot, HASH) & mask;
     while (table[hole] !== slot + 1) hole = (hole + 1) & mask;
     let at = hole;
     while (true) {
       at = (at + 1) & mask;
       const other = (table[at] as number) - 1;
       if (other < 0) break;
-      const home = (this.#hashes[other] as number) & mask;
+      const home = this.#get(other, HASH) & mask;
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       table[hole] = other + 1;
       hole = at;
@@ -171,51 +175,51 @@ export class TopicTable<T extends {}> {
   #takeSlot(): number {
     const freed = this.#free.pop();
     if (freed !== undefined) return freed;
-    if (this.#used === this.#hashes.length) this.#growSlots();
+    if (this.#used * WIDTH === this.#slots.length) this.#growSlots();
     return this.#used++;
   }
 
   #growSlots(): void {
-    const slots = Math.min(this.#hashes.length * 2, Math.max(this.#capacity, initialSlots));
-    this.#hashes = grown(this.#hashes, slots);
-    this.#starts = grown(this.#starts, slots);
-    this.#lengths = grown(this.#lengths, slots);
-    const recent = new Uint8Array(slots);
-    recent.set(this.#recent);
-    this.#recent = recent;
+    const count = Math.min(this.#used * 2, Math.max(this.#capacity, initialSlots));
+    const slots = new Int32Array(count * WIDTH);
+    slots.set(this.#slots);
+    this.#slots = slots;
     this.#table = new Int32Array(this.#table.length * 2);
     for (let slot = 0; slot < this.#used; slot++) if (this.#values[slot] !== undefined) this.#place(slot);
   }
 
   #place(slot: number): void {
     const mask = this.#table.length - 1;
-    let at = (this.#hashes[slot] as number) & mask;
+    let at = this.#get(slot, HASH) & mask;
     while (this.#table[at] !== 0) at = (at + 1) & mask;
     this.#table[at] = slot + 1;
   }
 
-  /** Room for `length` more bytes at `#textEnd`: by moving the names together when half is dead, else by more memory. */
-  #makeTextRoom(length: number): void {
-    if (this.#textEnd + length <= this.#text.length) return;
-    const needed = this.#textLive + length;
+  /** Room for `more` bytes at `#textEnd`: by moving the names together, in more memory when they need it. */
+  #makeTextRoom(more: number): void {
+    if (this.#textEnd + more <= this.#text.length) return;
+    const needed = this.#textLive + more;
     // Twice what is live, so that the next move is far away; the bound on live bytes bounds this too.
     const size = Math.max(this.#text.length, needed * 2);
     const text = new Uint8Array(size);
     let end = 0;
     for (let slot = 0; slot < this.#used; slot++) {
       if (this.#values[slot] === undefined) continue;
-      const start = this.#starts[slot] as number;
-      text.set(this.#text.subarray(start, start + (this.#lengths[slot] as number)), end);
-      this.#starts[slot] = end;
-      end += this.#lengths[slot] as number;
+      const start = this.#get(slot, START);
+      const length = this.#get(slot, LENGTH);
+      text.set(this.#text.subarray(start, start + length), end);
+      this.#set(slot, START, end);
+      end += length;
     }
     this.#text = text;
     this.#textEnd = end;
   }
-}
 
-function grown(old: Int32Array, capacity: number): Int32Array {
-  const larger = new Int32Array(capacity);
-  larger.set(old);
-  return larger;
+  #get(slot: number, field: number): number {
+    return this.#slots[slot * WIDTH + field] as number;
+  }
+
+  #set(slot: number, field: number, value: number): void {
+    this.#slots[slot * WIDTH + field] = value;
+  }
 }
