@@ -144,10 +144,10 @@ export class SocketTransport implements Transport, DeadlineTarget {
 
   #written(): void {
     this.#dones?.shift()?.();
-    if (this.#blocked && this.#socket.writableLength === 0 && this.#handler !== undefined) {
-      this.#blocked = false;
-      if (!this.#ending && !this.#socket.destroyed) this.#handler.drained();
-    }
+    // Node ends several writes together; not before the last of them is everything gone and every buffer back.
+    if (!this.#blocked || this.#dones?.length !== 0 || this.#handler === undefined) return;
+    this.#blocked = this.#socket.writableLength > 0;
+    if (!this.#blocked && !this.#ending && !this.#socket.destroyed) this.#handler.drained();
   }
 }
 

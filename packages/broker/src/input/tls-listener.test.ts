@@ -11,7 +11,7 @@ import { Deadlines } from "./deadlines.ts";
 import { countingCounters, nodeTimers, temporaryDirectory, testBox, until } from "./input.test-data.ts";
 import { type Listening, listenTls } from "./listener.ts";
 import { ServerTls } from "./tls.ts";
-import type { Transport, TransportHandler } from "./transport.ts";
+import type { AcceptTransport, Transport, TransportHandler } from "./transport.ts";
 
 const names = ["localhost", "127.0.0.1", "::1"];
 const box = testBox();
@@ -46,13 +46,13 @@ interface Setup {
   taken: Buffer[];
 }
 
-async function setUp(change: Partial<Limits> = {}): Promise<Setup> {
+async function setUp(change: Partial<Limits> = {}, handler?: AcceptTransport): Promise<Setup> {
   const counters = countingCounters();
   const limits = { ...defaultLimits, ...change };
   const admission = new Admission({ limits, counters, monotonic: () => performance.now(), perAddress: true });
   const deadlines = new Deadlines(nodeTimers);
   const taken: Buffer[] = [];
-  const accept = (transport: Transport): TransportHandler => ({
+  const echo = (transport: Transport): TransportHandler => ({
     bytes: (buffer, start, end) => {
       taken.push(Buffer.from(buffer.subarray(start, end)));
       transport.send(Buffer.from(buffer.subarray(start, end)));
@@ -60,7 +60,7 @@ async function setUp(change: Partial<Limits> = {}): Promise<Setup> {
     drained: () => {},
     closed: () => {},
   });
-  const listening = await listenTls({ host: "127.0.0.1", port: 0, limits, admission, deadlines, accept, tls });
+  const listening = await listenTls({ host: "127.0.0.1", port: 0, limits, admission, deadlines, accept: handler ?? echo, tls });
   open.push(listening);
   return { listening, admission, deadlines, hits: counters.hits, taken };
 }
@@ -204,6 +204,31 @@ describe("listenTls", () => {
     }
     expect([listening.connections, admission.handshakes, deadlines.waiting]).toEqual([0, 0, 0]);
     await until(() => readdirSync("/proc/self/fd").length <= baseline);
+  });
+
+  it("drains, and gives pooled buffers back, also when the peer vanishes", async () => {
+    const events: string[] = [];
+    let transport: Transport | undefined;
+    const { listening } = await setUp({}, (opened) => {
+      transport = opened;
+      return { bytes: () => {}, drained: () => events.push("drained"), closed: () => events.push("closed") };
+    });
+    const client = await dial(listening.port);
+    await until(() => transport !== undefined);
+    const send = (): void => {
+      for (let round = 0; round < 10; round += 1) transport?.send(Buffer.alloc(1_000_000), () => events.push("done"));
+    };
+    send();
+    expect(transport?.pendingBytes).toBeGreaterThan(1_000_000);
+    client.resume();
+    await until(() => events.includes("drained"));
+    expect(transport?.pendingBytes).toBe(0);
+    expect(events).toEqual([...new Array(10).fill("done"), "drained"]);
+    client.pause();
+    send();
+    client.destroy();
+    await until(() => events.includes("closed"));
+    expect(events.slice(11)).toEqual([...new Array(10).fill("done"), "closed"]);
   });
 
   it("reloads one at a time", async () => {

@@ -170,10 +170,9 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
 
   #written(): void {
     this.#dones.shift()?.();
-    if (this.#blocked && this.#webSocket.bufferedAmount === 0 && this.#handler !== undefined) {
-      this.#blocked = false;
-      if (!this.#ending) this.#handler.drained();
-    }
+    if (!this.#blocked || this.#dones.length > 0 || this.#handler === undefined) return;
+    this.#blocked = this.#webSocket.bufferedAmount > 0;
+    if (!this.#blocked && !this.#ending) this.#handler.drained();
   }
 }
 
