@@ -1,5 +1,5 @@
 import type { DiskOperation } from "../../packages/broker/src/host/simulated-faults.ts";
-import { JournalHarness, MachineStopped, type OpenJournal } from "./journal-harness.ts";
+import { isInputOutput, JournalHarness, MachineStopped, type OpenJournal } from "./journal-harness.ts";
 
 const errors: readonly DiskOperation[] = ["write", "datasync", "create", "syncDirectory", "rename", "remove"];
 
@@ -78,9 +78,4 @@ async function reopen(harness: JournalHarness, healthy: boolean): Promise<void> 
       sim.kill({ evict: random.chance(0.5) });
     }
   }
-}
-
-/** The disk said no; anything else at a start is a finding. */
-function isInputOutput(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "io" || error.code === "EIO" || error.code === "ENOSPC");
 }

@@ -240,6 +240,8 @@ export class Ledger {
     if (delivery.retain || message.will || session.seen.has(message.index)) return;
     session.seen.add(message.index);
     if (this.#shared(session, message)) return;
+    // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
+    if (delivery.qos === 0 && message.attempts > 1) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
     const highest = session.highest.get(key) ?? -1;
     if (message.index < highest) {

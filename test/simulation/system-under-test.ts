@@ -1,5 +1,12 @@
+import { defaultLimits, type Limits } from "../../packages/broker/src/config/limits.ts";
+import { BrokerEngine } from "../../packages/broker/src/engine.ts";
 import type { Host } from "../../packages/broker/src/host/host.ts";
+import { openMqttDoor } from "../../packages/broker/src/input/doors/mqtt/mqtt-door.ts";
 import type { Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
+import type { Journal, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
+import { claimDirectory } from "../../packages/broker/src/storage/data-directory.ts";
+import { openKeyring } from "../../packages/broker/src/storage/keyring.ts";
+import { openJournal } from "../../packages/broker/src/storage/open-journal.ts";
 
 export interface SystemOptions {
   readonly segmentBytes: number;
@@ -20,3 +27,67 @@ export interface Running {
 
 /** Recovers from `host.disk` and starts. Rejects when the data is damaged or the disk fails. */
 export type StartSystem = (host: Host, events: SystemEvents, options: SystemOptions) => Promise<Running>;
+
+export const dataDirectory = "/data";
+
+/** A key-encryption key for simulated disks. It lies outside them, as it should. */
+const kek = Buffer.alloc(32, 7);
+
+/** The journal's own report of a failure, for the supervisor: in production `main.ts` looks at `hasFailed` and exits. */
+function observed(journal: Journal, events: SystemEvents): void {
+  const start = journal.start.bind(journal);
+  journal.start = (listener): void =>
+    start({
+      beforeSeal: () => listener.beforeSeal(),
+      committed: (frame) => listener.committed(frame),
+      failed: (reason) => {
+        listener.failed(reason);
+        events.failed(reason);
+      },
+    });
+}
+
+async function open(host: Host, limits: Limits): Promise<OpenedJournal> {
+  const claimed = await claimDirectory({ host, directory: dataDirectory });
+  try {
+    const create = !claimed.hasJournal;
+    const keyring = await openKeyring({ host, directory: dataDirectory, kek, create });
+    return await openJournal({ host, directory: dataDirectory, keyring, limits, lock: claimed.lock });
+  } catch (error) {
+    await claimed.lock.release();
+    throw error;
+  }
+}
+
+/** The real broker without sockets, TLS and HTTP: journal, engine, core, and the MQTT door. */
+export const startBroker: StartSystem = async (host, events, options) => {
+  const limits: Limits = { ...defaultLimits, segmentBytes: options.segmentBytes, frameCacheBytes: 512 * 1_024 };
+  const opened = await open(host, limits);
+  observed(opened.journal, events);
+  const engine = await BrokerEngine.start({
+    host,
+    opened,
+    directory: dataDirectory,
+    limits,
+    firstPolicy: { roles: {}, principals: {} },
+    everythingAllowed: true,
+    machine: { reservedTopicsOpen: false, reconnectGraceMs: 1_000, observeAudit: () => undefined },
+  });
+  const door = openMqttDoor({
+    engine: engine.machine,
+    limits,
+    clock: host.clock,
+    timers: host.timers,
+    random: host.random,
+    authenticate: () => ({ principal: "dev", keyId: "" }),
+    audit: () => undefined,
+  });
+  engine.onTick(door.sweep);
+  return {
+    accept: door.accept,
+    close: async (): Promise<void> => {
+      engine.machine.endAll("shutting-down", "the broker is shutting down");
+      await engine.stop();
+    },
+  };
+};
