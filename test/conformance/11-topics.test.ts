@@ -90,14 +90,14 @@ bothVersions("[MQTT-4.7.3-4] [MQTT311-4.7.3-4] names are compared code by code: 
 });
 
 bothVersions("[MQTT-4.7.3-1] names that are odd but allowed work: /, spaces, long levels, words of JavaScript", async (version) => {
-  const odd = ["/", "//", " ", "__proto__", "constructor", "toString/valueOf", "a/__proto__/b", "hasOwnProperty", "0", "null", "undefined", "\u0001", "\uFFFD", "😀/🚀"];
+  const odd = ["/", "//", " ", "__proto__", "constructor", "toString/valueOf", "a/__proto__/b", "hasOwnProperty", "0", "null", "undefined", "\uFFFD", "😀/🚀"];
   const client = await shared.connect({ version });
   const prefix = unique("o");
   await client.subscribe(odd.map((name) => `${prefix}${name}`));
   for (const name of odd) await client.publish({ topic: `${prefix}${name}`, payload: name });
   const received = (await client.messages(odd.length)).map((message) => message.payload.toString());
   expect(received).toEqual(odd);
-}, { mosquitto: "refuses control characters" });
+});
 
 bothVersions("[MQTT-4.7.3-3] at most 1,024 bytes and 64 levels: up to them taken, one more refused", async (version) => {
   const client = await shared.connect({ version });

@@ -52,9 +52,11 @@ for (const version of [4, 5] as const) {
       back.autoAck = true;
       expect(back.connack?.sessionPresent).toBe(true);
       const messages = await back.messages(50);
-      expect(messages.map((message) => [Number(message.payload.toString()), message.qos])).toEqual(
-        Array.from({ length: 50 }, (_, index) => [index, 1 + (index % 2)]),
-      );
+      // the standard orders what has one topic and one QoS
+      for (const qos of [1, 2]) {
+        const own = messages.filter((message) => message.qos === qos).map((message) => Number(message.payload.toString()));
+        expect(own).toEqual(Array.from({ length: 25 }, (_, index) => 2 * index + qos - 1));
+      }
       const publisher = await connect({ version });
       await publisher.publish({ topic: state.topic, payload: "still subscribed", qos: 2 });
       const next = await back.message();

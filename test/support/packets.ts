@@ -193,7 +193,7 @@ export function subscribe(fields: SubscribeFields): Buffer {
     const filter = typeof each === "string" ? { filter: each } : each;
     body.push(text(filter.filter), u8(filterOptions(filter)));
   }
-  return packet("SUBSCRIBE", fields.headerFlags ?? 2, ...body);
+  return packet("SUBSCRIBE", fields.headerFlags ?? 2, Buffer.concat(body));
 }
 
 export interface UnsubscribeFields {
@@ -207,7 +207,7 @@ export interface UnsubscribeFields {
 export function unsubscribe(fields: UnsubscribeFields): Buffer {
   const body = [u16(fields.id ?? 1)];
   if ((fields.version ?? 5) === 5) body.push(properties(fields.properties));
-  return packet("UNSUBSCRIBE", fields.headerFlags ?? 2, ...body, ...fields.filters.map(text));
+  return packet("UNSUBSCRIBE", fields.headerFlags ?? 2, Buffer.concat([...body, ...fields.filters.map(text)]));
 }
 
 export const pingreq = (): Buffer => packet("PINGREQ", 0);

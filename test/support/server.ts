@@ -30,6 +30,11 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Without the variables of mess, which refuses those it does not know and obeys the others. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MESS_")));
+}
+
 const living = new Set<ChildProcess>();
 
 process.on("exit", () => {
@@ -167,7 +172,7 @@ export class Server {
   async #launch(): Promise<void> {
     const [command = "", ...args] = await this.#commandLine();
     const began = performance.now();
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...this.#options.env } });
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...this.#options.env } });
     this.#child = child;
     this.stdout = "";
     living.add(child);
