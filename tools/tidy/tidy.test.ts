@@ -21,7 +21,7 @@ describe("layers", () => {
     ["model/record.ts", "../config/limits.ts", "model may not import config"],
     ["model/record.ts", "./record.test-data.ts", "model may not import test files"],
     ["core/machine.ts", "@mess/wire", "core may not import wire"],
-    ["engine.ts", "./broker.ts", "engine may not import broker"],
+    ["engine.ts", "./broker.ts", "engine may not import composition"],
     ["broker.ts", "./main.ts", "composition may not import main"],
     ["surprise/x.ts", "../model/record.ts", '"surprise" has no place in the arrow'],
   ])("refuses %s importing %s", (path, specifier, expected) => {
