@@ -41,9 +41,6 @@ export function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
   const server = createServer({
     pauseOnConnect: options.paused,
     noDelay: true,
-    // A peer that died without a word and never has to ping (keep alive 0 of 3.1.1) is found by the kernel.
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
   });
