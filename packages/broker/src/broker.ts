@@ -175,7 +175,6 @@ function startEngine(config: ServeConfig, host: Host, home: DataHome, log: Log):
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: config.insecureDev,
     machine: {
-      reservedTopicsOpen: config.insecureDev,
       reconnectGraceMs,
       observeAudit: (event, detail) => log.info(event, detail),
     },

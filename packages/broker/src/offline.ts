@@ -31,7 +31,7 @@ export async function resetAdminKey(options: OfflineOptions): Promise<{ readonly
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: false,
-    machine: { reservedTopicsOpen: false, reconnectGraceMs: 0, observeAudit: () => {} },
+    machine: { reconnectGraceMs: 0, observeAudit: () => {} },
   });
   const administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
   const line = await makeAdminKey(administrator, home.directory);

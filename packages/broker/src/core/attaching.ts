@@ -56,6 +56,8 @@ export class Attaching {
   detach(session: Session, link: Link, clean: boolean, expirySeconds: number | undefined): void {
     if (session.link !== link) return;
     session.link = undefined;
+    session.resend = [];
+    session.resendNext = 0;
     this.#state.connected--;
     if (expirySeconds !== undefined) session.expirySeconds = Math.min(expirySeconds, this.#state.limits.sessionExpirySecondsMax);
     this.#giveBack(session);

@@ -55,6 +55,7 @@ export class Delivering {
   session(session: Session): void {
     const link = session.link;
     if (link === undefined || session.ended) return;
+    if (!this.#pumpResend(session, link)) return;
     if (this.#pumpRetained(session, link)) this.#pumpBacklog(session, link);
     for (const group of session.groups) this.group(group);
   }
@@ -98,37 +99,37 @@ export class Delivering {
 
   /** After a reconnect: everything under way again, in order, under the old ids [MQTT-4.4.0-1, MQTT-4.6.0-1]. */
   resume(session: Session): void {
-    const link = session.link;
-    if (link === undefined) return;
     const again: number[] = [];
     session.inFlight.inOrder((packetId) => again.push(packetId));
-    this.#resendFrom(session, link, again, 0);
+    session.resend = again;
+    session.resendNext = 0;
+    this.session(session);
   }
 
-  #resendFrom(session: Session, link: Link, packetIds: readonly number[], from: number): void {
-    for (let i = from; i < packetIds.length; i++) {
-      if (session.link !== link) return;
-      const packetId = packetIds[i] as number;
-      const state = session.inFlight.stateOf(packetId);
-      if (state === awaitingPubcomp) {
-        link.release(packetId);
-        continue;
-      }
+  /** False while something under way still has to be sent again: the new connection's Receive Maximum holds here too. */
+  #pumpResend(session: Session, link: Link): boolean {
+    while (session.resendNext < session.resend.length) {
+      if (session.fetching || !link.ready || !this.#hasCredit(session)) return false;
+      const packetId = session.resend[session.resendNext] as number;
+      const step = session.inFlight.stateOf(packetId);
       // Its record is durable by now: the attachment that leads here was written after it.
-      if (state === reserved) session.inFlight.setState(packetId, awaitingPubrec);
-      const seq = session.inFlight.seqOf(packetId);
-      const at = this.#locationOf(session, packetId, seq);
-      const frame = this.#state.journal.cached(at);
-      if (frame === undefined) {
-        this.#state.journal.fetch(at, (fetched) => {
-          if (fetched === undefined) this.#finish(session, packetId);
-          this.#resendFrom(session, link, packetIds, fetched === undefined ? i + 1 : i);
-        });
-        return;
+      if (step === reserved) session.inFlight.setState(packetId, awaitingPubrec);
+      if (step === awaitingPubcomp) link.release(packetId);
+      else if (step !== 0) {
+        const at = this.#locationOf(session, packetId, session.inFlight.seqOf(packetId));
+        const frame = this.#state.journal.cached(at);
+        if (frame === undefined) {
+          this.#fetchForSession(session, at, () => {
+            session.resendNext++;
+            this.#finish(session, packetId);
+          });
+          return false;
+        }
+        this.#resend(session, link, { frame, at, packetId });
       }
-      this.#resend(session, link, { frame, at, packetId });
+      session.resendNext++;
     }
-    this.session(session);
+    return true;
   }
 
   #resend(session: Session, link: Link, what: { frame: JournalFrame; at: number; packetId: number }): void {
@@ -345,7 +346,9 @@ export class Delivering {
     const { link } = session;
     if (link === undefined || !link.ready) return false;
     const { inFlightMax } = this.#state.limits;
-    return session.inFlight.size < (session.receiveMaximum < inFlightMax ? session.receiveMaximum : inFlightMax);
+    // What is still to be sent again is not under way on this connection.
+    const underWay = session.inFlight.size - (session.resend.length - session.resendNext);
+    return underWay < (session.receiveMaximum < inFlightMax ? session.receiveMaximum : inFlightMax);
   }
 
   #read(frame: JournalFrame, seq: number): MessageView | undefined {

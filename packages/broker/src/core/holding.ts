@@ -51,7 +51,7 @@ export class Holding {
     session.held.set(packetId, copy);
     state.heldBytes += copy.length;
     state.journal.commit();
-    return Reason.success;
+    return this.#parts.publishing.hasReaders(topic) ? Reason.success : Reason.noMatchingSubscribers;
   }
 
   /** PUBREL. */

@@ -31,13 +31,11 @@ import { Retention } from "./retention.ts";
 import type { Session } from "./session.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
-import { isServedPrefix, prefixOf, Subscribing } from "./subscribing.ts";
+import { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
 import { Wills } from "./wills.ts";
 
 export interface MachineOptions {
-  /** Publishing to and subscribing under unknown `$` prefixes: refused, but for conformance suites in `--insecure-dev`. */
-  readonly reservedTopicsOpen: boolean;
   /** How long wills of sessions that were connected at a crash wait for them to come back. */
   readonly reconnectGraceMs: number;
   readonly observeAudit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
@@ -75,7 +73,7 @@ export class Machine implements Engine, JournalListener {
     this.#delivering.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, delivering: this.#delivering, retained });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
-    this.#subscribing = new Subscribing(state, this.audit, options.reservedTopicsOpen);
+    this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
       state,
       outbox: this.#outbox,
@@ -147,7 +145,7 @@ export class Machine implements Engine, JournalListener {
   }
 
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number {
-    if ((topic as Topic).reserved && !this.#reservedOpen(topic as Topic)) return Reason.notAuthorized;
+    if ((topic as Topic).reserved) return Reason.notAuthorized;
     return this.publishing.live(session as Session, topic as Topic, run, source);
   }
 
@@ -235,7 +233,7 @@ export class Machine implements Engine, JournalListener {
   }
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
-    if (topic.reserved && !this.#reservedOpen(topic)) {
+    if (topic.reserved) {
       this.audit.write("acl.deny", { action: "publish", principal: session.principal });
       return Reason.notAuthorized;
     }
@@ -246,9 +244,5 @@ export class Machine implements Engine, JournalListener {
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);
-  }
-
-  #reservedOpen(topic: Topic): boolean {
-    return this.#options.reservedTopicsOpen && !isServedPrefix(prefixOf(topic.name));
   }
 }

@@ -1,7 +1,7 @@
 /** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
 import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
-import { type MessageDraft, MessageView, messageSize, noExpiry, writeMessage } from "../model/message.ts";
+import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
 import type { Delivering } from "./delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
@@ -143,6 +143,12 @@ export class Publishing {
     return receivers.length + groups.length > 0;
   }
 
+  /** Does anybody read the topic now? */
+  hasReaders(topic: Topic): boolean {
+    refresh(this.#state, topic);
+    return topic.receivers.length + topic.groups.length > 0;
+  }
+
   /** A message the broker sends for a session: its will. The caller has authorised it. */
   publishFor(session: Session, draft: MessageDraft, topicName: string): void {
     this.publish(session, this.topicNamed(topicName), draft);
@@ -161,5 +167,3 @@ export class Publishing {
     }
   }
 }
-
-export { noExpiry };

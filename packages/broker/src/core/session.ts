@@ -75,6 +75,9 @@ export class Session {
   sentThrough = 0;
   /** So many of the next deliveries may have been sent before a crash: they are marked DUP [MQTT-3.3.1-1]. */
   maybeSent = 0;
+  /** Packet ids under way when the connection was made, from `resendNext` on still to be sent again, in order. */
+  resend: readonly number[] = [];
+  resendNext = 0;
   retainedQueue: RetainedDelivery[] = [];
   retainedNext = 0;
 

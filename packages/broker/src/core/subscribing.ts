@@ -17,13 +17,10 @@ export interface SubscribeAnswer {
 export class Subscribing {
   readonly #state: State;
   readonly #audit: Audit;
-  /** Filters under unknown `$` prefixes are taken as they are: conformance suites in `--insecure-dev` only. */
-  readonly #reservedOpen: boolean;
 
-  constructor(state: State, audit: Audit, reservedOpen: boolean) {
+  constructor(state: State, audit: Audit) {
     this.#state = state;
     this.#audit = audit;
-    this.#reservedOpen = reservedOpen;
   }
 
   subscribe(session: Session, request: SubscribeRequest): SubscribeAnswer {
@@ -91,7 +88,7 @@ export class Subscribing {
 
   #refusal(session: Session, parsed: ParsedFilter): SubscribeAnswer | undefined {
     const state = this.#state;
-    if (parsed.filter.startsWith("$") && !(this.#reservedOpen && !isServedPrefix(prefixOf(parsed.filter)))) {
+    if (parsed.filter.startsWith("$")) {
       return { code: Reason.topicFilterInvalid, text: `topics that begin with "$" are reserved; "${prefixOf(parsed.filter)}" is not served` };
     }
     const actions = parsed.shareName === undefined ? (["subscribe"] as const) : (["subscribe", "share"] as const);
@@ -151,12 +148,7 @@ function indexKey(session: Session): string {
   return String(session.number);
 }
 
-/** Prefixes that mean something to mess or to brokers in general: never ordinary topics, not even in development. */
-export function isServedPrefix(prefix: string): boolean {
-  return prefix === "$SYS" || prefix === "$mess" || prefix === "$share" || prefix === "$queue" || prefix === "$CONTROL";
-}
-
-export function prefixOf(filter: string): string {
+function prefixOf(filter: string): string {
   const slash = filter.indexOf("/");
   return slash < 0 ? filter : filter.slice(0, slash);
 }

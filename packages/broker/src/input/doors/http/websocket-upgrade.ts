@@ -14,6 +14,7 @@ import { checkHost, checkOrigin } from "./request-origin.ts";
 import { WEBSOCKET_PATH } from "./routes.ts";
 
 const SUB_PROTOCOL = "mqtt";
+const WEBSOCKET_VERSION = "13";
 
 export interface WebSocketUpgradeOptions {
   readonly limits: Limits;
@@ -76,6 +77,9 @@ function check(request: IncomingMessage, hostNames: ReadonlySet<string>): void {
   checkOrigin(head);
   const [path] = head.target.split("?", 1);
   if (path !== WEBSOCKET_PATH) throw new HttpRefusal("not-found", `WebSocket is served at ${WEBSOCKET_PATH} only`);
+  if (request.headers["sec-websocket-version"] !== WEBSOCKET_VERSION) {
+    throw new HttpRefusal("bad-request", "WebSocket version 13 (RFC 6455) is served");
+  }
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
   if (!offered.includes(SUB_PROTOCOL)) {
     // [MQTT-6.0.0-3]

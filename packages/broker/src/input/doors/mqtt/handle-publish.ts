@@ -10,14 +10,14 @@ let headerScratch: Buffer = Buffer.allocUnsafeSlow(16 * 1024);
 /** A client of 3.1.1 knows no Receive Maximum; this many QoS 2 publishes without PUBREL it may still have. */
 const unreleasedMax311 = 1_000;
 
-/** False when the connection is closing. */
+/** False when the connection is closing; a refused publish alone does not close one of 5.0. */
 export function handlePublish(connection: MqttConnection, view: PublishView): boolean {
-  if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return false;
+  if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return connection.isOpen;
   if (view.qos === 0 && !view.retain) return handleLive(connection, view);
   connection.flushRun();
   if (view.qos > 0 && !admit(connection, view)) return false;
   const topic = resolveTopic(connection, view);
-  if (topic === undefined) return false;
+  if (topic === undefined) return connection.isOpen;
   fillDraft(connection, view, topic);
   const { engine } = connection.context;
   if (view.qos > 0) connection.countInbound(view.qos as 1 | 2, view.packetId);
