@@ -49,7 +49,8 @@ export class Attaching {
     session ??= this.#create(request);
     this.#bind(session, link, request);
     if (session.journaled) this.#recordOpened(session);
-    this.#parts.outbox.action(() => this.#announce(session, link, present));
+    const attached = session;
+    this.#parts.outbox.attachment(() => this.#announce(attached, link, present));
     return session;
   }
 

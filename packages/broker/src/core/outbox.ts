@@ -18,6 +18,8 @@ class Batch {
   readonly number: number;
   /** Last record of its frame; known once that is sealed. */
   through = 0;
+  /** Connections that are told now that they are attached: before they are told anything else [MQTT-3.2.0-1]. */
+  readonly attachments: (() => void)[] = [];
   readonly links: Link[] = [];
   readonly codes: number[] = [];
   readonly actions: (() => void)[] = [];
@@ -84,6 +86,7 @@ export class Outbox {
   }
 
   #let(batch: Batch): void {
+    for (const attach of batch.attachments) attach();
     for (let i = 0; i < batch.links.length; i++) answer(batch.links[i] as Link, batch.codes[i] as number);
     for (const action of batch.actions) action();
     for (const session of batch.sessions) this.#wake.session(session);
@@ -103,6 +106,13 @@ export class Outbox {
     const batch = this.#batch();
     if (batch === undefined) run();
     else batch.actions.push(run);
+  }
+
+  /** As `action`, before every other effect of its frame. */
+  attachment(run: () => void): void {
+    const batch = this.#batch();
+    if (batch === undefined) run();
+    else batch.attachments.push(run);
   }
 
   wakeSession(session: Session): void {

@@ -87,6 +87,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #held: Set<MqttConnection> | undefined;
   #stalled = false;
   #pauses = 0;
+  #pingsWaiting = 0;
 
   constructor(context: MqttDoorContext, transport: Transport) {
     this.context = context;
@@ -210,7 +211,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       return;
     }
     // Before CONNECT is accepted there is no DISCONNECT [MQTT-3.14.0-1]: a CONNACK if the client's format is known, else just the end.
-    if (failure.packetType === PacketType.CONNECT && failure.protocolLevel >= 3) {
+    if (failure.packetType === PacketType.CONNECT && (failure.protocolLevel >= 3 || failure.reasonCode === ReasonCode.UnsupportedProtocolVersion)) {
       this.version = failure.protocolLevel >= 5 ? 5 : 4;
       const speaks311 = this.version === 4 && failure.reasonCode !== ReasonCode.UnsupportedProtocolVersion;
       if (speaks311) this.#close();
@@ -233,6 +234,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     const packet = connack(ReasonCode.Success, sessionPresent, this.connackProperties);
     sendPacket(this.output, packet, this.version, this.maximumPacketSize);
     this.connackProperties = {};
+    for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.#sendPingresp();
   }
 
   confirm(packetId: number, qos: 1 | 2, reason: number): void {
@@ -485,6 +487,11 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   #sendPingresp(): void {
+    if (this.#phase === "attaching") {
+      // Asked before CONNACK went out: answered after it.
+      this.#pingsWaiting++;
+      return;
+    }
     if (this.#phase !== "attached") return;
     const at = this.output.reserve(2);
     const chunk = this.output.chunk as Buffer;
