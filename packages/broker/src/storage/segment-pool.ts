@@ -7,6 +7,9 @@ const PIECE = 1_024 * 1_024;
 /** Zeros are synced in steps, so that a commit's sync never waits behind a whole segment. */
 const SYNC_EVERY = 8 * PIECE;
 
+/** One is made ahead; a dropped segment's file may be the second. */
+const SPARES_MAX = 2;
+
 /** A file of zeros that are on disk, still under a spare's name. */
 export interface ZeroedFile {
   readonly path: string;
@@ -28,7 +31,7 @@ export interface PoolOptions {
  */
 export class SegmentPool {
   readonly #options: PoolOptions;
-  #spare: ZeroedFile | undefined;
+  readonly #spares: ZeroedFile[] = [];
   /** Spare of an earlier process, not looked at yet. */
   #found: string | undefined;
   #working: Promise<void> | undefined;
@@ -66,7 +69,7 @@ export class SegmentPool {
     const { host, segmentBytes } = this.#options;
     const file = await host.disk.open(path, "readwrite");
     if (await fileIsZero(file, segmentBytes)) {
-      this.#spare = { path, bytes: segmentBytes, file };
+      this.#spares.push({ path, bytes: segmentBytes, file });
       return;
     }
     await file.close();
@@ -77,7 +80,7 @@ export class SegmentPool {
   /** Gets a spare ready in the background, if there is none. Failures show when one is needed. */
   prepare(): void {
     const { segmentBytes, mayGrow } = this.#options;
-    if (this.#spare !== undefined || this.#working !== undefined || this.#closing) return;
+    if (this.#spares.length > 0 || this.#working !== undefined || this.#closing) return;
     const found = this.#found;
     if (found !== undefined) {
       this.#found = undefined;
@@ -86,15 +89,15 @@ export class SegmentPool {
     }
     if (!mayGrow(segmentBytes)) return;
     this.#run(async () => {
-      this.#spare = await this.#make(segmentBytes);
+      this.#spares.push(await this.#make(segmentBytes));
     });
   }
 
-  /** The file of a dropped segment, under its old name: becomes the spare, or goes. */
+  /** The file of a dropped segment, under its old name: becomes a spare, or goes. */
   recycle(path: string, bytes: number): Promise<void> {
     const { host, directory, segmentBytes } = this.#options;
-    const useful = bytes === segmentBytes && this.#spare === undefined && this.#working === undefined && !this.#closing;
-    if (!useful) {
+    const wanted = this.#spares.length < SPARES_MAX && this.#working === undefined && !this.#closing;
+    if (!wanted || bytes !== segmentBytes) {
       return step("removing", path, async () => {
         await host.disk.remove(path);
         await host.disk.syncDirectory(directory);
@@ -106,7 +109,7 @@ export class SegmentPool {
       await host.disk.rename(path, zeroing);
       await host.disk.syncDirectory(directory);
       const file = await host.disk.open(zeroing, "readwrite");
-      this.#spare = await this.#zero(zeroing, file, bytes);
+      this.#spares.push(await this.#zero(zeroing, file, bytes));
     });
     return Promise.resolve();
   }
@@ -115,10 +118,9 @@ export class SegmentPool {
   async take(bytes: number): Promise<ZeroedFile> {
     const { segmentBytes } = this.#options;
     if (bytes > segmentBytes) return this.makeNow(bytes);
-    await this.#working;
-    const spare = this.#spare;
+    if (this.#spares.length === 0) await this.#working;
+    const spare = this.#spares.shift();
     if (spare === undefined) return this.makeNow(segmentBytes);
-    this.#spare = undefined;
     this.#bytes -= spare.bytes;
     return spare;
   }
@@ -130,12 +132,11 @@ export class SegmentPool {
     return made;
   }
 
-  /** Stops the background work and closes the spare, which stays for the next start. */
+  /** Stops the background work and closes the spares, one of which stays for the next start. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#working;
-    await this.#spare?.file.close();
-    this.#spare = undefined;
+    for (const spare of this.#spares.splice(0)) await spare.file.close();
   }
 
   #run(work: () => Promise<void>): void {
