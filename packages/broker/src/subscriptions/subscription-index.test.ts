@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { everyFilter, everyName, referenceMatches, topicFilters, topicNames } from "../model/reference-matcher.test-data.ts";
+import {
+  everyFilter,
+  everyName,
+  referenceMatches,
+  topicFilters,
+  topicNames,
+} from "../model/reference-matcher.test-data.ts";
 import { SubscriptionIndex } from "./subscription-index.ts";
 
 function found(index: SubscriptionIndex<string>, topic: string): string[] {
@@ -119,7 +125,7 @@ describe("SubscriptionIndex", () => {
     const index = new SubscriptionIndex<string>();
     // 2^10 filters that all follow the topic down to its last level and then fail.
     for (let bits = 0; bits < 1_024; bits++) {
-      const levels = Array.from({ length: 10 }, (_, at) => ((bits >> at) & 1) === 1 ? "+" : "a");
+      const levels = Array.from({ length: 10 }, (_, at) => (((bits >> at) & 1) === 1 ? "+" : "a"));
       index.set(`${levels.join("/")}/no`, bits, "no");
     }
     index.set("#", 0, "yes");
