@@ -44,7 +44,9 @@ describe("Deadlines", () => {
             model = model.filter((entry) => !expected.includes(entry));
           }
           expect(deadlines.size).toBe(model.length);
-          expect(deadlines.earliest()).toBe(model.length === 0 ? undefined : Math.min(...model.map((entry) => entry.time)));
+          expect(deadlines.earliest()).toBe(
+            model.length === 0 ? undefined : Math.min(...model.map((entry) => entry.time)),
+          );
           for (const each of handles) expect(each.pending).toBe(model.some((entry) => entry.handle === each));
         }
       }),

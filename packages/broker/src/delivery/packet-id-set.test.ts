@@ -4,7 +4,9 @@ import { PacketIdSet } from "./packet-id-set.ts";
 
 function idsOf(set: PacketIdSet): number[] {
   const ids: number[] = [];
-  set.forEach((packetId) => ids.push(packetId));
+  set.forEach((packetId) => {
+    ids.push(packetId);
+  });
   return ids;
 }
 

@@ -7,7 +7,9 @@ describe("SeededHash", () => {
   it("gives other hashes under another seed, in each half of it", () => {
     for (const other of [1, 0x1_0000_0000]) {
       const bytes = Buffer.from("site/7/temperature");
-      expect(new SeededHash(0).bytes(bytes, 0, bytes.length)).not.toBe(new SeededHash(other).bytes(bytes, 0, bytes.length));
+      expect(new SeededHash(0).bytes(bytes, 0, bytes.length)).not.toBe(
+        new SeededHash(other).bytes(bytes, 0, bytes.length),
+      );
       expect(new SeededHash(0).text("temperature", 0, 11)).not.toBe(new SeededHash(other).text("temperature", 0, 11));
     }
   });
@@ -30,7 +32,8 @@ describe("SeededHash", () => {
     const text = "xx日本語/温度yy";
     const whole = hash.text(text, 2, 8);
     expect(hash.text("日本語/温度", 0, 6)).toBe(whole);
-    for (let at = 2; at < 8; at++) expect(hash.text(`${text.slice(0, at)}z${text.slice(at + 1)}`, 2, 8)).not.toBe(whole);
+    for (let at = 2; at < 8; at++)
+      expect(hash.text(`${text.slice(0, at)}z${text.slice(at + 1)}`, 2, 8)).not.toBe(whole);
   });
 
   it("fills a table evenly with names that look alike", () => {

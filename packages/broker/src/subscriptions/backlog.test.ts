@@ -89,7 +89,10 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom("other" as const, "record" as const), fc.constant(1)) },
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom("ack first" as const, "ack any" as const), fc.nat(40)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant("skip" as const), fc.nat(40)) },
-  { weight: 1, arbitrary: fc.tuple(fc.constantFrom("drop" as const, "reload" as const, "repeat" as const), fc.nat(40)) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.constantFrom("drop" as const, "reload" as const, "repeat" as const), fc.nat(40)),
+  },
 );
 
 function run(backlog: Backlog, model: Model, [what, n]: [string, number]): void {
@@ -217,14 +220,27 @@ describe("Backlog", () => {
     const backlog = new Backlog(10);
     for (let seq = 1; seq <= 5; seq++) backlog.append(seq, seq - 1);
     backlog.dropThrough(9);
-    expect([backlog.first(), backlog.count, backlog.runs, backlog.nextFrom(0), backlog.exact]).toEqual([0, 0, 0, 0, true]);
+    expect([backlog.first(), backlog.count, backlog.runs, backlog.nextFrom(0), backlog.exact]).toEqual([
+      0,
+      0,
+      0,
+      0,
+      true,
+    ]);
     expect([backlog.remove(3), backlog.skip(3), backlog.contains(0)]).toEqual([false, false, false]);
     backlog.append(10, 5);
     expect(runsOf(backlog)).toEqual([{ from: 10, to: 10, scan: false }]);
   });
 
   it("refuses a saved backlog that does not ascend", () => {
-    for (const runs of [[5, 4, 0], [0, 4, 0], [1, 3, 0, 3, 5, 0], [1.5, 2, 0], [1, Number.NaN, 0], [1, 2 ** 60, 0]]) {
+    for (const runs of [
+      [5, 4, 0],
+      [0, 4, 0],
+      [1, 3, 0, 3, 5, 0],
+      [1.5, 2, 0],
+      [1, Number.NaN, 0],
+      [1, 2 ** 60, 0],
+    ]) {
       expect(() => new Backlog(10).load(runs)).toThrow("damaged");
     }
   });

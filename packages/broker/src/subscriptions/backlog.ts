@@ -143,7 +143,8 @@ export class Backlog {
   }
 
   forEachRun(visit: (from: number, to: number, scan: boolean) => void): void {
-    for (let run = 0; run < this.#ring.length; run++) visit(this.#ring.from(run), this.#ring.to(run), this.#ring.isScan(run));
+    for (let run = 0; run < this.#ring.length; run++)
+      visit(this.#ring.from(run), this.#ring.to(run), this.#ring.isScan(run));
   }
 
   /** For a snapshot: from, to, flags (1 scan, 2 closed gap before it, 4 closed gap behind the last one), repeated. */
@@ -217,7 +218,8 @@ export class Backlog {
     this.#span -= 1;
     if (from === to) {
       this.#drop(run);
-      if (run < this.#ring.length) this.#ring.setTo(run, this.#ring.to(run), this.#ring.isClosed(run) || closed || closes);
+      if (run < this.#ring.length)
+        this.#ring.setTo(run, this.#ring.to(run), this.#ring.isClosed(run) || closed || closes);
     } else if (seq === from) {
       this.#ring.setFrom(run, from + 1, scan);
       this.#ring.setTo(run, to, closed || closes);
@@ -252,7 +254,8 @@ export class Backlog {
     const target = this.#runsMax - (this.#runsMax >> 3);
     const gaps = new Float64Array(this.#ring.length - 1);
     let open = 0;
-    for (let run = 1; run < this.#ring.length; run++) if (!this.#ring.isClosed(run)) gaps[open++] = this.#gapBefore(run);
+    for (let run = 1; run < this.#ring.length; run++)
+      if (!this.#ring.isClosed(run)) gaps[open++] = this.#gapBefore(run);
     const joins = Math.min(open, this.#ring.length - target);
     if (joins > 0) {
       const sorted = gaps.subarray(0, open).sort();

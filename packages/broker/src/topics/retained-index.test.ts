@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { everyFilter, everyName, referenceMatches, topicFilters, topicNames } from "../model/reference-matcher.test-data.ts";
+import {
+  everyFilter,
+  everyName,
+  referenceMatches,
+  topicFilters,
+  topicNames,
+} from "../model/reference-matcher.test-data.ts";
 import { RetainedIndex } from "./retained-index.ts";
 
 /** Few enough that nodes are freed and used again all the time. */
@@ -49,7 +55,9 @@ describe("RetainedIndex", () => {
     const index = new RetainedIndex<number>();
     for (const [n, topic] of topics.entries()) index.set(topic, n);
     for (const filter of everyFilter(["", "a", "$s"], 3)) {
-      const found = matching(index, filter).map(([topic]) => topic).sort();
+      const found = matching(index, filter)
+        .map(([topic]) => topic)
+        .sort();
       expect(found).toEqual(topics.filter((topic) => referenceMatches(filter, topic)).sort());
     }
   });

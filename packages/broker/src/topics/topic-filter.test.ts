@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { everyFilter, everyName, referenceMatches, topicFilters, topicNames } from "../model/reference-matcher.test-data.ts";
+import {
+  everyFilter,
+  everyName,
+  referenceMatches,
+  topicFilters,
+  topicNames,
+} from "../model/reference-matcher.test-data.ts";
 import { covers, isFilterProblem, matches, overlaps, parseFilter } from "./topic-filter.ts";
 
 const limits = { topicBytesMax: 1_024, topicLevelsMax: 64 };

@@ -2,7 +2,11 @@ import { patternProblem } from "../model/topic-pattern.ts";
 import type { TopicLimits } from "./topic-name.ts";
 
 // The algebra is in `model` because rights need it too; here are the names a reader of the topic grammar looks for.
-export { patternCovers as covers, patternMatches as matches, patternsOverlap as overlaps } from "../model/topic-pattern.ts";
+export {
+  patternCovers as covers,
+  patternMatches as matches,
+  patternsOverlap as overlaps,
+} from "../model/topic-pattern.ts";
 
 const SHARE = "$share";
 

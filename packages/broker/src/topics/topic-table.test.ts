@@ -97,7 +97,20 @@ describe("TopicTable", () => {
 
   it("tells names apart that share a prefix, a length or nothing but bytes", () => {
     const table = new TopicTable<{ n: number }>({ capacity: 100, seed: 0 });
-    const names = ["", "\u0000", "\u0000\u0000", "a", "ab", "abc", "abcd", "abcde", "abce", "é", "e\u0301", "__proto__"];
+    const names = [
+      "",
+      "\u0000",
+      "\u0000\u0000",
+      "a",
+      "ab",
+      "abc",
+      "abcd",
+      "abcde",
+      "abce",
+      "é",
+      "e\u0301",
+      "__proto__",
+    ];
     for (const [n, name] of names.entries()) add(table, name, { n });
     for (const [n, name] of names.entries()) expect(find(table, name)).toEqual({ n });
     expect(table.size).toBe(names.length);

@@ -83,7 +83,8 @@ export class TopicTable<T extends {}> {
       return value;
     }
     const length = end - start;
-    while (this.size >= this.#capacity || (this.size > 0 && this.#textLive + length > this.#textBytesMax)) this.#evictOne();
+    while (this.size >= this.#capacity || (this.size > 0 && this.#textLive + length > this.#textBytesMax))
+      this.#evictOne();
     this.#makeTextRoom(length);
     const slot = this.#takeSlot();
     this.#set(slot, HASH, hash);
