@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type LogLevel, openLog } from "./log.ts";
 
-function collect(form: "json" | "plain" | "coloured", level: LogLevel = "info"): { lines: string[]; log: ReturnType<typeof openLog> } {
+function collect(
+  form: "json" | "plain" | "coloured",
+  level: LogLevel = "info",
+): { lines: string[]; log: ReturnType<typeof openLog> } {
   const lines: string[] = [];
   const stream = { write: (line: string) => lines.push(line) };
   return { lines, log: openLog({ level, stream, form }) };

@@ -11,7 +11,7 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -34,7 +34,6 @@ export function openLog(options: LogOptions): Log {
     {
       level: options.level,
       base: null,
-      messageKey: "event",
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS, censor: "[redacted]" },
@@ -42,10 +41,10 @@ export function openLog(options: LogOptions): Log {
     destination,
   );
   return {
-    debug: (event, fields) => logger.debug(fields ?? {}, event),
-    info: (event, fields) => logger.info(fields ?? {}, event),
-    warn: (event, fields) => logger.warn(fields ?? {}, event),
-    error: (event, fields) => logger.error(fields ?? {}, event),
+    debug: (event, fields) => logger.debug({ event, ...fields }),
+    info: (event, fields) => logger.info({ event, ...fields }),
+    warn: (event, fields) => logger.warn({ event, ...fields }),
+    error: (event, fields) => logger.error({ event, ...fields }),
   };
 }
 

@@ -49,9 +49,13 @@ const sample = fc.record({
   help: fc.string({ unit: "grapheme" }),
   type: fc.constantFrom("counter" as const, "gauge" as const),
   value: fc.oneof(fc.double(), fc.nat(), fc.constantFrom(Infinity, -Infinity, NaN, -0)),
-  labels: fc.dictionary(fc.constantFrom("code", "limit", "kind"), fc.oneof(fc.string(), fc.constantFrom('"', "\\", "\n", '\\n"')), {
-    noNullPrototype: true,
-  }),
+  labels: fc.dictionary(
+    fc.constantFrom("code", "limit", "kind"),
+    fc.oneof(fc.string(), fc.constantFrom('"', "\\", "\n", '\\n"')),
+    {
+      noNullPrototype: true,
+    },
+  ),
 });
 
 describe("metricsText", () => {
@@ -59,8 +63,9 @@ describe("metricsText", () => {
     fc.assert(
       fc.property(fc.array(sample), (samples: MetricSample[]) => {
         const parsed = parse(metricsText(samples));
-        const plain = (list: readonly { name: string; value: number; labels?: Readonly<Record<string, string>> }[]): string[] =>
-          list.map(({ name, labels, value }) => JSON.stringify([name, labels, String(value)])).sort();
+        const plain = (
+          list: readonly { name: string; value: number; labels?: Readonly<Record<string, string>> }[],
+        ): string[] => list.map(({ name, labels, value }) => JSON.stringify([name, labels, String(value)])).sort();
         expect(plain(parsed.samples)).toEqual(plain(samples));
         expect([...parsed.types.keys()].sort()).toEqual([...new Set(samples.map(({ name }) => name))].sort());
       }),
@@ -71,7 +76,13 @@ describe("metricsText", () => {
     const text = metricsText([
       { name: "mess_limit_hits_total", help: "Refusals\nby limit.", type: "counter", value: 3, labels: { limit: "a" } },
       { name: "mess_up", help: "Up.", type: "gauge", value: 1 },
-      { name: "mess_limit_hits_total", help: "Refusals\nby limit.", type: "counter", value: 0.5, labels: { limit: 'b"' } },
+      {
+        name: "mess_limit_hits_total",
+        help: "Refusals\nby limit.",
+        type: "counter",
+        value: 0.5,
+        labels: { limit: 'b"' },
+      },
     ]);
     expect(text).toBe(
       "# HELP mess_limit_hits_total Refusals\\nby limit.\n# TYPE mess_limit_hits_total counter\n" +

@@ -20,15 +20,21 @@ export interface Acceptor {
 }
 
 /** The operating system would not let us listen. The message names address, cause and what to do. */
-export class ListenError extends Error {
+class ListenError extends Error {
+  /** Name of the errno. */
   readonly code: string;
+  /** 77 is not permitted, 78 configuration, 74 any other failure (DESIGN section 8). */
+  readonly exitCode: number;
 
   constructor(code: string, message: string) {
     super(message);
     this.name = "ListenError";
     this.code = code;
+    this.exitCode = exitCodes[code] ?? 74;
   }
 }
+
+const exitCodes: Readonly<Record<string, number>> = { EACCES: 77, EADDRNOTAVAIL: 78, ENOTFOUND: 78 };
 
 /** Connections the kernel may queue for us; it caps the figure itself (`net.core.somaxconn`). */
 const BACKLOG = 4_096;

@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defaultLimits, type Limits } from "../config/limits.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
-import { descriptorLimit } from "./descriptor-limit.ts";
 import { countingCounters } from "./input.test-data.ts";
-import { LimitCounters } from "./limit-counters.ts";
 
-function setUp(limits: Partial<Limits>, change: Partial<AdmissionOptions> = {}): {
+function setUp(
+  limits: Partial<Limits>,
+  change: Partial<AdmissionOptions> = {},
+): {
   admission: Admission;
   hits: Map<string, number>;
   clock: { now: number };
@@ -32,8 +33,6 @@ describe("Admission", () => {
     expect(setUp({ connectionsMax: 100_000 }, { descriptorsMax: 1_024 }).admission.connectionsMax).toBe(960);
     expect(setUp({ connectionsMax: 10 }, { descriptorsMax: 1_024 }).admission.connectionsMax).toBe(10);
     expect(setUp({ connectionsMax: 10 }).admission.connectionsMax).toBe(10);
-    expect(descriptorLimit()).toBeGreaterThan(64);
-    expect(descriptorLimit("/nowhere")).toBeUndefined();
   });
 
   it("counts an IPv6 /64 and both forms of an IPv4 address as one", () => {
@@ -131,23 +130,5 @@ describe("Admission", () => {
     }
     expect(admission.addresses).toBeLessThan(70_000);
     expect(admission.admit("10.0.0.1")).toBe(false);
-  });
-});
-
-describe("LimitCounters", () => {
-  it("shows every limit from the start", () => {
-    const counters = new LimitCounters();
-    counters.limitHit("handshakes");
-    counters.limitHit("handshakes");
-    counters.handshakeFailed();
-    const shown = counters.samples().map(({ name, labels, value }) => [name, labels?.["limit"], value]);
-    expect(shown).toEqual([
-      ["mess_limit_hits_total", "connections", 0],
-      ["mess_limit_hits_total", "connections_per_address", 0],
-      ["mess_limit_hits_total", "connects_per_address", 0],
-      ["mess_limit_hits_total", "handshakes", 2],
-      ["mess_limit_hits_total", "handshake_deadline", 0],
-      ["mess_tls_handshake_failures_total", undefined, 1],
-    ]);
   });
 });

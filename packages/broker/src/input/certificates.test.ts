@@ -1,5 +1,15 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SecretBox } from "../model/journal.ts";
@@ -86,16 +96,19 @@ describe("managedCertificate", () => {
     expect((await load({ now: now + 59 * DAY })).notes).toEqual([]);
   });
 
-  it.each(["server.pem", "server.key.sealed"])("makes a new server certificate when %s is damaged or gone", async (name) => {
-    await load();
-    const bytes = readFileSync(file(name));
-    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
-    writeFileSync(file(name), bytes);
-    expect((await load()).notes).toHaveLength(1);
-    rmSync(file(name));
-    expect((await load()).notes).toHaveLength(1);
-    expect((await load()).notes).toEqual([]);
-  });
+  it.each(["server.pem", "server.key.sealed"])(
+    "makes a new server certificate when %s is damaged or gone",
+    async (name) => {
+      await load();
+      const bytes = readFileSync(file(name));
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+      writeFileSync(file(name), bytes);
+      expect((await load()).notes).toHaveLength(1);
+      rmSync(file(name));
+      expect((await load()).notes).toHaveLength(1);
+      expect((await load()).notes).toEqual([]);
+    },
+  );
 
   it("makes a new server certificate when a crash left the key of another", async () => {
     const first = await load();
@@ -133,6 +146,27 @@ describe("managedCertificate", () => {
     await expect(load()).rejects.toThrow(/cannot be opened/);
   });
 
+  it("replaces what a crash left half written, and follows no symbolic link", async () => {
+    writeFileSync(file("server.pem.new"), "half");
+    await load();
+    expect(readdirSync(directory.path)).not.toContain("server.pem.new");
+    renameSync(file("ca.key.sealed"), file("elsewhere"));
+    symlinkSync(file("elsewhere"), file("ca.key.sealed"));
+    await expect(load()).rejects.toMatchObject({
+      exitCode: 74,
+      message: expect.stringMatching(/is a symbolic link/) as string,
+    });
+  });
+
+  it("says which file it could not write", async () => {
+    rmSync(directory.path, { recursive: true });
+    await expect(load()).rejects.toMatchObject({
+      exitCode: 74,
+      message: expect.stringMatching(/cannot write .*ca\.key\.sealed: ENOENT/) as string,
+    });
+    mkdirSync(directory.path);
+  });
+
   it("warns before the authority expires, and does not outlive it", async () => {
     await load();
     const late = await load({ now: now + 3_600 * DAY });
@@ -149,7 +183,7 @@ describe("ownCertificate", () => {
     const suffix = randomBytes(4).toString("hex");
     const paths = { cert: file(`cert-${suffix}.pem`), key: file(`key-${suffix}.pem`) };
     writeFileSync(paths.cert, issued.certificate);
-    writeFileSync(paths.key, key.export({ format: "pem", type: "pkcs8" }));
+    writeFileSync(paths.key, key.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
     return paths;
   }
 
@@ -161,13 +195,21 @@ describe("ownCertificate", () => {
     expect((await ownCertificate(cert, key, now + 40 * DAY)).notes[0]).toMatch(/expires in 20 days|expires in 19 days/);
   });
 
+  it("warns of a key that others can read", async () => {
+    const { cert, key } = await issue(60);
+    chmodSync(key, 0o644);
+    expect((await ownCertificate(cert, key, now)).notes[0]).toMatch(/is open to other users of this machine/);
+  });
+
   it("refuses a bad one and says why", async () => {
     const { cert, key } = await issue(60);
     const other = await issue(60);
     await expect(ownCertificate(cert, other.key, now)).rejects.toThrow(/is not the key of/);
     await expect(ownCertificate(cert, key, now + 61 * DAY)).rejects.toThrow(/expired on/);
     await expect(ownCertificate(cert, key, now - 2 * DAY)).rejects.toThrow(/is not valid before/);
-    await expect(ownCertificate(file("none.pem"), key, now)).rejects.toThrow(/--tls-cert: cannot read .*none\.pem \(ENOENT\)/);
+    await expect(ownCertificate(file("none.pem"), key, now)).rejects.toThrow(
+      /--tls-cert: cannot read .*none\.pem \(ENOENT\)/,
+    );
     await expect(ownCertificate(cert, file("none.pem"), now)).rejects.toThrow(/--tls-key: cannot read/);
     await expect(ownCertificate(key, key, now)).rejects.toThrow(/holds no certificate in PEM form/);
     await expect(ownCertificate(cert, cert, now)).rejects.toThrow(/holds no private key in PEM form/);
@@ -183,7 +225,15 @@ describe("ownCertificate", () => {
 describe("certificateNames", () => {
   it("names localhost, this machine and what is given, once and in lower case", () => {
     const all = certificateNames(["Broker.Example", "10.1.2.3", "[2001:DB8::1]", "localhost", "*.iot.example"]);
-    for (const name of ["localhost", "127.0.0.1", "::1", "broker.example", "10.1.2.3", "2001:db8::1", "*.iot.example"]) {
+    for (const name of [
+      "localhost",
+      "127.0.0.1",
+      "::1",
+      "broker.example",
+      "10.1.2.3",
+      "2001:db8::1",
+      "*.iot.example",
+    ]) {
       expect(all).toContain(name);
     }
     expect(new Set(all).size).toBe(all.length);

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
@@ -49,7 +49,9 @@ export async function managedCertificate(options: ManagedCertificateOptions): Pr
   const authority = (await readAuthority(options)) ?? (await makeAuthority(options, notes));
   const expires = new X509Certificate(authority.certificate).validTo;
   if (Date.parse(expires) < now + AUTHORITY_WARNING_MS) {
-    notes.push(`the certificate authority ca.pem expires on ${expires}; remove ca.pem and ca.key.sealed to make a new one`);
+    notes.push(
+      `the certificate authority ca.pem expires on ${expires}; remove ca.pem and ca.key.sealed to make a new one`,
+    );
   }
   const kept = await readServer(options, authority);
   if (typeof kept !== "string") return { ...kept, notes };
@@ -142,13 +144,17 @@ export async function ownCertificate(certFile: string, keyFile: string, now: num
   const certificate = parseCertificate(pem, certFile);
   const key = parseKey(await readNamed(keyFile, "--tls-key"), keyFile);
   if (!certificate.checkPrivateKey(key)) {
-    throw new CertificateError(`${keyFile} is not the key of ${certFile}. The server's own certificate must stand first`);
+    throw new CertificateError(
+      `${keyFile} is not the key of ${certFile}. The server's own certificate must stand first`,
+    );
   }
   if (Date.parse(certificate.validTo) <= now) {
     throw new CertificateError(`${certFile} expired on ${certificate.validTo}. Renew it`);
   }
   if (Date.parse(certificate.validFrom) > now) {
-    throw new CertificateError(`${certFile} is not valid before ${certificate.validFrom}. Check the clock of this machine`);
+    throw new CertificateError(
+      `${certFile} is not valid before ${certificate.validFrom}. Check the clock of this machine`,
+    );
   }
   const own = { certificate: pem.toString(), key: keyPem(key), expiresAt: Date.parse(certificate.validTo) };
   try {
@@ -156,8 +162,7 @@ export async function ownCertificate(certFile: string, keyFile: string, now: num
   } catch (error) {
     throw new CertificateError(`${certFile} cannot be used for TLS: ${(error as Error).message}`);
   }
-  const days = Math.floor((own.expiresAt - now) / DAY_MS);
-  return { ...own, notes: days < RENEW_BEFORE_DAYS ? [`${certFile} expires in ${days} days`] : [] };
+  return { ...own, notes: await ownNotes(certFile, keyFile, own.expiresAt - now) };
 }
 
 async function readNamed(file: string, option: string): Promise<Buffer> {
@@ -166,6 +171,16 @@ async function readNamed(file: string, option: string): Promise<Buffer> {
   } catch (error) {
     throw new CertificateError(`${option}: cannot read ${file} (${(error as { code?: string }).code ?? "unknown"})`);
   }
+}
+
+/** What the user should know of an own pair that can be used. */
+async function ownNotes(certFile: string, keyFile: string, remainingMs: number): Promise<string[]> {
+  const notes: string[] = [];
+  const days = Math.floor(remainingMs / DAY_MS);
+  if (days < RENEW_BEFORE_DAYS) notes.push(`${certFile} expires in ${days} days`);
+  const { mode } = await stat(keyFile);
+  if ((mode & 0o077) !== 0) notes.push(`${keyFile} is open to other users of this machine; chmod 600 it`);
+  return notes;
 }
 
 function parseCertificate(pem: Buffer, file: string): X509Certificate {

@@ -4,7 +4,12 @@ import type { Timers } from "../host/host.ts";
 import { type Deadline, Deadlines } from "./deadlines.ts";
 
 /** Timers that run when `pass` says so; times in milliseconds. */
-function handTimers(): { timers: Timers; pass: (milliseconds: number) => void; now: () => number; pending: () => number } {
+function handTimers(): {
+  timers: Timers;
+  pass: (milliseconds: number) => void;
+  now: () => number;
+  pending: () => number;
+} {
   let now = 0;
   let waiting: { at: number; run: () => void }[] = [];
   return {

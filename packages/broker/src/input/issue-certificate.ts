@@ -58,7 +58,9 @@ export async function issueAuthority(options: IssueAuthorityOptions): Promise<Is
 export async function issueServer(options: IssueServerOptions): Promise<IssuedCertificate> {
   const x509 = await library();
   const authority = new x509.X509Certificate(options.authority.certificate);
-  const signingKey = await webcrypto.subtle.importKey("pkcs8", new Uint8Array(options.authority.key), P256, false, ["sign"]);
+  const signingKey = await webcrypto.subtle.importKey("pkcs8", new Uint8Array(options.authority.key), P256, false, [
+    "sign",
+  ]);
   const keys = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
   const { notBefore, notAfter } = validity(options.now, options.days);
   const certificate = await x509.X509CertificateGenerator.create({
@@ -66,7 +68,7 @@ export async function issueServer(options: IssueServerOptions): Promise<IssuedCe
     subject: "CN=mess server",
     issuer: authority.subject,
     notBefore,
-    notAfter: notAfter < authority.notAfter ? notAfter : authority.notAfter,
+    notAfter: new Date(Math.min(notAfter.getTime(), authority.notAfter.getTime())),
     signingAlgorithm: P256,
     publicKey: keys.publicKey,
     signingKey,

@@ -1,14 +1,16 @@
-import { connect, type Socket } from "node:net";
-import { readdirSync } from "node:fs";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
 import { defaultLimits, type Limits } from "../config/limits.ts";
 import { Admission } from "./admission.ts";
 import { Deadlines } from "./deadlines.ts";
-import { listenTcp, type Listening } from "./listener.ts";
 import { countingCounters, nodeTimers, until } from "./input.test-data.ts";
+import { type Listening, listenTcp } from "./listener.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
 
+const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
 const open: Listening[] = [];
 afterEach(async () => {
   for (const listening of open.splice(0)) await listening.close();
@@ -21,7 +23,10 @@ interface Setup {
   hits: Map<string, number>;
 }
 
-async function setUp(handler: (transport: Transport) => TransportHandler, limits: Partial<Limits> = {}): Promise<Setup> {
+async function setUp(
+  handler: (transport: Transport) => TransportHandler,
+  limits: Partial<Limits> = {},
+): Promise<Setup> {
   const counters = countingCounters();
   const admission = new Admission({
     limits: { ...defaultLimits, ...limits },
@@ -289,6 +294,27 @@ describe("listenTcp", () => {
     await ended;
   });
 
+  it.skipIf(!hasIPv6)("calls an IPv4 peer of an IPv6 listener by its IPv4 address", async () => {
+    const addresses: string[] = [];
+    const { admission, deadlines } = await setUp(echo);
+    const listening = await listenTcp({
+      host: "::",
+      port: 0,
+      limits: defaultLimits,
+      admission,
+      deadlines,
+      accept: (transport) => {
+        addresses.push(transport.peer.address);
+        return echo(transport);
+      },
+    });
+    open.push(listening);
+    const client = await dial(listening.port);
+    await until(() => addresses.length === 1);
+    expect(addresses).toEqual(["127.0.0.1"]);
+    client.destroy();
+  });
+
   it("names the port that is taken", async () => {
     const { listening, admission, deadlines } = await setUp(echo);
     const second = listenTcp({
@@ -299,6 +325,7 @@ describe("listenTcp", () => {
       deadlines,
       accept: echo,
     });
+    await expect(second).rejects.toMatchObject({ code: "EADDRINUSE", exitCode: 74 });
     await expect(second).rejects.toThrow(`cannot listen on 127.0.0.1:${listening.port}: another process listens there`);
   });
 });

@@ -82,12 +82,6 @@ export async function listenTls(options: ListenOptions & { readonly tls: ServerT
   });
 }
 
-/** Listens for MQTT: over TLS with `tls`, in the clear without. Rejects with `ListenError`. */
-export function startMqtt(options: ListenOptions & { readonly tls?: ServerTls }): Promise<Listening> {
-  const { tls } = options;
-  return tls === undefined ? listenTcp(options) : listenTls({ ...options, tls });
-}
-
 /** The open transports of one listener. */
 export class TransportSet implements TransportOwner {
   readonly #transports = new Set<Transport>();

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Deadline, type Deadlines, type DeadlineTarget } from "./deadlines.ts";
+import type { Deadline, Deadlines, DeadlineTarget } from "./deadlines.ts";
 import type { Peer, Transport, TransportHandler } from "./transport.ts";
 
 /** Where a socket keeps its transport, so that all sockets share the same listener functions. */

@@ -7,7 +7,9 @@ import type { Reading } from "./socket-transport.ts";
 import { openTcp } from "./tcp-transport.ts";
 
 /** Opens one connection through `openTcp`, echoes, and returns how it was read and what came back. */
-async function exchange(spoil: (accepted: Socket) => void): Promise<{ reading: Reading; answer: string; log: string[] }> {
+async function exchange(
+  spoil: (accepted: Socket) => void,
+): Promise<{ reading: Reading; answer: string; log: string[] }> {
   const log: string[] = [];
   let reading: Reading | undefined;
   const server = createServer({ pauseOnConnect: true }, (accepted) => {

@@ -60,7 +60,15 @@ async function setUp(change: Partial<Limits> = {}, handler?: AcceptTransport): P
     drained: () => {},
     closed: () => {},
   });
-  const listening = await listenTls({ host: "127.0.0.1", port: 0, limits, admission, deadlines, accept: handler ?? echo, tls });
+  const listening = await listenTls({
+    host: "127.0.0.1",
+    port: 0,
+    limits,
+    admission,
+    deadlines,
+    accept: handler ?? echo,
+    tls,
+  });
   open.push(listening);
   return { listening, admission, deadlines, hits: counters.hits, taken };
 }
@@ -198,8 +206,8 @@ describe("listenTls", () => {
     for (let round = 0; round < 4; round += 1) {
       const clients = await Promise.all(Array.from({ length: 15 }, () => dial(listening.port)));
       const plain = await Promise.all(Array.from({ length: 10 }, () => dialPlain(listening.port)));
-      clients.forEach((client, index) => (index % 2 === 0 ? client.destroy() : client.end()));
-      plain.forEach((client, index) => (index % 2 === 0 ? client.destroy() : client.write("rubbish".repeat(10))));
+      clients.forEach((client, index) => void (index % 2 === 0 ? client.destroy() : client.end()));
+      plain.forEach((client, index) => void (index % 2 === 0 ? client.destroy() : client.write("rubbish".repeat(10))));
       await until(() => admission.connections === 0);
     }
     expect([listening.connections, admission.handshakes, deadlines.waiting]).toEqual([0, 0, 0]);

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { AdministrationError } from "../../../model/administration.ts";
 import type { AdminAction } from "../../../model/policy.ts";
 import { type AuthenticationParts, authenticate, type Caller } from "./authentication.ts";
-import { HttpRefusal, PROBLEM_MEDIA_TYPE, problemDocument, type ProblemCode, type ProblemError } from "./problem.ts";
+import { HttpRefusal, PROBLEM_MEDIA_TYPE, type ProblemCode, type ProblemError, problemDocument } from "./problem.ts";
 import { readJsonText } from "./read-body.ts";
 import { checkHost, checkOrigin, type RequestHead } from "./request-origin.ts";
 import type { Answer, Route } from "./route.ts";
@@ -24,7 +24,7 @@ export interface IncomingRequest {
   readonly params: Readonly<Record<string, string>>;
 }
 
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "cross-origin-resource-policy": "same-origin",
@@ -158,7 +158,11 @@ export function problemResponse({ problem, headers }: HttpRefusal): Response {
 }
 
 /** The bytes of a problem as a whole HTTP answer, for where there is no response object: broken requests, upgrades. */
-export function problemBytes(code: ProblemCode, detail?: string, headers: Readonly<Record<string, string>> = {}): string {
+export function problemBytes(
+  code: ProblemCode,
+  detail?: string,
+  headers: Readonly<Record<string, string>> = {},
+): string {
   const document = problemDocument(code, detail);
   const body = `${JSON.stringify(document)}\n`;
   const all = {

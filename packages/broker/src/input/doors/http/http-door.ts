@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
@@ -12,7 +12,13 @@ import { Handshakes } from "../../handshakes.ts";
 import { type Listening, TransportSet } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
-import { type AnswerParts, answerNoRoute, answerRoute, type IncomingRequest, problemResponse } from "./answer-request.ts";
+import {
+  type AnswerParts,
+  answerNoRoute,
+  answerRoute,
+  type IncomingRequest,
+  problemResponse,
+} from "./answer-request.ts";
 import type { AuthenticationThrottle } from "./authentication.ts";
 import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";

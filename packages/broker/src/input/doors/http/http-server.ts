@@ -39,7 +39,8 @@ export function createServer(options: HttpServerOptions): HttpServer | HttpsServ
       : createHttpsServer({ ...serverOptions, ...tls.serverOptions, ALPNProtocols: ["http/1.1"] });
   server.maxHeadersCount = HEADERS_MAX;
   server.timeout = STALLED_MS;
-  const errorHandler = (): Response => problemResponse(new HttpRefusal("bad-request", "the request line or Host is not valid"));
+  const errorHandler = (): Response =>
+    problemResponse(new HttpRefusal("bad-request", "the request line or Host is not valid"));
   server.on("request", getRequestListener(options.fetch, { overrideGlobalObjects: false, errorHandler }));
   server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => answerClientError(error, socket));
   // The server starts the clock of its request deadlines when it listens, which it never will.

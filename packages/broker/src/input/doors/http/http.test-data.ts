@@ -1,5 +1,5 @@
 /** An administrative side in memory and a running HTTP door over it, for the tests. */
-import { type ClientRequest, type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
@@ -17,7 +17,7 @@ import { startHttp } from "./http-door.ts";
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
 
-export interface MemoryAdministration extends Administration {
+interface MemoryAdministration extends Administration {
   readonly audited: { event: string; detail: Readonly<Record<string, string | number>> }[];
   ready: boolean;
   applied: Policy | undefined;
@@ -26,7 +26,7 @@ export interface MemoryAdministration extends Administration {
 }
 
 /** `admin` may everything, `reader` nothing. */
-export function memoryAdministration(): MemoryAdministration {
+function memoryAdministration(): MemoryAdministration {
   const secrets = new Map([
     ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
     ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],

@@ -12,7 +12,9 @@ export function policyDocument(policy: Policy): PolicyDocument {
   const roles = Object.entries(policy.roles).map(([name, role]) => {
     return [name, { allow: role.allow.map(grantDocument), deny: role.deny.map(grantDocument) }] as const;
   });
-  const principals = Object.entries(policy.principals).map(([name, { roles: held }]) => [name, { roles: held }] as const);
+  const principals = Object.entries(policy.principals).map(
+    ([name, { roles: held }]) => [name, { roles: held }] as const,
+  );
   return { roles: Object.fromEntries(roles), principals: Object.fromEntries(principals) };
 }
 

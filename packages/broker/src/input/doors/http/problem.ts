@@ -43,6 +43,11 @@ const catalogue: Readonly<Record<ProblemCode, readonly [status: number, title: s
   unavailable: [503, "The server cannot do this now"],
 };
 
+/** Every code with its status, for the page that documents them. */
+export const problemCodes: readonly (readonly [code: string, status: number])[] = Object.entries(catalogue).map(
+  ([code, [status]]) => [code, status],
+);
+
 /** The body of an `application/problem+json` answer. */
 export interface ProblemDocument {
   readonly type: string;

@@ -4,7 +4,7 @@ import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Caller } from "./authentication.ts";
 
 /** Who may use a route: everyone, everyone with a valid key, or whoever holds an admin right. */
-export type RoutePermission = "public" | "authenticated" | AdminAction;
+type RoutePermission = "public" | "authenticated" | AdminAction;
 
 export interface RouteRequest<Query, Body> {
   readonly administration: Administration;

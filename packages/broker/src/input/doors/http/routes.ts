@@ -82,7 +82,11 @@ export const routes: readonly Route[] = [
     handle: async ({ administration, caller, body }) => {
       const key = await administration.createKey(caller?.principal ?? "", body.name, body.roles);
       const { id, secret, principal } = key;
-      return { status: 201, body: { id, secret, principal }, headers: { location: `/v1/keys/${encodeURIComponent(id)}` } };
+      return {
+        status: 201,
+        body: { id, secret, principal },
+        headers: { location: `/v1/keys/${encodeURIComponent(id)}` },
+      };
     },
   }),
   route({

@@ -46,7 +46,9 @@ export function webSocketUpgrade(
     maxBufferedChunks: 16_384,
   };
   const server = new WebSocketServer(settings);
-  server.on("wsClientError", (_error, socket) => refuse(socket, "bad-request", "this is not a valid WebSocket handshake"));
+  server.on("wsClientError", (_error, socket) =>
+    refuse(socket, "bad-request", "this is not a valid WebSocket handshake"),
+  );
   return (request, socket, head) => {
     try {
       check(request, options.hostNames);

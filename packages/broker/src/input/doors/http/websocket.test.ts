@@ -149,7 +149,9 @@ describe("MQTT over WebSocket", () => {
     expect(reply.headers.upgrade).toBe("websocket");
     expect((await ask(door as Door, "/mqtt", { method: "POST" })).status).toBe(405);
     const wrong = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-protocol": "mqtt" };
-    expect((await ask(door as Door, "/mqtt", { headers: { ...wrong, "sec-websocket-version": "1" } })).status).toBe(400);
+    expect((await ask(door as Door, "/mqtt", { headers: { ...wrong, "sec-websocket-version": "1" } })).status).toBe(
+      400,
+    );
     expect((await ask(door as Door, "/mqtt", { headers: { ...wrong, upgrade: "h2c" } })).status).toBe(400);
   });
 
@@ -276,7 +278,7 @@ describe("MQTT over WebSocket", () => {
     const { admission } = await open();
     for (let round = 0; round < 5; round += 1) {
       const sockets = await Promise.all(Array.from({ length: 30 }, () => dial()));
-      sockets.forEach((socket, index) => (index % 2 === 0 ? socket.terminate() : socket.close()));
+      sockets.forEach((socket, index) => void (index % 2 === 0 ? socket.terminate() : socket.close()));
       await until(() => admission.connections === 0);
     }
     expect(closed).toHaveLength(150);
