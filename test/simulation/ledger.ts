@@ -188,17 +188,20 @@ export class Ledger {
     const { message } = delivery;
     const told = `m${message.index} on ${message.topic} to client ${session.client}`;
     if (message.outcome === "refused") throw new Violation("refused message delivered", told);
-    const reasons = session.subscriptions
-      .filter((subscription) => matches(subscription.plain, message.topic))
-      .map((subscription) => this.#whyNot(subscription, delivery));
-    if (reasons.includes(undefined)) return;
+    const matching = session.subscriptions.filter(({ plain }) => matches(plain, message.topic));
+    const reasons = matching.map((subscription) => this.#whyNot(subscription, delivery));
+    if (reasons.includes(undefined)) {
+      // Which subscriptions a message matches is settled when it is published, at which QoS when it is sent.
+      const qosMax = Math.max(...matching.filter(({ removedAt }) => removedAt > message.sentAt).map(({ qos }) => qos));
+      if (delivery.qos > qosMax) throw new Violation("protocol", `${told} at QoS ${delivery.qos}, asked for ${qosMax}`);
+      return;
+    }
     const rule = reasons.includes("it was no longer retained") ? "retained" : "unexpected message";
     throw new Violation(rule, `${told}: ${reasons.join("; ") || "no subscription of this session matches"}`);
   }
 
   #whyNot(subscription: SubscriptionFact, delivery: DeliveryFact): string | undefined {
     const { message } = delivery;
-    if (delivery.qos > subscription.qos) return `${subscription.filter} was for QoS ${subscription.qos}`;
     if (subscription.removedAt < message.sentAt) return `${subscription.filter} had been removed before it was sent`;
     const asRetained = message.retain && delivery.retain && subscription.group === undefined;
     if (asRetained) {
@@ -223,7 +226,8 @@ export class Ledger {
     const before = session.deliveries.filter((other) => other.message === message && other.retain === delivery.retain);
     const ways = session.subscriptions
       .filter((subscription) => matches(subscription.plain, message.topic))
-      .reduce((sum, { asks }) => sum + 1 + (delivery.retain ? asks : 0), 0);
+      // RETAIN is set on what a SUBSCRIBE asked for, and on nothing else [MQTT-3.3.1-9].
+      .reduce((sum, { asks }) => sum + (delivery.retain ? asks : 1), 0);
     if (delivery.qos === 2 && before.filter((other) => other.qos === 2).length >= ways) {
       throw new Violation("exactly once", `m${message.index} came again at QoS 2 to client ${session.client}`);
     }
@@ -242,6 +246,9 @@ export class Ledger {
     if (this.#shared(session, message)) return;
     // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
     if (delivery.qos === 0 && message.attempts > 1) return;
+    // Nor does a copy sent again count, when the first one came before the subscription.
+    const granted = session.subscriptions.filter(({ plain }) => matches(plain, message.topic)).map((one) => one.grantedAt);
+    if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
     const highest = session.highest.get(key) ?? -1;
     if (message.index < highest) {
