@@ -60,6 +60,10 @@ export interface SessionFact {
   endedAt: number;
   readonly subscriptions: SubscriptionFact[];
   readonly deliveries: DeliveryFact[];
+  /** The same by index of the message. */
+  readonly byMessage: Map<number, DeliveryFact[]>;
+  /** Which subscriptions match a topic; forgotten with every new subscription. */
+  readonly matching: Map<string, readonly SubscriptionFact[]>;
   /** By publisher, topic and QoS: the highest index that was delivered. */
   readonly highest: Map<string, number>;
   /** Indexes that were delivered, other than as retained messages. */

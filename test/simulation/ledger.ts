@@ -104,6 +104,8 @@ export class Ledger {
       endedAt: NEVER,
       subscriptions: [],
       deliveries: [],
+      byMessage: new Map(),
+      matching: new Map(),
       highest: new Map(),
       seen: new Set(),
     };
@@ -124,6 +126,7 @@ export class Ledger {
       removedAt: NEVER,
     };
     session.subscriptions.push(fact);
+    session.matching.clear();
     if (fact.group !== undefined && !this.#groupsBegan.has(filter)) this.#groupsBegan.set(filter, this.now);
     return fact;
   }
@@ -146,6 +149,9 @@ export class Ledger {
     this.#checkComeBack(session, delivery);
     this.#checkOrder(session, delivery);
     session.deliveries.push(delivery);
+    const before = session.byMessage.get(message.index);
+    if (before === undefined) session.byMessage.set(message.index, [delivery]);
+    else before.push(delivery);
     return delivery;
   }
 
@@ -168,6 +174,15 @@ export class Ledger {
     this.#diskTroubleUntil = 0;
   }
 
+  #matching(session: SessionFact, topic: string): readonly SubscriptionFact[] {
+    let found = session.matching.get(topic);
+    if (found === undefined) {
+      found = session.subscriptions.filter(({ plain }) => matches(plain, topic));
+      session.matching.set(topic, found);
+    }
+    return found;
+  }
+
   #identify(packet: PublishPacket): MessageFact {
     const index = indexOf(packet.payload);
     const message = this.messages[index];
@@ -188,17 +203,20 @@ export class Ledger {
     const { message } = delivery;
     const told = `m${message.index} on ${message.topic} to client ${session.client}`;
     if (message.outcome === "refused") throw new Violation("refused message delivered", told);
-    const reasons = session.subscriptions
-      .filter((subscription) => matches(subscription.plain, message.topic))
-      .map((subscription) => this.#whyNot(subscription, delivery));
-    if (reasons.includes(undefined)) return;
+    const matching = this.#matching(session, message.topic);
+    const reasons = matching.map((subscription) => this.#whyNot(subscription, delivery));
+    if (reasons.includes(undefined)) {
+      // Which subscriptions a message matches is settled when it is published, at which QoS when it is sent.
+      const qosMax = Math.max(...matching.filter(({ removedAt }) => removedAt > message.sentAt).map(({ qos }) => qos));
+      if (delivery.qos > qosMax) throw new Violation("protocol", `${told} at QoS ${delivery.qos}, asked for ${qosMax}`);
+      return;
+    }
     const rule = reasons.includes("it was no longer retained") ? "retained" : "unexpected message";
     throw new Violation(rule, `${told}: ${reasons.join("; ") || "no subscription of this session matches"}`);
   }
 
   #whyNot(subscription: SubscriptionFact, delivery: DeliveryFact): string | undefined {
     const { message } = delivery;
-    if (delivery.qos > subscription.qos) return `${subscription.filter} was for QoS ${subscription.qos}`;
     if (subscription.removedAt < message.sentAt) return `${subscription.filter} had been removed before it was sent`;
     const asRetained = message.retain && delivery.retain && subscription.group === undefined;
     if (asRetained) {
@@ -220,10 +238,10 @@ export class Ledger {
   #checkCopies(session: SessionFact, delivery: DeliveryFact): void {
     const { message } = delivery;
     if (!delivery.retain && !session.seen.has(message.index)) return;
-    const before = session.deliveries.filter((other) => other.message === message && other.retain === delivery.retain);
-    const ways = session.subscriptions
-      .filter((subscription) => matches(subscription.plain, message.topic))
-      .reduce((sum, { asks }) => sum + 1 + (delivery.retain ? asks : 0), 0);
+    const before = (session.byMessage.get(message.index) ?? []).filter((other) => other.retain === delivery.retain);
+    const ways = this.#matching(session, message.topic)
+      // RETAIN is set on what a SUBSCRIBE asked for, and on nothing else [MQTT-3.3.1-9].
+      .reduce((sum, { asks }) => sum + (delivery.retain ? asks : 1), 0);
     if (delivery.qos === 2 && before.filter((other) => other.qos === 2).length >= ways) {
       throw new Violation("exactly once", `m${message.index} came again at QoS 2 to client ${session.client}`);
     }
@@ -242,6 +260,9 @@ export class Ledger {
     if (this.#shared(session, message)) return;
     // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
     if (delivery.qos === 0 && message.attempts > 1) return;
+    // Nor does a copy sent again count, when the first one came before the subscription.
+    const granted = this.#matching(session, message.topic).map((one) => one.grantedAt);
+    if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
     const highest = session.highest.get(key) ?? -1;
     if (message.index < highest) {
@@ -251,17 +272,16 @@ export class Ledger {
   }
 
   #shared(session: SessionFact, message: MessageFact): boolean {
-    return session.subscriptions.some(({ group, plain }) => group !== undefined && matches(plain, message.topic));
+    return this.#matching(session, message.topic).some(({ group }) => group !== undefined);
   }
 
   /** A delivery whose ack was durable before a stop does not come back after it (D6). */
   #checkComeBack(session: SessionFact, delivery: DeliveryFact): void {
     const { message } = delivery;
     if (message.attempts > 1 || delivery.retain || !session.seen.has(message.index)) return;
-    const ways = session.subscriptions.filter((subscription) => matches(subscription.plain, message.topic)).length;
-    if (ways > 1) return;
-    for (const other of session.deliveries) {
-      if (other.message !== message || other.qos === 0) continue;
+    if (this.#matching(session, message.topic).length > 1) return;
+    for (const other of session.byMessage.get(message.index) ?? []) {
+      if (other.qos === 0) continue;
       const stop = this.stops.find(({ at, ackedBefore }) => other.ackArrivedAt <= ackedBefore && at > other.ackArrivedAt);
       if (stop !== undefined && delivery.at > stop.at) {
         const seconds = ((stop.at - other.ackArrivedAt) / 1e6).toFixed(3);
