@@ -1,4 +1,4 @@
-import { close, constants, fstat, fsync, open, stat, type BigIntStats } from "node:fs";
+import { type BigIntStats, close, constants, fstat, fsync, open, stat } from "node:fs";
 
 const DIRECTORIES_KEPT = 4;
 

@@ -4,6 +4,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DirectoryLock, DiskError } from "./host.ts";
 
 const SOCKET_NAME = "lock.sock";
+/** What file systems without sockets say. */
+const NO_SOCKETS: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUP", "EPERM", "ENOSYS"]);
 /** `sun_path` holds 108 bytes with its final zero. */
 const SOCKET_PATH_MAX = 107;
 const CONNECT_DEADLINE_MS = 2_000;
@@ -25,8 +27,7 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   };
   try {
     if (process.platform === "linux") servers.push(await listen(`\0mess-lock-${dev}-${ino}`, path));
-    const socket = `${path}/${SOCKET_NAME}`;
-    if (Buffer.byteLength(socket) <= SOCKET_PATH_MAX) servers.push(await listenInDirectory(socket, path));
+    servers.push(...(await listenInDirectory(`${path}/${SOCKET_NAME}`, path, servers.length > 0)));
   } catch (error) {
     await release();
     throw error;
@@ -34,19 +35,27 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   return { release };
 }
 
-async function listenInDirectory(socket: string, path: string): Promise<Server> {
+/** `optional`: another lock holds, and a file system or a path that allows no socket is no reason to refuse. */
+async function listenInDirectory(socket: string, path: string, optional: boolean): Promise<Server[]> {
+  if (Buffer.byteLength(socket) > SOCKET_PATH_MAX && optional) return [];
   try {
-    return await listenAt(socket, path);
+    return [await listenAt(socket, path)];
   } catch (error) {
-    if ((error as DiskError).code !== "EBUSY" || (await answers(socket))) throw error;
+    const { code } = error as DiskError;
+    if (optional && NO_SOCKETS.has(code)) return [];
+    if (code !== "EBUSY" || (await answers(socket))) throw error;
   }
+  return [await replaceStale(socket, path)];
+}
+
+async function replaceStale(socket: string, path: string): Promise<Server> {
   await unlink(socket).catch(() => undefined);
   const server = await listenAt(socket, path);
   const mine = await lstat(socket, { bigint: true }).catch(() => undefined);
   await wait(RIVAL_MS);
   const now = await lstat(socket, { bigint: true }).catch(() => undefined);
   if (mine !== undefined && now !== undefined && mine.ino === now.ino) return server;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
+  // Not closed: closing a socket removes the file of its name, which is the rival's now.
   throw busy(path);
 }
 

@@ -4,7 +4,7 @@ import { datasync, step, writeAt } from "./disk-io.ts";
 import { segmentName } from "./file-names.ts";
 import type { SealedFrame, SealPlace } from "./frame-seal.ts";
 import type { Keyring } from "./keyring.ts";
-import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, type IdRange, type SegmentHeader } from "./segment-header.ts";
+import { encodeSegmentHeader, type IdRange, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 import type { ZeroedFile } from "./segment-pool.ts";
 import { StorageError } from "./storage-error.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MachineStopped, simulatedHost, type SimulatedHost } from "../host/simulated-host.ts";
+import { MachineStopped, type SimulatedHost, simulatedHost } from "../host/simulated-host.ts";
 import { StorageError } from "./storage-error.ts";
-import { append, bodyOf, openStore, put, replayed, smallLimits, type Store } from "./storage-fixture.test-data.ts";
+import { append, bodyOf, openStore, put, replayed, type Store, smallLimits } from "./storage-fixture.test-data.ts";
 
 /** What the outside world knows: bodies by number, written at least once and acknowledged for sure. */
 interface World {
@@ -28,7 +28,8 @@ async function live(sim: SimulatedHost, world: World, name: string): Promise<voi
       for (const body of [bodyOf(i, 3_000), `${name} ${i}`]) world.sent.set(put(store, body), body);
       store.journal.commit();
       const { journal, failures } = store;
-      const over = (): boolean => journal.durableSeq >= journal.lastSeq || failures.length > 0 || sim.incarnation !== life;
+      const over = (): boolean =>
+        journal.durableSeq >= journal.lastSeq || failures.length > 0 || sim.incarnation !== life;
       await sim.runUntil(over);
       note(world, store);
       if (sim.incarnation !== life) throw new MachineStopped();
@@ -84,14 +85,23 @@ describe("a crash", () => {
     }
   }
 
-  it("at any change, three times in a row, recovery included, loses nothing acknowledged", { timeout: 120_000 }, async () => {
+  it("at any change, three times in a row, recovery included, loses nothing acknowledged", {
+    timeout: 120_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 2 ** 31 }),
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.constantFrom("crash", "kill"), fc.constantFrom("before", "after")), {
-          minLength: 1,
-          maxLength: 4,
-        }),
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 1, max: 60 }),
+            fc.constantFrom("crash", "kill"),
+            fc.constantFrom("before", "after"),
+          ),
+          {
+            minLength: 1,
+            maxLength: 4,
+          },
+        ),
         async (seed, stops) => {
           const sim = simulatedHost({ seed });
           const world = newWorld();
@@ -106,7 +116,7 @@ describe("a crash", () => {
           expect(sim.violations).toEqual([]);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -1,6 +1,6 @@
 import type { DirectoryLock, DiskStat, Host } from "../host/host.ts";
 import { errorCode, ioError, step } from "./disk-io.ts";
-import { KEYRING_FILE, classifyFile } from "./file-names.ts";
+import { classifyFile, KEYRING_FILE } from "./file-names.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** A data directory that is ours alone, checked and locked. */
@@ -80,7 +80,10 @@ function refuseUnsafe(host: Host, path: string, stat: DiskStat, kind: "directory
   if (stat.kind !== kind) refuse(`is a ${stat.kind}, not a ${kind}`, `Put the real ${kind} there.`);
   const { userId } = host.disk;
   if (userId !== undefined && stat.uid !== userId) {
-    refuse(`belongs to user ${stat.uid}, and this process runs as ${userId}`, "Run as its owner, or give it to this user.");
+    refuse(
+      `belongs to user ${stat.uid}, and this process runs as ${userId}`,
+      "Run as its owner, or give it to this user.",
+    );
   }
   if ((stat.mode & 0o077) !== 0) {
     const mode = stat.mode.toString(8).padStart(4, "0");

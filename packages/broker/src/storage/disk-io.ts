@@ -32,7 +32,10 @@ export function ioError(doing: string, path: string, error: unknown): unknown {
   const code = errorCode(error);
   if (error instanceof StorageError || code === "") return error;
   const { message } = error as DiskError;
-  return new StorageError("io", `The disk failed while ${doing} ${path}: ${code} ${message}`, { file: path, errno: code });
+  return new StorageError("io", `The disk failed while ${doing} ${path}: ${code} ${message}`, {
+    file: path,
+    errno: code,
+  });
 }
 
 /** Runs a step on the disk; what it rejects with becomes a `StorageError`. */

@@ -46,7 +46,14 @@ describe("the frame cache", () => {
     expect(cache.find(15)).toBeDefined();
     cache.add(frame(40, 10, 3_000));
     cache.add(frame(50, 10, 3_000));
-    expect([5, 15, 25, 35, 45, 55].map((seq) => cache.find(seq) !== undefined)).toEqual([true, true, false, false, true, true]);
+    expect([5, 15, 25, 35, 45, 55].map((seq) => cache.find(seq) !== undefined)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      true,
+    ]);
     expect(cache.bytes).toBeLessThanOrEqual(20_000);
     cache.add(frame(60, 10, 100_000));
     expect(cache.find(65)).toBeDefined();
@@ -56,7 +63,10 @@ describe("the frame cache", () => {
 
 describe("the index of a segment", () => {
   it("leads to a stretch of at most 64 KiB, or one frame, that holds the record", () => {
-    const sizes = fc.array(fc.integer({ min: 1, max: 300 }).map((sectors) => sectors * 512), { minLength: 1, maxLength: 300 });
+    const sizes = fc.array(
+      fc.integer({ min: 1, max: 300 }).map((sectors) => sectors * 512),
+      { minLength: 1, maxLength: 300 },
+    );
     fc.assert(
       fc.property(sizes, (frames) => {
         const index = new SegmentIndex();

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { readU64, writeU64 } from "./little-endian.ts";
+import { isZero, readU64, writeU64 } from "./little-endian.ts";
 import { SECTOR } from "./sector-checksum.ts";
 import { FORMAT_VERSION } from "./segment-header.ts";
 
@@ -86,6 +86,7 @@ export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefi
     previousHash: bytes.subarray(at + 64, at + 96),
   };
   // Version 1 has one section of the whole record area and nothing between sections and ciphertext.
+  if (bytes.readUInt16LE(at + 38) !== 0 || !isZero(bytes, at + 96, at + HEADER_CRC_AT)) return undefined;
   if (header.sections !== 1 || header.cipherBytes !== header.recordBytes || header.count < 1) return undefined;
   return frameBytes(header.cipherBytes) === header.frameBytes ? header : undefined;
 }

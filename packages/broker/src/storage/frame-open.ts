@@ -2,17 +2,17 @@ import { createDecipheriv, hash, type KeyObject } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
   FRAME_HEADER_BYTES,
+  type FrameHeader,
+  readFrameTrailer,
   SECTION_BYTES,
   SECTION_TAG_AT,
-  readFrameTrailer,
   tableCrc,
   tableStart,
   writeNonce,
-  type FrameHeader,
 } from "./frame-format.ts";
 import { isZero } from "./little-endian.ts";
 import { parseRecordArea } from "./record-area.ts";
-import { SECTOR, findBadSector } from "./sector-checksum.ts";
+import { findBadSector, SECTOR } from "./sector-checksum.ts";
 
 const CIPHER_PIECE = 64 * 1_024;
 
@@ -100,4 +100,3 @@ export function openFrame(bytes: Buffer, at: number, header: FrameHeader, key: K
   }
   return parseRecordArea(plain, header.firstSeq, header.count);
 }
-

@@ -8,8 +8,8 @@ import { readFrameHeader } from "./frame-format.ts";
 import { openFrame } from "./frame-open.ts";
 import type { Keyring } from "./keyring.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
-import { SegmentIndex, type IndexSlot } from "./segment-index.ts";
-import { scanSegment, type ScannedFrame } from "./segment-scan.ts";
+import { type IndexSlot, SegmentIndex } from "./segment-index.ts";
+import { type ScannedFrame, scanSegment } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 
 type Done = (frame: JournalFrame | undefined) => void;

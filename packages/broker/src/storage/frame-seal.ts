@@ -2,9 +2,9 @@ import { createCipheriv, hash, type KeyObject } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
   FRAME_HEADER_BYTES,
+  frameBytes,
   SECTION_BYTES,
   SECTION_TAG_AT,
-  frameBytes,
   tableStart,
   writeFrameHeader,
   writeFrameTrailer,

@@ -1,9 +1,16 @@
-import { createSecretKey } from "node:crypto";
+import { createSecretKey, hkdfSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JournalFrame } from "../model/journal.ts";
-import { frameBytes, readFrameHeader, readFrameTrailer, tableStart, type FrameHeader } from "./frame-format.ts";
-import { frameDamage, frameWindow, headerMismatch, openFrame, type ExpectedFrame, type FrameWindow } from "./frame-open.ts";
+import { type FrameHeader, frameBytes, readFrameHeader, readFrameTrailer, tableStart } from "./frame-format.ts";
+import {
+  type ExpectedFrame,
+  type FrameWindow,
+  frameDamage,
+  frameWindow,
+  headerMismatch,
+  openFrame,
+} from "./frame-open.ts";
 import { FrameSealer, type SealPlace } from "./frame-seal.ts";
 import { OpenFrame } from "./open-frame.ts";
 import { parseRecordArea } from "./record-area.ts";
@@ -91,13 +98,20 @@ describe("a frame", () => {
     const sealer = new FrameSealer();
     for (const size of [0, 300, 5_000, 3_000_000]) {
       const { bytes } = sealer.seal(frameOf([[1, new Uint8Array(size)]]), place);
-      for (let at = 0; at < bytes.length; at += 512) expect(bytes.subarray(at, at + 512).some((byte) => byte !== 0)).toBe(true);
+      for (let at = 0; at < bytes.length; at += 512)
+        expect(bytes.subarray(at, at + 512).some((byte) => byte !== 0)).toBe(true);
       expect(bytes.at(-1)).not.toBe(0);
     }
   });
 
   it("is refused with any bit flipped", () => {
-    const { bytes } = new FrameSealer().seal(frameOf([[1, Buffer.from("hello")], [9, Buffer.alloc(400)]]), place);
+    const { bytes } = new FrameSealer().seal(
+      frameOf([
+        [1, Buffer.from("hello")],
+        [9, Buffer.alloc(400)],
+      ]),
+      place,
+    );
     expect(read(bytes)).toBeDefined();
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const flipped = Buffer.from(bytes);
@@ -116,7 +130,8 @@ describe("a frame", () => {
       { previousHash: Buffer.alloc(32) },
       { key: createSecretKey(Buffer.alloc(32, 8)) },
     ];
-    for (const change of other) expect(read(new FrameSealer().seal(frame, { ...place, ...change }).bytes)).toBeUndefined();
+    for (const change of other)
+      expect(read(new FrameSealer().seal(frame, { ...place, ...change }).bytes)).toBeUndefined();
     expect(read(new FrameSealer().seal({ ...frame, firstSeq: 5 }, place).bytes)).toBeUndefined();
   });
 
@@ -129,6 +144,37 @@ describe("a frame", () => {
     window.bytes[3 * 512 + 100]! ^= 4;
     window.bytes[tableStart(bytes.length) + 5]! ^= 4;
     expect(frameDamage(window, 0, header)).toBe("the frame's sector table is damaged");
+  });
+});
+
+describe("the worked example of docs/journal-format.md", () => {
+  it("is what the code writes", () => {
+    const open = new OpenFrame();
+    for (const text of ["hello", "mess"]) {
+      const at = open.reserve(1, text.length);
+      open.bytes.write(text, at);
+    }
+    const derived = hkdfSync("sha256", Buffer.alloc(32, 0x11), Buffer.alloc(32, 0x22), "mess/segment/v1", 32);
+    const { bytes, hash } = new FrameSealer().seal(open.take(1), {
+      segmentId: 1,
+      key: createSecretKey(Buffer.from(derived)),
+      keyId: 1,
+      counter: 0,
+      offset: 4_096,
+      previousHash: Buffer.alloc(32),
+      snapshotSeq: 0,
+    });
+    const line = (at: number): string => bytes.toString("hex", at, at + 16);
+    expect(line(0)).toBe("4d46524d010080000002000013000000");
+    expect(line(0x10)).toBe("01000000000000000100000000000000");
+    expect(line(0x20)).toBe("02000000010000000100000013000000");
+    expect(line(0x70)).toBe("00000000000000000000000038d9f03f");
+    expect(line(0x90)).toBe("4a10a8dfa1b8067d54609c2df29d4fe1");
+    expect(line(0xa0)).toBe("fab074b135bb3bdfd241edf57b40829d");
+    expect(line(0x1b0)).toBe("0000000000000000000000008de32f83");
+    expect(line(0x1d0)).toBe("02000000f4357ef3e028af407da84fbc");
+    expect(line(0x1f0)).toBe("17fd1856cc31eda8197b93233cc35aa5");
+    expect(hash.toString("hex")).toBe("e028af407da84fbc95b604d943bec4eeaf58b82ab0f661f317fd1856cc31eda8");
   });
 });
 

@@ -20,7 +20,7 @@ const MAGIC = Buffer.from("MESSHEAD", "latin1");
 const SLOT = 512;
 const CRC_AT = SLOT - 4;
 /**
- * A commit is in HEAD this much later at most. Each write costs about as much CPU as a third of a commit; what a
+ * A commit is in HEAD this much later at most. Each write takes a quarter of a bare commit's CPU; what a
  * kill in between can hide is told from rot by the sectors of the frame itself.
  */
 const DELAY_MS = 5;

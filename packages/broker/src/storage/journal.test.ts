@@ -41,9 +41,11 @@ describe("the journal", () => {
     await sim.runUntil(() => store.journal.durableSeq === 1);
     expect(store.frames.map(bodiesOf)).toEqual([[[1, "hello"]]]);
     const { syncs, framesCommitted, bytesWritten } = store.journal.statistics();
-    expect([syncs - before.syncs, framesCommitted - before.framesCommitted, bytesWritten - before.bytesWritten]).toEqual([
-      1, 1, 512,
-    ]);
+    expect([
+      syncs - before.syncs,
+      framesCommitted - before.framesCommitted,
+      bytesWritten - before.bytesWritten,
+    ]).toEqual([1, 1, 512]);
     expect(store.journal.cached(1)).toBe(store.frames[0]);
   });
 
@@ -51,7 +53,12 @@ describe("the journal", () => {
     const sim = simulatedHost({ seed: 3 });
     const store = await openStore(sim);
     await sim.runUntilIdle();
-    sim.disk.plant({ operation: "write", nth: 1, path: "spare-0000000001", effect: { kind: "delay", milliseconds: 20 } });
+    sim.disk.plant({
+      operation: "write",
+      nth: 1,
+      path: "spare-0000000001",
+      effect: { kind: "delay", milliseconds: 20 },
+    });
     put(store, "a");
     store.journal.commit();
     put(store, "b");
@@ -125,7 +132,7 @@ describe("the journal", () => {
     const infos = store.journal.segments();
     expect(infos.length).toBeGreaterThan(5);
     expect(infos.at(-1)).toMatchObject({ active: true, lastSeq: store.journal.durableSeq });
-    infos.slice(1).forEach((info, i) => expect(info.firstSeq).toBe(infos[i]!.lastSeq + 1));
+    for (const [i, info] of infos.slice(1).entries()) expect(info.firstSeq).toBe(infos[i]!.lastSeq + 1);
     expect(infos.find((info) => info.bytes > 100_000)).toMatchObject({ firstSeq: 11, lastSeq: 11 });
     await sim.settle(store.journal.close());
     const again = await openStore(sim);

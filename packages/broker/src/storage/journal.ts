@@ -1,6 +1,6 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
 import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
-import { makeSegment, type ActiveSegment } from "./active-segment.ts";
+import { type ActiveSegment, makeSegment } from "./active-segment.ts";
 import { ioError } from "./disk-io.ts";
 import { FrameCache } from "./frame-cache.ts";
 import { frameBytes } from "./frame-format.ts";
@@ -154,7 +154,8 @@ export class DiskJournal implements Journal {
   }
 
   reserve(kind: number, length: number): number {
-    if (kind < 1 || kind >= OWN_KIND_MIN) throw new RangeError(`record kind ${kind} is not one of the core's (1 to 199)`);
+    if (kind < 1 || kind >= OWN_KIND_MIN)
+      throw new RangeError(`record kind ${kind} is not one of the core's (1 to 199)`);
     return this.#open.reserve(kind, length);
   }
 
@@ -179,7 +180,8 @@ export class DiskJournal implements Journal {
   }
 
   snapshotTaken(seq: number): void {
-    if (seq > this.#durableSeq) throw new RangeError(`a snapshot at ${seq} is not durable; the journal is at ${this.#durableSeq}`);
+    if (seq > this.#durableSeq)
+      throw new RangeError(`a snapshot at ${seq} is not durable; the journal is at ${this.#durableSeq}`);
     this.#active.snapshotSeq = seq;
     this.#headState = { ...this.#headState, snapshotSeq: seq };
     this.#head?.touch();

@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -53,7 +65,9 @@ describe("the key-encryption key", () => {
     await expect(loadKek({ directory, kekFile: path, kekCommand: command })).rejects.toMatchObject(refusal(/Name one/));
     await expect(loadKek({ directory, kekFile: join(root, "none") })).rejects.toMatchObject(refusal(/There is no/));
     await expect(loadKek({ directory, kekFd: 999 })).rejects.toMatchObject(refusal(/cannot be read/));
-    await expect(loadKek({ directory, kekCommand: "echo my-secret; exit 3" })).rejects.toMatchObject(refusal(/ended with 3/));
+    await expect(loadKek({ directory, kekCommand: "echo my-secret; exit 3" })).rejects.toMatchObject(
+      refusal(/ended with 3/),
+    );
     expect(existsSync(`${directory}.kek`)).toBe(false);
   });
 
@@ -61,7 +75,9 @@ describe("the key-encryption key", () => {
     const path = `${directory}.kek`;
     writeFileSync(path, formatKek(kek), { mode: 0o600 });
     chmodSync(path, 0o640);
-    await expect(loadKek({ directory })).rejects.toMatchObject(refusal(/open to other users \(mode 0640\).*chmod 0400/));
+    await expect(loadKek({ directory })).rejects.toMatchObject(
+      refusal(/open to other users \(mode 0640\).*chmod 0400/),
+    );
     chmodSync(path, 0o400);
     linkSync(path, join(root, "other"));
     rmSync(path);

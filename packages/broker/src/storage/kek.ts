@@ -8,14 +8,14 @@ import {
   fsyncSync,
   linkSync,
   openSync,
-  readSync,
   readdirSync,
+  readSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { KEYRING_FILE, classifyFile } from "./file-names.ts";
+import { classifyFile, KEYRING_FILE } from "./file-names.ts";
 import { StorageError } from "./storage-error.ts";
 
 const MARK = "mess-kek-1";
@@ -90,7 +90,9 @@ export function parseKek(text: string, source: string): Buffer {
   if (mark !== MARK) throw refuse(`What ${source} gives is no key-encryption key: it does not begin with ${MARK}.`);
   const kek = Buffer.from(key ?? "", "base64");
   if (rest.length > 0 || key === undefined || sum !== checksum(key) || kek.length !== KEK_BYTES) {
-    throw refuse(`The key-encryption key from ${source} is damaged: its checksum or length is wrong. Use its escrow copy.`);
+    throw refuse(
+      `The key-encryption key from ${source} is damaged: its checksum or length is wrong. Use its escrow copy.`,
+    );
   }
   return kek;
 }

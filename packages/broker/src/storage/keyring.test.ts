@@ -1,8 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { simulatedHost, type SimulatedHost } from "../host/simulated-host.ts";
-import { openKeyring, type Keyring } from "./keyring.ts";
+import { type SimulatedHost, simulatedHost } from "../host/simulated-host.ts";
+import { type Keyring, openKeyring } from "./keyring.ts";
 import { openJournal } from "./open-journal.ts";
-import { append, DIRECTORY, KEK, openStore, openUnsettled, replayed, segmentPaths, smallLimits } from "./storage-fixture.test-data.ts";
+import {
+  append,
+  DIRECTORY,
+  KEK,
+  openStore,
+  openUnsettled,
+  replayed,
+  segmentPaths,
+  smallLimits,
+} from "./storage-fixture.test-data.ts";
 
 async function withDirectory(seed: number): Promise<SimulatedHost> {
   const sim = simulatedHost({ seed });

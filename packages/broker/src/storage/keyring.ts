@@ -1,7 +1,7 @@
 import { hkdfSync, type KeyObject } from "node:crypto";
 import type { Host } from "../host/host.ts";
 import type { SecretBox } from "../model/journal.ts";
-import { readKeyringFile, writeKeyringFile, type KeyringContent } from "./keyring-file.ts";
+import { type KeyringContent, readKeyringFile, writeKeyringFile } from "./keyring-file.ts";
 import { openSecret, sealSecret, secretBox, secretKey } from "./secret-box.ts";
 import { StorageError } from "./storage-error.ts";
 

@@ -6,7 +6,7 @@ import { step } from "./disk-io.ts";
 import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
 import { DiskJournal, type StorageLimits } from "./journal.ts";
 import type { Keyring } from "./keyring.ts";
-import { recover, type Recovered } from "./recovery.ts";
+import { type Recovered, recover } from "./recovery.ts";
 import { SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentPool } from "./segment-pool.ts";

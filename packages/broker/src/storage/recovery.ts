@@ -7,10 +7,10 @@ import type { SegmentEntry } from "./segment-catalogue.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
-import { scanSegment, scanStart, type ScanPosition } from "./segment-scan.ts";
+import { type ScanPosition, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
-import { ZEROS_WITHOUT_HEAD, judgeTail } from "./torn-tail.ts";
-import { TRIM_KIND, readTrim } from "./trim-record.ts";
+import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
+import { readTrim, TRIM_KIND } from "./trim-record.ts";
 
 /** Segments before the snapshot are verified at start while they are this small together; else on use and by `verify`. */
 const VERIFY_OLDER_BYTES = 32 * 1_024 * 1_024;
@@ -62,7 +62,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     throw headDamage(directory, "it belongs to another journal");
   }
   if (newest === undefined) {
-    if (head !== undefined && head.seq > 0) throw headDamage(directory, `it names record ${head.seq}, and there is no segment`);
+    if (head !== undefined && head.seq > 0)
+      throw headDamage(directory, `it names record ${head.seq}, and there is no segment`);
     return emptyJournal(head?.generation ?? 0);
   }
   return new Recovery(options, headers, head).run(newest);
@@ -148,11 +149,16 @@ class Recovery {
   }
 
   /** Verifies what replay will read: from the segment of the snapshot on, and older ones while they are small. */
-  async #verifyOlder(older: readonly SegmentHeader[], newest: SegmentHeader, snapshotSeq: number): Promise<SegmentEntry[]> {
+  async #verifyOlder(
+    older: readonly SegmentHeader[],
+    newest: SegmentHeader,
+    snapshotSeq: number,
+  ): Promise<SegmentEntry[]> {
     const entries: SegmentEntry[] = [];
     const all = [...older, newest];
     const start = all.findLastIndex((header) => header.firstSeq <= Math.max(snapshotSeq, 1));
-    const small = older.slice(0, Math.max(start, 0)).reduce((sum, header) => sum + header.bytes, 0) <= VERIFY_OLDER_BYTES;
+    const small =
+      older.slice(0, Math.max(start, 0)).reduce((sum, header) => sum + header.bytes, 0) <= VERIFY_OLDER_BYTES;
     for (const [i, header] of older.entries()) {
       const next = all.slice(i + 1).find((later) => later.previousId === header.id);
       // Nothing names it as its predecessor: it holds no frame, or the segments that did are dropped.
@@ -214,7 +220,8 @@ class Recovery {
         { file: `${directory}/${segmentName(last.id)}`, segment: last.id, offset: last.end, seq: position.seq + 1 },
       );
     }
-    if (head.hash.compare(position.hash) !== 0) throw headDamage(directory, `record ${head.seq} has another chain hash`);
+    if (head.hash.compare(position.hash) !== 0)
+      throw headDamage(directory, `record ${head.seq} has another chain hash`);
   }
 
   /**
@@ -260,7 +267,11 @@ class Recovery {
     return { position: result, problem: result.problem, index, lastFrameAt, trims };
   }
 
-  async #withFile<T>(header: SegmentHeader, how: "read" | "readwrite", use: (file: DiskFile) => Promise<T>): Promise<T> {
+  async #withFile<T>(
+    header: SegmentHeader,
+    how: "read" | "readwrite",
+    use: (file: DiskFile) => Promise<T>,
+  ): Promise<T> {
     const path = `${this.#options.directory}/${segmentName(header.id)}`;
     return step("reading", path, async () => {
       const file = await this.#options.host.disk.open(path, how);

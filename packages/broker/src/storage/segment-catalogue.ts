@@ -1,5 +1,5 @@
 import type { SegmentInfo } from "../model/journal.ts";
-import { idRanges, LIVE_RANGES_MAX, type IdRange, type SegmentHeader } from "./segment-header.ts";
+import { type IdRange, idRanges, LIVE_RANGES_MAX, type SegmentHeader } from "./segment-header.ts";
 import type { SegmentIndex } from "./segment-index.ts";
 
 /** A segment that is kept. */

@@ -1,8 +1,8 @@
 import type { Host } from "../host/host.ts";
-import { readAt, step } from "./disk-io.ts";
 import { checkFile } from "./data-directory.ts";
+import { readAt, step } from "./disk-io.ts";
 import { classifyFile, segmentName } from "./file-names.ts";
-import { SEGMENT_HEADER_BYTES, decodeSegmentHeader, type SegmentHeader } from "./segment-header.ts";
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** Reads and checks the header of every segment in the directory, oldest first. Refuses what is not ours (F16, C3). */
@@ -28,7 +28,11 @@ async function readHeader(host: Host, directory: string, id: number, journalId: 
   const stat = await checkFile(host, path);
   const refuse = (problem: string, code: "damaged" | "configuration" = "damaged"): never => {
     const mend = code === "damaged" ? "Restore it from a backup." : "Use the version of mess that wrote it.";
-    throw new StorageError(code, `Segment ${id} (${path}): ${problem}. ${mend}`, { file: path, segment: id, offset: 0 });
+    throw new StorageError(code, `Segment ${id} (${path}): ${problem}. ${mend}`, {
+      file: path,
+      segment: id,
+      offset: 0,
+    });
   };
   if (stat.size < SEGMENT_HEADER_BYTES) refuse(`the file has ${stat.size} bytes, less than its header`);
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);

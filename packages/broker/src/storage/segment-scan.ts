@@ -2,8 +2,8 @@ import type { KeyObject } from "node:crypto";
 import type { DiskFile } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { readAt } from "./disk-io.ts";
-import { readFrameHeader, readFrameTrailer, type FrameHeader } from "./frame-format.ts";
-import { frameDamage, frameWindow, headerMismatch, openFrame, type FrameWindow } from "./frame-open.ts";
+import { type FrameHeader, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
+import { type FrameWindow, frameDamage, frameWindow, headerMismatch, openFrame } from "./frame-open.ts";
 import { SECTOR } from "./sector-checksum.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 
@@ -91,12 +91,17 @@ export async function scanSegment(options: ScanOptions): Promise<ScanResult> {
     if (position.offset === end || position.offset + SECTOR > header.bytes) return { ...position, problem: undefined };
     const next = await scanFrame(options, window, position);
     if (typeof next === "string") return { ...position, problem: next };
-    if (end !== undefined && next.offset > end) return { ...position, problem: "the frame is longer than what was sealed" };
+    if (end !== undefined && next.offset > end)
+      return { ...position, problem: "the frame is longer than what was sealed" };
     position = next;
   }
 }
 
-async function scanFrame(options: ScanOptions, window: FileWindow, position: ScanPosition): Promise<ScanPosition | string> {
+async function scanFrame(
+  options: ScanOptions,
+  window: FileWindow,
+  position: ScanPosition,
+): Promise<ScanPosition | string> {
   const { header, key, thorough, visit } = options;
   const headerAt = await window.show(position.offset, SECTOR);
   if (headerAt < 0) return "the file ends within a frame";

@@ -2,7 +2,7 @@ import type { SimulatedHost } from "../host/simulated-host.ts";
 import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
 import { claimDirectory } from "./data-directory.ts";
 import type { StorageLimits } from "./journal.ts";
-import { openKeyring, type Keyring } from "./keyring.ts";
+import { type Keyring, openKeyring } from "./keyring.ts";
 import { openJournal } from "./open-journal.ts";
 
 /** A data directory on a simulated disk, and what a small engine does with a journal. */
@@ -86,7 +86,10 @@ export async function append(sim: SimulatedHost, store: Store, bodies: readonly 
 /** All records that a replay shows. */
 export async function replayed(sim: SimulatedHost, store: Store, from: number = 0): Promise<Map<number, string>> {
   const found = new Map<number, string>();
-  await sim.settle(store.replay(from, (frame) => bodiesOf(frame).forEach(([seq, body]) => found.set(seq, body))));
+  const visit = (frame: JournalFrame): void => {
+    for (const [seq, body] of bodiesOf(frame)) found.set(seq, body);
+  };
+  await sim.settle(store.replay(from, visit));
   return found;
 }
 

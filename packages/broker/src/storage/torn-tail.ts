@@ -2,16 +2,15 @@ import type { DiskFile } from "../host/host.ts";
 import { readAt } from "./disk-io.ts";
 import {
   FRAME_HEADER_BYTES,
-
+  type FrameHeader,
   readFrameHeader,
   readFrameTrailer,
   tableCrc,
   tableStart,
-  type FrameHeader,
 } from "./frame-format.ts";
-import { frameWindow, headerMismatch, type ExpectedFrame } from "./frame-open.ts";
+import { type ExpectedFrame, frameWindow, headerMismatch } from "./frame-open.ts";
 import { isZero } from "./little-endian.ts";
-import { SECTOR, sectorIsGood, type FrameWords } from "./sector-checksum.ts";
+import { type FrameWords, SECTOR, sectorIsGood } from "./sector-checksum.ts";
 
 const PIECE = 1_024 * 1_024;
 
@@ -69,7 +68,8 @@ export async function judgeTail(question: TailQuestion): Promise<TailVerdict> {
   if (header === undefined) return judgeHeadless(question, window.bytes);
   const mismatch = headerMismatch(header, expected);
   if (mismatch !== undefined) return damaged(mismatch);
-  if (length > header.frameBytes) return damaged("bytes follow an unfinished frame", expected.offset + header.frameBytes);
+  if (length > header.frameBytes)
+    return damaged("bytes follow an unfinished frame", expected.offset + header.frameBytes);
   return judgeSectors(question, window, header);
 }
 
@@ -106,7 +106,11 @@ function judgeHeadless(question: TailQuestion, bytes: Buffer): TailVerdict {
   return { kind: "damaged", reason: "there is no valid frame header, and the bytes are not zero", offset };
 }
 
-function judgeSectors(question: TailQuestion, window: ReturnType<typeof frameWindow>, header: FrameHeader): TailVerdict {
+function judgeSectors(
+  question: TailQuestion,
+  window: ReturnType<typeof frameWindow>,
+  header: FrameHeader,
+): TailVerdict {
   const { frameBytes } = header;
   const start = question.expected.offset;
   // Sectors past the last one that is not zero were not read; they are zero.
@@ -125,7 +129,8 @@ function judgeSectors(question: TailQuestion, window: ReturnType<typeof frameWin
     else if (endsInZeros(window.bytes, at + SECTOR, question.zerosNeeded)) {
       // Without its table a sector before the table cannot be judged; the missing end speaks for itself.
       if (known || at + SECTOR > table) partial++;
-    } else if (known) return { kind: "damaged", reason: `sector ${sector} of the last frame is damaged`, offset: start + at };
+    } else if (known)
+      return { kind: "damaged", reason: `sector ${sector} of the last frame is damaged`, offset: start + at };
   }
   if (partial > 1 || missing + partial === 0) {
     const reason = "the last frame was written to its end and does not verify";
@@ -137,4 +142,3 @@ function judgeSectors(question: TailQuestion, window: ReturnType<typeof frameWin
 function endsInZeros(bytes: Buffer, end: number, count: number): boolean {
   return isZero(bytes, end - count, end);
 }
-

@@ -3,13 +3,13 @@ import { checkDirectory, lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
 import { segmentName } from "./file-names.ts";
 import { readHead } from "./head-file.ts";
-import { openKeyring, type Keyring } from "./keyring.ts";
+import { type Keyring, openKeyring } from "./keyring.ts";
 import { isZero } from "./little-endian.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
 import type { SegmentHeader } from "./segment-header.ts";
-import { scanSegment, scanStart, type ScannedFrame, type ScanResult } from "./segment-scan.ts";
+import { type ScannedFrame, type ScanResult, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
-import { ZEROS_WITHOUT_HEAD, judgeTail } from "./torn-tail.ts";
+import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
 import { readTrim, TRIM_KIND, type Trim } from "./trim-record.ts";
 
 /** A run of bytes that hold no frame: zeros for frames to come, or what a crash left of one. */
@@ -151,7 +151,12 @@ class Verification {
     this.#segments++;
   }
 
-  async #checkSealed(at: { header: SegmentHeader; next: SegmentHeader; file: DiskFile; result: ScanResult }): Promise<void> {
+  async #checkSealed(at: {
+    header: SegmentHeader;
+    next: SegmentHeader;
+    file: DiskFile;
+    result: ScanResult;
+  }): Promise<void> {
     const { header, next, file, result } = at;
     if (result.problem !== undefined) this.#bad(header, result.offset, result.problem, result.seq + 1);
     else if (result.seq + 1 !== next.firstSeq || result.hash.compare(next.previousHash) !== 0) {
