@@ -3,10 +3,8 @@ import { datasync, readAt, step, writeAt } from "./disk-io.ts";
 import { classifyFile, spareName } from "./file-names.ts";
 import { isZero } from "./little-endian.ts";
 
+/** Zeros are written and synced in pieces, so that a commit's sync never waits behind a whole segment. */
 const PIECE = 1_024 * 1_024;
-/** Zeros are synced in steps, so that a commit's sync never waits behind a whole segment. */
-const SYNC_EVERY = 8 * PIECE;
-
 /** One is made ahead; a dropped segment's file may be the second. */
 const SPARES_MAX = 2;
 
@@ -169,9 +167,8 @@ export class SegmentPool {
     for (let at = 0; at < bytes; at += PIECE) {
       if (this.#closing) throw new Error("the journal is closing");
       await writeAt(file, zeroPiece().subarray(0, Math.min(PIECE, bytes - at)), at);
-      if ((at + PIECE) % SYNC_EVERY === 0) await datasync(file);
+      await datasync(file);
     }
-    await datasync(file);
     const zeroed = path.replace(/zeroing$/, "zeroed");
     await host.disk.rename(path, zeroed);
     await host.disk.syncDirectory(directory);
