@@ -12,6 +12,7 @@ import {
 } from "../model/record.ts";
 import type { Group } from "./group.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
+import type { RetainedDelivery } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 /** An acknowledgement waits for company at most this long. */
@@ -19,11 +20,17 @@ const ackDelayMs = 50;
 
 type Reader = Session | Group;
 
+/** A retained message on its way to a new subscription. */
+export interface RetainedUnderWay {
+  readonly entry: RetainedEntry;
+  readonly wanted: RetainedDelivery;
+}
+
 export class AckKeeper {
   readonly #state: State;
   readonly #pending: Reader[] = [];
-  /** Where retained messages under way lie now, by session and packet id; few, and gone with the delivery. */
-  readonly #retainedUnderWay: WeakMap<Session, Map<number, RetainedEntry>> = new WeakMap();
+  /** Retained messages under way, by session and packet id; few, and gone with the delivery. */
+  readonly #retainedUnderWay: WeakMap<Session, Map<number, RetainedUnderWay>> = new WeakMap();
 
   constructor(state: State) {
     this.#state = state;
@@ -39,6 +46,7 @@ export class AckKeeper {
   /** The message needs no delivery to this session any more. */
   settled(session: Session, source: number, seq: number): void {
     if (source === fromBacklog) this.#remove(session, session.durable, seq);
+    else if (source === fromRetained) this.#noteRetained(session, seq);
     else if (source >= fromGroup) {
       const group = this.#state.groupsByNumber.get(source - fromGroup);
       if (group !== undefined) this.#remove(group, group.durableMembers > 0, seq);
@@ -61,17 +69,17 @@ export class AckKeeper {
     this.#state.journal.commitWithin(ackDelayMs);
   }
 
-  rememberRetained(session: Session, packetId: number, entry: RetainedEntry): void {
+  rememberRetained(session: Session, packetId: number, underWay: RetainedUnderWay): void {
     let known = this.#retainedUnderWay.get(session);
     if (known === undefined) {
       known = new Map();
       this.#retainedUnderWay.set(session, known);
     }
-    known.set(packetId, entry);
+    known.set(packetId, underWay);
   }
 
-  retainedLocation(session: Session, packetId: number): number | undefined {
-    return this.#retainedUnderWay.get(session)?.get(packetId)?.at;
+  retainedUnderWay(session: Session, packetId: number): RetainedUnderWay | undefined {
+    return this.#retainedUnderWay.get(session)?.get(packetId);
   }
 
   /** Adds what was acknowledged since the last frame to the open one. */
@@ -100,6 +108,14 @@ export class AckKeeper {
     reader.ackedFloor = acked.floor;
     reader.backlog.dropThrough(acked.floor);
     for (const seq of acked.beyond) reader.backlog.remove(seq);
+  }
+
+  /** A restart queues the retained messages of a subscription again, but for those that are noted here. */
+  #noteRetained(session: Session, seq: number): void {
+    if (!session.durable) return;
+    const at = this.#state.journal.reserve(RecordKind.retainedSettled, deliveryNoteBytes);
+    writeDeliveryNote(this.#state.journal.openBytes, at, { number: session.number, packetId: 0, seq, group: "" });
+    this.#state.journal.commitWithin(ackDelayMs);
   }
 
   #note(kind: number, session: Session, packetId: number): void {

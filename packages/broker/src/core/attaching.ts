@@ -4,7 +4,7 @@ import type { EndReason, Link } from "../model/link.ts";
 import { RecordKind, type SessionDetached, type SessionOpened, type WillRecord, jsonBytes } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Audit } from "./audit.ts";
-import { awaitingPuback, reserved } from "../delivery/in-flight.ts";
+import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
 import type { Delivering } from "./delivering.ts";
 import type { Outbox } from "./outbox.ts";
 import { fromGroup, type Session, sessionKey } from "./session.ts";
@@ -80,6 +80,7 @@ export class Attaching {
   end(session: Session): void {
     if (session.ended) return;
     this.#parts.wills.send(session);
+    this.#settleGroups(session);
     if (session.journaled) {
       const body = jsonBytes({ number: session.number });
       const at = this.#state.journal.reserve(RecordKind.sessionEnded, body.length);
@@ -209,7 +210,6 @@ export class Attaching {
     session.link = link;
     session.detachedAt = undefined;
     session.willAt = undefined;
-    session.sentThrough = lastUnderWay(session);
     state.connected++;
   }
 
@@ -277,20 +277,19 @@ export class Attaching {
     }
   }
 
+  /** QoS 2 deliveries that began here are nobody else's: with the session they end too [MQTT-4.8.2-5]. */
+  #settleGroups(session: Session): void {
+    session.inFlight.inOrder((packetId) => {
+      const isGroups = session.inFlight.sourceOf(packetId) >= fromGroup;
+      if (isGroups && session.inFlight.stateOf(packetId) !== awaitingPubcomp) this.#parts.acks.acknowledged(session, packetId);
+    });
+  }
+
   #countDurable(principal: string, by: number): void {
     const count = (this.#state.durableSessionsOf.get(principal) ?? 0) + by;
     if (count > 0) this.#state.durableSessionsOf.set(principal, count);
     else this.#state.durableSessionsOf.delete(principal);
   }
-}
-
-/** Deliveries under way are resent under their ids; the backlog goes on after the last of them. */
-function lastUnderWay(session: Session): number {
-  let last = 0;
-  session.inFlight.inOrder((packetId) => {
-    if (session.inFlight.sourceOf(packetId) === 0) last = Math.max(last, session.inFlight.seqOf(packetId));
-  });
-  return last;
 }
 
 function willRecord(will: NonNullable<AttachRequest["will"]>): WillRecord {

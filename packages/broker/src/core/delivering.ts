@@ -165,7 +165,7 @@ export class Delivering {
 
   #locationOf(session: Session, packetId: number, seq: number): number {
     if (session.inFlight.sourceOf(packetId) !== fromRetained) return seq;
-    return this.#acks.retainedLocation(session, packetId) ?? seq;
+    return this.#acks.retainedUnderWay(session, packetId)?.entry.at ?? seq;
   }
 
   /** False while retained messages of a new subscription still wait: they come before what is published later. */
@@ -186,7 +186,7 @@ export class Delivering {
           return false;
         }
         this.#sendRetained(session, link, { frame, entry, wanted });
-      }
+      } else this.#acks.settled(session, fromRetained, wanted.seq);
       session.retainedNext++;
     }
     if (session.retainedQueue.length > 0) {
@@ -207,7 +207,7 @@ export class Delivering {
     const qos = Math.min(message.qos, entry.qos) as 0 | 1 | 2;
     const identifiers = entry.identifier === 0 ? noIdentifiers : [entry.identifier];
     const packetId = this.#sendMessage(session, link, message, { qos, retain: true, identifiers, source: fromRetained }, what.entry.seq);
-    if (packetId > 0) this.#acks.rememberRetained(session, packetId, what.entry);
+    if (packetId > 0) this.#acks.rememberRetained(session, packetId, { entry: what.entry, wanted: what.wanted });
   }
 
   #pumpBacklog(session: Session, link: Link): void {
@@ -240,6 +240,7 @@ export class Delivering {
       session.backlog.skip(seq);
       return;
     }
+    if (session.underWayBefore.size > 0 && session.underWayBefore.delete(seq)) return;
     const message = this.#readAt(frame, index);
     const topic = this.#topicOf(message);
     const receiver = topic.receiverOf(session);
@@ -266,6 +267,7 @@ export class Delivering {
       group.backlog.skip(seq);
       return true;
     }
+    if (group.underWayBefore.size > 0 && group.underWayBefore.delete(seq)) return true;
     const message = this.#readAt(frame, index);
     const name = message.topic;
     const member = group.turns.nextReady(

@@ -16,6 +16,8 @@ export class Group {
   /** How many members survive their connection: while there is one, the backlog is in the journal. */
   durableMembers = 0;
   sentThrough = 0;
+  /** Numbers that a member has under way since before a restart (QoS 2). */
+  readonly underWayBefore: Set<number> = new Set();
   /** Given back by a member that went away, in order: next to be sent. */
   readonly returned: number[] = [];
   ackedFloor = 0;

@@ -95,7 +95,7 @@ export class Machine implements Engine, JournalListener {
       acks: this.#acks,
       credentials: this.credentials,
     });
-    this.#snapshot = new SnapshotWriter(state, (firstSeq) => {
+    this.#snapshot = new SnapshotWriter(state, this.#acks, (firstSeq) => {
       this.#outbox.action(() => {
         state.journal.snapshotTaken(firstSeq);
         this.retention.snapshotSeq = firstSeq;

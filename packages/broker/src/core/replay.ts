@@ -10,6 +10,7 @@ import {
   messageOffset,
   type PolicyApplied,
   RecordKind,
+  type RetainedDue,
   type RetainedState,
   readAcked,
   readDeliveryNote,
@@ -84,6 +85,7 @@ export class Replay {
   apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     if (messageOffset(kind) >= 0) this.#applyMessage(kind, seq, bytes, start, end);
     else if (kind === RecordKind.deliveriesAcked) this.#parts.acks.apply(readAcked(bytes, start, end));
+    else if (kind === RecordKind.retainedSettled) this.#settleRetainedOf(readDeliveryNote(bytes, start, end));
     else if (kind >= RecordKind.deliveryReserved && kind <= RecordKind.deliveryCompleted) {
       this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
     } else if (kind === RecordKind.holdDropped) {
@@ -125,9 +127,36 @@ export class Replay {
     if (session === undefined) return;
     if (kind === RecordKind.deliveryReserved) {
       const group = note.group === "" ? undefined : this.#state.groups.get(note.group);
+      (group ?? session).underWayBefore.add(note.seq);
+      this.#settleRetained(session, note.seq);
       session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? fromBacklog : fromGroup + group.number);
     } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
     else session.inFlight.release(note.packetId);
+  }
+
+  #settleRetainedOf(note: DeliveryNote): void {
+    const session = this.#state.sessionsByNumber.get(note.number);
+    if (session !== undefined) this.#settleRetained(session, note.seq);
+  }
+
+  #settleRetained(session: Session, seq: number): void {
+    if (session.retainedQueue[session.retainedNext]?.seq === seq) session.retainedNext++;
+    else {
+      session.retainedQueue = session.retainedQueue.filter((due, i) => i >= session.retainedNext && due.seq !== seq);
+      session.retainedNext = 0;
+    }
+    if (session.retainedNext > 0 && session.retainedNext >= session.retainedQueue.length) {
+      session.retainedQueue = [];
+      session.retainedNext = 0;
+    }
+  }
+
+  #restoreRetainedDue(due: RetainedDue): void {
+    const session = this.#state.sessionsByNumber.get(due.number);
+    for (const { seq, topic, filter } of due.items) {
+      const entry = session?.subscriptions.get(filter);
+      if (entry !== undefined) session?.retainedQueue.push({ seq, topic, entry });
+    }
   }
 
   #applyRare(kind: number, bytes: Buffer, start: number, end: number): void {
@@ -171,6 +200,8 @@ export class Replay {
       reader?.backlog.load(saved.runs, saved.count);
     } else if (kind === RecordKind.retainedState) {
       this.#parts.retained.put(revived(readJson<RetainedState>(bytes, start, end)));
+    } else if (kind === RecordKind.retainedDue) {
+      this.#restoreRetainedDue(readJson<RetainedDue>(bytes, start, end));
     } else if (kind === RecordKind.counterState) {
       const counters = readJson<CounterState>(bytes, start, end);
       this.#state.lastMessageSeq = counters.lastMessageSeq;

@@ -71,8 +71,10 @@ export class Session {
   willDeadline: Deadline<() => void> | undefined;
   expiryDeadline: Deadline<() => void> | undefined;
 
-  /** The last number of the backlog that was sent (or passed over) on this connection. */
+  /** The last number of the backlog that was sent or passed over; what is not acknowledged of it is under way. */
   sentThrough = 0;
+  /** Numbers under way since before a restart (QoS 2): the backlog is sent again from its start, without them. */
+  readonly underWayBefore: Set<number> = new Set();
   /** So many of the next deliveries may have been sent before a crash: they are marked DUP [MQTT-3.3.1-1]. */
   maybeSent = 0;
   /** Packet ids under way when the connection was made, from `resendNext` on still to be sent again, in order. */

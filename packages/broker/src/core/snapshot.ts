@@ -13,8 +13,9 @@ import {
   type SubscriptionSet,
   writeDeliveryNote,
 } from "../model/record.ts";
-import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
-import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
+import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
+import type { AckKeeper } from "./ack-keeper.ts";
+import { fromGroup, type Session, type SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
 
 interface Part {
@@ -27,13 +28,15 @@ const bytesPerFrame = 256 * 1024;
 
 export class SnapshotWriter {
   readonly #state: State;
+  readonly #acks: AckKeeper;
   readonly #done: (firstSeq: number) => void;
   #parts: Part[] = [];
   #next = 0;
   #firstSeq = 0;
 
-  constructor(state: State, done: (firstSeq: number) => void) {
+  constructor(state: State, acks: AckKeeper, done: (firstSeq: number) => void) {
     this.#state = state;
+    this.#acks = acks;
     this.#done = done;
   }
 
@@ -45,7 +48,7 @@ export class SnapshotWriter {
     if (this.running) return;
     this.#write(RecordKind.snapshotBegun, Buffer.alloc(0));
     this.#firstSeq = this.#state.journal.lastSeq;
-    this.#parts = partsOf(this.#state);
+    this.#parts = partsOf(this.#state, this.#acks);
     this.#next = 0;
     this.#state.journal.commit();
   }
@@ -80,7 +83,7 @@ export class SnapshotWriter {
   }
 }
 
-function partsOf(state: State): Part[] {
+function partsOf(state: State, acks: AckKeeper): Part[] {
   const parts: Part[] = [];
   const add = (kind: number, value: unknown): void => {
     parts.push({ kind, body: jsonBytes(value) });
@@ -94,6 +97,10 @@ function partsOf(state: State): Part[] {
     if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: group.backlog.save(), count: group.backlog.count });
   }
   for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
+  for (const session of state.sessionsByNumber.values()) {
+    const items = session.durable ? retainedDue(session, acks) : [];
+    if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
+  }
   state.retained.forEach((entry) => {
     add(RecordKind.retainedState, { ...entry } satisfies RetainedState);
   });
@@ -152,7 +159,7 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
   session.inFlight.inOrder((packetId) => {
     const step = session.inFlight.stateOf(packetId);
     const source = session.inFlight.sourceOf(packetId);
-    if (step === awaitingPuback || (source === fromRetained && step !== awaitingPubcomp && step !== reserved)) return;
+    if (step === awaitingPuback) return;
     const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? "") : "";
     const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group };
     const body = Buffer.alloc(deliveryNoteBytes + Buffer.byteLength(group));
@@ -160,4 +167,15 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
     parts.push({ kind: RecordKind.deliveryReserved, body });
     if (step === awaitingPubcomp) parts.push({ kind: RecordKind.deliveryReceived, body });
   });
+}
+
+/** Retained messages not delivered yet, and those under way at QoS 1, whose ids a restart forgets. */
+function retainedDue(session: Session, acks: AckKeeper): { seq: number; topic: string; filter: string }[] {
+  const due = session.retainedQueue.slice(session.retainedNext);
+  session.inFlight.inOrder((packetId) => {
+    if (session.inFlight.stateOf(packetId) !== awaitingPuback) return;
+    const underWay = acks.retainedUnderWay(session, packetId);
+    if (underWay !== undefined) due.push(underWay.wanted);
+  });
+  return due.map(({ seq, topic, entry }) => ({ seq, topic, filter: entry.text }));
 }

@@ -39,6 +39,10 @@ export const RecordKind = {
   backlogState: 23,
   retainedState: 24,
   counterState: 25,
+  /** A retained message that a subscription was due needs no delivery any more: a delivery note. */
+  retainedSettled: 26,
+  /** Retained messages that subscriptions are still due; only inside snapshots. */
+  retainedDue: 27,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -135,6 +139,11 @@ export interface RetainedState {
   readonly qos: 0 | 1 | 2;
   readonly expiresAt: number;
   readonly bytes: number;
+}
+
+export interface RetainedDue {
+  readonly number: number;
+  readonly items: readonly { readonly seq: number; readonly topic: string; readonly filter: string }[];
 }
 
 export interface CounterState {

@@ -17,6 +17,8 @@ export function handlePublish(connection: MqttConnection, view: PublishView): bo
   connection.flushRun();
   if (view.qos > 0 && !admit(connection, view)) return false;
   const topic = resolveTopic(connection, view);
+  // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
+  connection.lastTopic = topic;
   if (topic === undefined) return connection.isOpen;
   fillDraft(connection, view, topic);
   const { engine } = connection.context;
