@@ -5,8 +5,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { renderConfigPage } from "../packages/broker/src/config/describe.ts";
 import { renderPolicyPage } from "../packages/broker/src/security/describe.ts";
+import { documentation } from "../packages/cli/src/documentation.ts";
+import { createProgram } from "../packages/cli/src/program.ts";
 
 const pages: ReadonlyMap<string, () => string> = new Map([
+  ["docs/cli.md", renderCommandPage],
   ["docs/config.md", renderConfigPage],
   ["docs/policy.md", renderPolicyPage],
 ]);
@@ -23,6 +26,13 @@ for (const [path, render] of pages) {
     writeFileSync(file, wanted);
     console.log(`wrote ${path}`);
   }
+}
+
+/** The commands are only described here, never run, so their world can be bare. */
+function renderCommandPage(): string {
+  const { stdin, stdout, stderr } = process;
+  const watchSignals = (): AbortSignal => new AbortController().signal;
+  return documentation(createProgram({ stdin, stdout, stderr, env: {}, cwd: "/", exitCode: 0, watchSignals }, "0.0.0"));
 }
 
 function read(file: URL): string | undefined {

@@ -9,7 +9,7 @@ const anythingButMain = "anything but main";
  * Every room with the rooms it may import. A room is a package, a folder of the broker, or one of the broker's own
  * files. The order is the arrow: nobody imports a room further down. A room may always import itself.
  */
-export const rooms: ReadonlyMap<string, readonly string[]> = new Map([
+const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   // 0
   ["wire", []],
   ["model", []],

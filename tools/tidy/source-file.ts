@@ -8,7 +8,7 @@ export interface SourceFile {
   readonly imports: readonly ImportOf[];
 }
 
-export interface ImportOf {
+interface ImportOf {
   readonly specifier: string;
   readonly line: number;
 }
