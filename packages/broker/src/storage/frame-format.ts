@@ -8,7 +8,7 @@ export const FRAME_HEADER_BYTES = 128;
 export const SECTION_BYTES = 32;
 /** What the cipher authenticates besides a section's text: the header, and the section's entry without its tag. */
 export const SECTION_TAG_AT = 16;
-export const TRAILER_BYTES = 64;
+const TRAILER_BYTES = 64;
 /** Largest frame; far above what the soft limit lets gather. */
 export const FRAME_BYTES_MAX: number = 2 ** 30;
 

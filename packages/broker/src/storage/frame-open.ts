@@ -51,7 +51,7 @@ export function headerMismatch(header: FrameHeader, expected: ExpectedFrame): st
 }
 
 /** Chain hash after a frame, computed from its bytes. */
-export function chainHash(bytes: Buffer, at: number, header: FrameHeader): Buffer {
+function chainHash(bytes: Buffer, at: number, header: FrameHeader): Buffer {
   return hash("sha256", bytes.subarray(at, at + cipherEnd(header)), "buffer");
 }
 

@@ -70,7 +70,7 @@ export async function loadKek(options: KekOptions): Promise<LoadedKek> {
   return { kek: createKekFile(path), created: true, source: path };
 }
 
-export function defaultKekPath(directory: string): string {
+function defaultKekPath(directory: string): string {
   return `${directory.replace(/\/+$/, "")}.kek`;
 }
 

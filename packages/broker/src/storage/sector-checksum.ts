@@ -10,7 +10,7 @@ const UNCOVERED = 0xffff_ffff;
  * the sum. It tells rot from an unwritten sector and names the place; trust comes from the chain hash and the cipher
  * tag. A CRC from `node:zlib` costs 2.5 times as much in calls on pieces this small.
  */
-export function sectorChecksum(words: Uint32Array, from: number, to: number, sector: number): number {
+function sectorChecksum(words: Uint32Array, from: number, to: number, sector: number): number {
   let a = 0x9e37_79b1 ^ sector;
   let b = 0x85eb_ca77;
   let c = 0xc2b2_ae3d;

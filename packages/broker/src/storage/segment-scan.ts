@@ -10,7 +10,7 @@ import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 const WINDOW_BYTES = 1_024 * 1_024;
 
 /** A moving view of a file, so that a scan reads large pieces. */
-export class FileWindow {
+class FileWindow {
   readonly #file: DiskFile;
   readonly #fileBytes: number;
   #window: FrameWindow = frameWindow(WINDOW_BYTES);

@@ -13,7 +13,7 @@ import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
 import { readTrim, TRIM_KIND, type Trim } from "./trim-record.ts";
 
 /** A run of bytes that hold no frame: zeros for frames to come, or what a crash left of one. */
-export interface EmptyBytes {
+interface EmptyBytes {
   readonly segment: number;
   readonly from: number;
   readonly to: number;
