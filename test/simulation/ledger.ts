@@ -282,8 +282,9 @@ export class Ledger {
     if (this.#matching(session, message.topic).length > 1) return;
     for (const other of session.byMessage.get(message.index) ?? []) {
       if (other.qos === 0) continue;
-      const stop = this.stops.find(({ at, ackedBefore }) => other.ackArrivedAt <= ackedBefore && at > other.ackArrivedAt);
-      if (stop !== undefined && delivery.at > stop.at) {
+      // What the first stop after the ack let it forget, it has forgotten.
+      const stop = this.stops.find(({ at }) => at > other.ackArrivedAt);
+      if (stop !== undefined && stop.at < delivery.at && other.ackArrivedAt <= stop.ackedBefore) {
         const seconds = ((stop.at - other.ackArrivedAt) / 1e6).toFixed(3);
         throw new Violation("acked delivery came back", `m${message.index}, acked ${seconds} s before the machine stopped`);
       }

@@ -64,6 +64,7 @@ const features = [
   "shortExpiry",
   "large",
   "noLocal",
+  "idle",
 ] as const;
 export type Feature = (typeof features)[number];
 
@@ -218,6 +219,14 @@ export function plan(seed: number): Plan {
     const pause = random.chance(0.01) ? random.between(50_000, 400_000) : random.below(2 * gap);
     return { ...operation, after: operation.after + pause };
   });
+  // Long enough for snapshots and for the dropping of dead segments, which happen every few seconds.
+  if (planner.on.has("idle")) {
+    for (let n = random.between(1, 2); n > 0; n--) {
+      const at = random.below(spaced.length);
+      const chosen = spaced[at] as Operation;
+      spaced[at] = { ...chosen, after: chosen.after + random.between(5_000_000, 12_000_000) };
+    }
+  }
   const segmentBytes = random.pick([65_536, 131_072, 1_048_576]);
   return { seed, features: [...planner.on], clients: planner.clients, segmentBytes, operations: spaced };
 }

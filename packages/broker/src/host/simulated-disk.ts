@@ -47,6 +47,8 @@ export interface InFlight {
 interface Request<T> {
   readonly operation: DiskOperation;
   readonly path: string;
+  /** The file as it is called now, when it was opened under another name. */
+  readonly node?: FileNode;
   readonly detail: number;
   readonly bytes?: Uint8Array;
   /** Does the work, or throws a `SimulatedDiskError`. */
@@ -180,7 +182,8 @@ export class SimulatedDisk implements Disk {
     const world = this.#world;
     if (!world.isAlive(this.#owner)) return;
     world.note(request.operation, this.#owner, request.detail, request.bytes);
-    const effect = world.plan.meet(request.operation, request.path);
+    const name = (): string => (request.node && world.files.pathOf(request.node)) ?? request.path;
+    const effect = world.plan.meet(request.operation, name);
     if (effect?.kind === "stop" && effect.when === "before") {
       // At the next turn and not inside the caller, as a signal would.
       world.queue.schedule(this.#owner, 0, () => world.stop(effect.how));
@@ -347,14 +350,14 @@ class SimulatedFile implements DiskFile {
     });
   }
 
-  #submit<T>(request: Omit<Request<T>, "path">): void {
+  #submit<T>(request: Omit<Request<T>, "path" | "node">): void {
     if (this.#closed) this.#violation(`${request.operation} on a closed file`);
     this.#underWay++;
     const done: Request<T>["done"] = (error, value) => {
       this.#underWay--;
       request.done(error, value);
     };
-    this.#disk.submit<T>({ ...request, path: this.#path, done });
+    this.#disk.submit<T>({ ...request, path: this.#path, node: this.#node, done });
   }
 
   #violation(text: string): void {

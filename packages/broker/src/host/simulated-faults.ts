@@ -48,7 +48,7 @@ export interface DiskFault {
   readonly nth: number;
   /** Also every matching call after it. */
   readonly lasting?: boolean;
-  /** Only paths that contain this text. */
+  /** Only paths that contain this text; an open file goes by the name it has now. */
   readonly path?: string;
   readonly effect: FaultEffect;
 }
@@ -75,10 +75,10 @@ class Planted implements PlantedFault {
     this.#plan.delete(this);
   }
 
-  meet(operation: DiskOperation, path: string): boolean {
+  meet(operation: DiskOperation, path: () => string): boolean {
     const { fault } = this;
     if (fault.operation === "change" ? !changing.has(operation) : fault.operation !== operation) return false;
-    if (fault.path !== undefined && !path.includes(fault.path)) return false;
+    if (fault.path !== undefined && !path().includes(fault.path)) return false;
     this.#seen++;
     const hit = fault.lasting === true ? this.#seen >= fault.nth : this.#seen === fault.nth;
     if (hit) this.hits++;
@@ -101,7 +101,7 @@ export class FaultPlan {
   }
 
   /** The effect for this call, if any; every waiting fault counts it. */
-  meet(operation: DiskOperation, path: string): FaultEffect | undefined {
+  meet(operation: DiskOperation, path: () => string): FaultEffect | undefined {
     let effect: FaultEffect | undefined;
     for (const planted of this.#planted) if (planted.meet(operation, path)) effect ??= planted.fault.effect;
     return effect;

@@ -229,6 +229,11 @@ export class SimulatedFiles {
     return found;
   }
 
+  /** What a file is called now; `undefined` when it was removed. */
+  pathOf(node: FileNode): string | undefined {
+    return this.files().find(({ file }) => file === node)?.path;
+  }
+
   usedBytes(): number {
     let used = 0;
     for (const { file } of this.files()) used += file.cache.size;
