@@ -1,3 +1,5 @@
+import type { Mark } from "./figures.ts";
+
 /** What a flood of messages looks like. */
 export interface FloodShape {
   readonly kind: "flood";
@@ -149,4 +151,17 @@ function wildLayout(shape: FloodShape): Layout {
     topicsOf[group % shape.publishers]?.push(`bench/${group}/s/t`);
   }
   return { topicsOf, filtersOf, deliveriesPerMessage: 3 };
+}
+
+/** The figures a scenario is about. */
+export function marksOf({ name, shape }: Scenario): readonly Mark[] {
+  if (shape.kind === "idle") return [{ name: "bytesPerConnection", isMoreBetter: false }];
+  if (shape.kind === "backlog") {
+    return [
+      { name: "queuedPerSecond", isMoreBetter: true },
+      { name: "drainedPerSecond", isMoreBetter: true },
+    ];
+  }
+  if (name === "q1-window1") return [{ name: "acknowledgementP50", isMoreBetter: false }];
+  return [{ name: "receivedPerSecond", isMoreBetter: true }];
 }

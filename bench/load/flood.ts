@@ -99,6 +99,14 @@ async function drained(counters: Counters, threads: readonly LoadThread[], deliv
   }
 }
 
+/** A thread does not inherit the loader that lets this process run TypeScript. */
+const bootstrap = `
+import("tsx/esm/api").then(({ register }) => {
+  register();
+  return import(${JSON.stringify(new URL("./worker.ts", import.meta.url).href)});
+});
+`;
+
 class LoadThread {
   /** Rejects when a connection is lost. */
   readonly failed: Promise<never>;
@@ -107,7 +115,7 @@ class LoadThread {
   #onReady: () => void = () => undefined;
 
   private constructor(input: WorkerInput) {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: input });
+    this.#worker = new Worker(bootstrap, { eval: true, workerData: input });
     this.failed = new Promise((_, reject) => {
       this.#worker.on("error", reject);
       this.#worker.on("message", (news: WorkerNews) => {
