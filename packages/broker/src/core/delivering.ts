@@ -30,7 +30,12 @@ interface Manner {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   readonly source: number;
+  /** Many others get it too. */
+  readonly isShared: boolean;
 }
+
+/** From so many receivers on, a message is encoded once for all who want the same form. */
+const sharedFrom = 4;
 
 export class Delivering {
   readonly #state: State;
@@ -91,6 +96,7 @@ export class Delivering {
     form.packetId = 0;
     form.dup = false;
     form.retain = false;
+    form.sharedSeq = 0;
     form.subscriptionIdentifiers = entry.identifier === 0 ? noIdentifiers : [entry.identifier];
     form.secondsLeft = message.expirySeconds;
     link.deliver(message, form);
@@ -145,6 +151,7 @@ export class Delivering {
     form.qos = session.inFlight.stateOf(packetId) === awaitingPubrec ? 2 : 1;
     form.packetId = packetId;
     form.dup = true;
+    form.sharedSeq = 0;
     form.retain = session.inFlight.sourceOf(packetId) === fromRetained;
     form.subscriptionIdentifiers = receiver?.identifiers ?? noIdentifiers;
     // A delivery that began is finished, expired or not [MQTT-4.3.3-7]; the interval still counts down.
@@ -206,7 +213,7 @@ export class Delivering {
     const { entry } = what.wanted;
     const qos = Math.min(message.qos, entry.qos) as 0 | 1 | 2;
     const identifiers = entry.identifier === 0 ? noIdentifiers : [entry.identifier];
-    const packetId = this.#sendMessage(session, link, message, { qos, retain: true, identifiers, source: fromRetained }, what.entry.seq);
+    const packetId = this.#sendMessage(session, link, message, { qos, retain: true, identifiers, source: fromRetained, isShared: false }, what.entry.seq);
     if (packetId > 0) this.#acks.rememberRetained(session, packetId, { entry: what.entry, wanted: what.wanted });
   }
 
@@ -255,7 +262,7 @@ export class Delivering {
       session,
       link,
       message,
-      { qos, retain: message.retain && receiver.retainAsPublished, identifiers: receiver.identifiers, source: fromBacklog },
+      { qos, retain: message.retain && receiver.retainAsPublished, identifiers: receiver.identifiers, source: fromBacklog, isShared: topic.receivers.length >= sharedFrom },
       seq,
     );
   }
@@ -278,7 +285,7 @@ export class Delivering {
     const qos = Math.min(message.qos, entry.qos) as 0 | 1 | 2;
     const identifiers = entry.identifier === 0 ? noIdentifiers : [entry.identifier];
     const retain = message.retain && entry.retainAsPublished;
-    this.#sendMessage(member, member.link, message, { qos, retain, identifiers, source: fromGroup + group.number }, seq);
+    this.#sendMessage(member, member.link, message, { qos, retain, identifiers, source: fromGroup + group.number, isShared: false }, seq);
     return true;
   }
 
@@ -296,6 +303,7 @@ export class Delivering {
     form.retain = manner.retain;
     form.subscriptionIdentifiers = manner.identifiers;
     form.secondsLeft = left;
+    form.sharedSeq = manner.isShared ? seq : 0;
     form.dup = manner.qos > 0 && manner.source === fromBacklog && session.maybeSent > 0;
     if (form.dup) session.maybeSent--;
     if (manner.qos === 2) return this.#reserve(session, link, message, manner, seq);

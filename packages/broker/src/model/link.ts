@@ -11,6 +11,8 @@ export class DeliveryForm {
   subscriptionIdentifiers: readonly number[] = none;
   /** Seconds left, or `noExpiry`. */
   secondsLeft = 0xffff_ffff;
+  /** Number of the record, when many clients get this message and its encoded form is worth keeping; else 0. */
+  sharedSeq = 0;
 }
 
 const none: readonly number[] = [];

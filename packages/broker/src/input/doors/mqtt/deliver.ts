@@ -1,13 +1,15 @@
 /** Turns deliveries into PUBLISH packets. One encoder for all connections: a delivery is encoded and gone. */
-import { PublishEncoder, type ProtocolVersion } from "@mess/wire";
+import { PublishEncoder, type ProtocolVersion, patchPacketId } from "@mess/wire";
 import type { DeliveryForm } from "../../../model/link.ts";
 import { type MessageView, noExpiry } from "../../../model/message.ts";
+import type { SharedForms } from "./shared-forms.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import type { OutboundAliases } from "./topic-aliases.ts";
 
 const encoder: PublishEncoder = new PublishEncoder();
 
 export interface Receiving {
+  readonly forms: SharedForms;
   readonly version: ProtocolVersion;
   readonly output: OutputBuffer;
   readonly maximumPacketSize: number;
@@ -16,6 +18,50 @@ export interface Receiving {
 
 /** False when the packet would be larger than the client takes. */
 export function deliver(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
+  const isPlain = to.aliases === undefined && form.subscriptionIdentifiers.length === 0 && form.secondsLeft === noExpiry;
+  if (form.sharedSeq !== 0 && isPlain) return deliverShared(to, message, form);
+  return deliverOwn(to, message, form);
+}
+
+/** Encoded once for all receivers that want the same form; only the packet id is each one's own. */
+function deliverShared(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
+  const kind = (to.version << 4) | (form.qos << 2) | (form.retain ? 2 : 0) | (form.dup ? 1 : 0);
+  let encoded = to.forms.get(form.sharedSeq, kind);
+  if (encoded === undefined) {
+    prepare(message, form);
+    const bytes = Buffer.allocUnsafeSlow(encoder.size(to.version));
+    encoder.write(to.version, bytes, 0);
+    encoded = { seq: form.sharedSeq, kind, bytes, packetIdAt: encoder.packetIdAt };
+    to.forms.put(encoded);
+  }
+  const { bytes, packetIdAt } = encoded;
+  if (bytes.length > to.maximumPacketSize) return false;
+  const at = to.output.reserve(bytes.length);
+  const chunk = to.output.chunk as Buffer;
+  bytes.copy(chunk, at);
+  if (form.qos > 0) patchPacketId(chunk, at + packetIdAt, form.packetId);
+  return true;
+}
+
+function deliverOwn(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
+  prepare(message, form);
+  if (to.aliases !== undefined) {
+    // The size is checked with the topic in: an alias is set only by a packet that is sent.
+    if (encoder.size(to.version) + 3 > to.maximumPacketSize) return false;
+    const alias = to.aliases.aliasFor(message.topic);
+    if (alias !== undefined) {
+      encoder.topicAlias = alias.alias;
+      encoder.sendTopic = !alias.known;
+    }
+  }
+  const size = encoder.size(to.version);
+  if (size > to.maximumPacketSize) return false;
+  const at = to.output.reserve(size);
+  encoder.write(to.version, to.output.chunk as Buffer, at);
+  return true;
+}
+
+function prepare(message: MessageView, form: DeliveryForm): void {
   encoder.source = message.bytes;
   encoder.topicStart = message.topicStart;
   encoder.topicEnd = message.topicEnd;
@@ -31,20 +77,6 @@ export function deliver(to: Receiving, message: MessageView, form: DeliveryForm)
   encoder.topicAlias = 0;
   encoder.sendTopic = true;
   encoder.subscriptionIdentifiers = form.subscriptionIdentifiers;
-  if (to.aliases !== undefined) {
-    // The size is checked with the topic in: an alias is set only by a packet that is sent.
-    if (encoder.size(to.version) + 3 > to.maximumPacketSize) return false;
-    const alias = to.aliases.aliasFor(message.topic);
-    if (alias !== undefined) {
-      encoder.topicAlias = alias.alias;
-      encoder.sendTopic = !alias.known;
-    }
-  }
-  const size = encoder.size(to.version);
-  if (size > to.maximumPacketSize) return false;
-  const at = to.output.reserve(size);
-  encoder.write(to.version, to.output.chunk as Buffer, at);
-  return true;
 }
 
 /** A PUBLISH as it arrived, without what ends with the connection it came on (its topic alias). */

@@ -3,6 +3,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { FlushQueue } from "./output-buffer.ts";
+import type { SharedForms } from "./shared-forms.ts";
 
 export interface Authenticated {
   readonly principal: string;
@@ -27,6 +28,7 @@ export interface MqttDoorContext {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly flushQueue: FlushQueue;
+  readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
   /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
   authenticate(username: string | undefined, password: Uint8Array | undefined, address: string): Authenticated | undefined;

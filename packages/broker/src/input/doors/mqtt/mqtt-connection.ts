@@ -463,7 +463,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   #receiving(version: 4 | 5): Parameters<typeof deliver>[0] {
-    return { version, output: this.output, maximumPacketSize: this.maximumPacketSize, aliases: this.outboundAliases };
+    return {
+      version,
+      forms: this.context.sharedForms,
+      output: this.output,
+      maximumPacketSize: this.maximumPacketSize,
+      aliases: this.outboundAliases,
+    };
   }
 
   #deliverLive(message: MessageView, identifiers: readonly number[]): void {

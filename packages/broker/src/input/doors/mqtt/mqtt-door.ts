@@ -6,6 +6,7 @@ import type { AcceptTransport } from "../../transport.ts";
 import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
 import { FlushQueue } from "./output-buffer.ts";
+import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
   readonly engine: Engine;
@@ -53,6 +54,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     clock: parts.clock,
     timers: parts.timers,
     flushQueue: new FlushQueue((run) => parts.timers.soon(run)),
+    sharedForms: new SharedForms(),
     counters,
     authenticate: parts.authenticate,
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
