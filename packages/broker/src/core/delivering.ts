@@ -346,7 +346,7 @@ export class Delivering {
     const group = manner.source >= fromGroup ? (state.groupsByNumber.get(manner.source - fromGroup)?.key ?? "") : "";
     const length = deliveryNoteBytes + Buffer.byteLength(group);
     const at = state.journal.reserve(RecordKind.deliveryReserved, length);
-    writeDeliveryNote(state.journal.openBytes, at, { number: session.number, packetId, seq, group });
+    writeDeliveryNote(state.journal.openBytes, at, { number: session.number, packetId, seq, group, isRetained: manner.source === fromRetained });
     this.#outbox?.action(send);
     state.journal.commit();
     return packetId;

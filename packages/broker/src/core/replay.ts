@@ -27,7 +27,7 @@ import type { Credentials } from "./credentials.ts";
 import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
-import { fromBacklog, fromGroup, type Session } from "./session.ts";
+import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
 import type { State } from "./state.ts";
 import type { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
@@ -127,9 +127,10 @@ export class Replay {
     if (session === undefined) return;
     if (kind === RecordKind.deliveryReserved) {
       const group = note.group === "" ? undefined : this.#state.groups.get(note.group);
-      (group ?? session).underWayBefore.add(note.seq);
-      this.#settleRetained(session, note.seq);
-      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? fromBacklog : fromGroup + group.number);
+      if (note.isRetained) this.#settleRetained(session, note.seq);
+      else (group ?? session).underWayBefore.add(note.seq);
+      const own = note.isRetained ? fromRetained : fromBacklog;
+      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? own : fromGroup + group.number);
     } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
     else session.inFlight.release(note.packetId);
   }

@@ -15,7 +15,7 @@ import {
 } from "../model/record.ts";
 import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
-import { fromGroup, type Session, type SubscriptionEntry } from "./session.ts";
+import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
 
 interface Part {
@@ -161,7 +161,7 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
     const source = session.inFlight.sourceOf(packetId);
     if (step === awaitingPuback) return;
     const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? "") : "";
-    const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group };
+    const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group, isRetained: source === fromRetained };
     const body = Buffer.alloc(deliveryNoteBytes + Buffer.byteLength(group));
     writeDeliveryNote(body, 0, note);
     parts.push({ kind: RecordKind.deliveryReserved, body });

@@ -169,12 +169,16 @@ export interface BacklogState {
   readonly count: number;
 }
 
-/** DeliveryReserved, DeliveryReceived, DeliveryCompleted: u32 session, u16 packet id, u16 0, f64 seq, group key (UTF-8, to the end). */
+/**
+ * DeliveryReserved, DeliveryReceived, DeliveryCompleted, RetainedSettled: u32 session, u16 packet id, u16 flags (1: a
+ * retained message for a new subscription), f64 seq, group key (UTF-8, to the end).
+ */
 export interface DeliveryNote {
   readonly number: number;
   readonly packetId: number;
   readonly seq: number;
   readonly group: string;
+  readonly isRetained: boolean;
 }
 
 export const deliveryNoteBytes = 16;
@@ -182,7 +186,7 @@ export const deliveryNoteBytes = 16;
 export function writeDeliveryNote(out: Buffer, at: number, note: DeliveryNote): void {
   out.writeUInt32LE(note.number, at);
   out.writeUInt16LE(note.packetId, at + 4);
-  out.writeUInt16LE(0, at + 6);
+  out.writeUInt16LE(note.isRetained ? 1 : 0, at + 6);
   out.writeDoubleLE(note.seq, at + 8);
   if (note.group !== "") out.write(note.group, at + deliveryNoteBytes, "utf8");
 }
@@ -193,6 +197,7 @@ export function readDeliveryNote(bytes: Buffer, start: number, end: number): Del
     packetId: bytes.readUInt16LE(start + 4),
     seq: bytes.readDoubleLE(start + 8),
     group: bytes.toString("utf8", start + deliveryNoteBytes, end),
+    isRetained: bytes.readUInt16LE(start + 6) === 1,
   };
 }
 
