@@ -40,7 +40,7 @@ let lamp: Key;
 async function apply(content: string): Promise<void> {
   const path = join(root, `${unique("policy")}.toml`);
   writeFileSync(path, content);
-  const ran = await messAt(shared.server, ["policy", "apply", path]);
+  const ran = await messAt(shared.server, ["policy", "apply", path, "--yes"]);
   expect(ran.stderr + ran.stdout + String(ran.code)).toMatch(/0$/);
 }
 
