@@ -37,7 +37,10 @@ function readReport(path: string): string | undefined {
 if (process.argv[1]?.endsWith("closing-line.ts")) {
   const [path = "", checks = "0", status = "0"] = process.argv.slice(2);
   const run = outcome(readReport(path), Number(checks), Number(status));
-  if (run.skipped > 0) console.log(`${run.skipped} skipped: the line above each names what this machine lacks`);
+  if (run.skipped > 0)
+    console.log(
+      `${run.skipped} skipped: their lines above say why (a tool this machine lacks, or a set-up that failed)`,
+    );
   console.log(`${run.passed} passed, ${run.failed} failed`);
   process.exitCode = run.failed === 0 ? 0 : 1;
 }
