@@ -39,6 +39,8 @@ export interface ClientWorld {
 export interface Outgoing {
   readonly message: MessageFact;
   step: "publish" | "release";
+  /** The broker may have lost the session meanwhile, and with it the first half: its answer proves nothing. */
+  unsure: boolean;
 }
 
 const LONG = 86_400;
@@ -122,7 +124,7 @@ export class SimulatedClient implements LinkOwner {
     const message = this.world.ledger.message({ publisher: this.plan.index, ...fields });
     if (message.qos === 0) return link.sendPublish(message, 0, false);
     const packetId = this.freeId();
-    this.outgoing.set(packetId, { message, step: "publish" });
+    this.outgoing.set(packetId, { message, step: "publish", unsure: false });
     link.sendPublish(message, packetId, false);
   }
 
@@ -148,9 +150,7 @@ export class SimulatedClient implements LinkOwner {
     if (packet.sessionPresent && expected === "never") throw new Violation("session present", told);
     if (!packet.sessionPresent && expected === "must") throw new Violation("session present", `${told}: it was lost`);
     if (packet.sessionPresent) {
-      if (expected === "either" && this.session !== undefined) this.session.endAskedAt = Math.min(this.session.endAskedAt, link.dialedAt);
-      this.session ??= ledger.session(this.plan.index, link.expiry, 0);
-      this.session.expiry = link.expiry;
+      this.#resumed(link, expected);
     } else {
       if (this.session !== undefined) this.session.endedAt = Math.min(this.session.endedAt, ledger.now);
       this.session = ledger.session(this.plan.index, link.expiry, link.dialedAt);
@@ -163,6 +163,17 @@ export class SimulatedClient implements LinkOwner {
       if (step === "publish") link.sendPublish(message, packetId, true);
       else link.sendRelease(packetId);
     }
+  }
+
+  #resumed(link: ClientLink, expected: "must" | "either" | "never"): void {
+    if (this.session === undefined || this.session.endedAt < NEVER) {
+      // Made by a CONNECT that was never answered.
+      this.session = this.world.ledger.session(this.plan.index, link.expiry, 0);
+    }
+    this.session.expiry = link.expiry;
+    if (expected === "must") return;
+    this.session.endAskedAt = Math.min(this.session.endAskedAt, link.dialedAt);
+    for (const outgoing of this.outgoing.values()) outgoing.unsure = true;
   }
 
   /** The broker or the machine ended the connection. */
@@ -238,8 +249,13 @@ export class SimulatedClient implements LinkOwner {
     this.#vanished = vanished;
     // A CONNECT that was not answered may have given the session its shorter life all the same.
     const perhapsShorter = link !== undefined && link.expiry < (session?.expiry ?? 0);
-    if (session !== undefined && (session.expiry === 0 || perhapsShorter)) {
+    if (session !== undefined && perhapsShorter) session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
+    if (session !== undefined && session.expiry === 0) {
+      // It ended with its connection, and so did what the client remembered of it [MQTT-3.1.2-6 of 3.1.1].
       session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
+      session.endedAt = Math.min(session.endedAt, ledger.now);
+      this.outgoing.clear();
+      this.held.clear();
     }
     if (this.#online) sim.schedule(random.between(2, 30), () => this.#redial());
   }

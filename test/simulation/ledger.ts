@@ -260,8 +260,8 @@ export class Ledger {
     if (this.#shared(session, message)) return;
     // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
     if (delivery.qos === 0 && message.attempts > 1) return;
-    // Nor does a copy sent again count, when the first one came before the subscription.
-    const granted = this.#matching(session, message.topic).map((one) => one.grantedAt);
+    // Nor does a copy sent again count, when the first one came before a subscription that would have kept it.
+    const granted = this.#matching(session, message.topic).map(({ qos, grantedAt }) => (qos > 0 ? grantedAt : NEVER));
     if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
     const highest = session.highest.get(key) ?? -1;
@@ -281,7 +281,7 @@ export class Ledger {
     if (message.attempts > 1 || delivery.retain || !session.seen.has(message.index)) return;
     if (this.#matching(session, message.topic).length > 1) return;
     for (const other of session.byMessage.get(message.index) ?? []) {
-      if (other.qos === 0) continue;
+      if (other.qos === 0 || other.retain) continue;
       // What the first stop after the ack let it forget, it has forgotten.
       const stop = this.stops.find(({ at }) => at > other.ackArrivedAt);
       if (stop !== undefined && stop.at < delivery.at && other.ackArrivedAt <= stop.ackedBefore) {

@@ -240,19 +240,19 @@ export class ClientLink {
     if (!due.includes(packet.packetId)) throw new Violation("protocol", `${told}, which waits for none`);
     if (due[0] !== packet.packetId) throw new Violation("protocol", `${told} out of order [MQTT-4.6.0-2]`);
     due.shift();
-    const { message } = outgoing.get(packet.packetId) as Outgoing;
+    const { message, unsure } = outgoing.get(packet.packetId) as Outgoing;
     const { ledger } = this.#owner.world;
     if (packet.reasonCode >= 0x80 && packet.type !== PacketType.PUBCOMP) {
       outgoing.delete(packet.packetId);
-      if (refusals.has(packet.reasonCode) && message.attempts === 1) ledger.refused(message);
+      if (refusals.has(packet.reasonCode) && message.attempts === 1 && !unsure) ledger.refused(message);
       return;
     }
     if (packet.type === PacketType.PUBREC) {
-      outgoing.set(packet.packetId, { message, step: "release" });
+      outgoing.set(packet.packetId, { message, step: "release", unsure });
       return this.sendRelease(packet.packetId);
     }
     outgoing.delete(packet.packetId);
-    if (packet.reasonCode < 0x80) ledger.acked(message);
+    if (packet.reasonCode < 0x80 && !unsure) ledger.acked(message);
   }
 
   #publish(packet: PublishPacket): void {

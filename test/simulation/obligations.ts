@@ -13,7 +13,7 @@ interface Member {
 }
 
 const stable = ({ session, subscription }: Member): boolean =>
-  session.endAskedAt === NEVER && subscription.removalAskedAt === NEVER && subscription.qos > 0;
+  session.endAskedAt === NEVER && session.endedAt === NEVER && subscription.removalAskedAt === NEVER && subscription.qos > 0;
 
 /** Acked for sure before anyone could miss it: QoS 1 and 2, not the empty one that clears a retained message. */
 const owed = (message: MessageFact): boolean => message.outcome === "acked" && message.qos > 0 && message.size > 0;
