@@ -65,6 +65,41 @@ describe("CredentialThrottle", () => {
     expect(throttle.allow("192.0.2.3", 1)).toBe(false);
   });
 
+  it("always forgets in the order of last failures, whoever fails again in between", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(11), { minLength: 20, maxLength: 300 }), (addresses) => {
+        const throttle = new CredentialThrottle({ failuresPerMinute: 1, addressesMax: 5 });
+        let known: number[] = [];
+        for (const address of addresses) {
+          throttle.failed(`192.0.2.${address}`, 0);
+          known = [...known.filter((other) => other !== address), address].slice(-5);
+        }
+        const refused = Array.from({ length: 12 }, (_, address) => address).filter(
+          (address) => !throttle.allow(`192.0.2.${address}`, 0),
+        );
+        expect(refused).toEqual(known.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+
+  it("costs the same at its cap as below it", () => {
+    const addressesMax = 65_536;
+    const throttle = new CredentialThrottle({ failuresPerMinute: 1, addressesMax });
+    const timeOf = (first: number): number => {
+      const began = performance.now();
+      for (let index = 0; index < addressesMax; index++) {
+        const number = first + index;
+        throttle.failed(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`, 0);
+      }
+      return performance.now() - began;
+    };
+    const below = timeOf(0);
+    const at = timeOf(addressesMax);
+    // With an iterator made anew for each it takes seconds.
+    expect(at).toBeLessThan(below * 10 + 50);
+    expect(throttle.size).toBe(addressesMax);
+  });
+
   it("is not reopened by a clock that stands still or goes back", () => {
     const throttle = new CredentialThrottle({ failuresPerMinute: 1, addressesMax: 2 });
     throttle.failed("192.0.2.1", 100_000);

@@ -1,6 +1,8 @@
 import { addressGroup } from "./address-group.ts";
 
 const MINUTE_MS = 60_000;
+/** Failures after which the iterator is made anew; see `#forgetOldest`. */
+const ITERATOR_FAILURES_MAX = 1_024;
 
 export interface CredentialThrottleOptions {
   /** Failures an address may make in a burst, and again every minute. */
@@ -23,6 +25,9 @@ export class CredentialThrottle {
   readonly #options: CredentialThrottleOptions;
   /** In order of the last failure, oldest first. Only addresses that failed are in it. */
   readonly #buckets: Map<string, Bucket> = new Map();
+  /** Stands before the oldest: all it has passed was deleted. */
+  #oldest: Iterator<string> | undefined;
+  #failuresOfIterator = 0;
 
   constructor(options: CredentialThrottleOptions) {
     this.#options = options;
@@ -54,6 +59,7 @@ export class CredentialThrottle {
     // Deleted and set again: a map keeps the order of insertion, and with it the order of last failures.
     this.#buckets.delete(group);
     this.#buckets.set(group, { left: Math.max(0, left - 1), atMs: nowMs });
+    if (++this.#failuresOfIterator >= ITERATOR_FAILURES_MAX) this.#oldest = undefined;
     if (this.#buckets.size > this.#options.addressesMax) this.#forgetOldest();
   }
 
@@ -62,8 +68,16 @@ export class CredentialThrottle {
     return Math.min(this.#options.failuresPerMinute, bucket.left + earned);
   }
 
+  /**
+   * The iterator is kept, since a new one passes over the gaps of all that was deleted before. Not for ever, since one
+   * that is not moved keeps every table the map has outgrown: gigabytes, while known addresses go on failing.
+   */
   #forgetOldest(): void {
-    const oldest = this.#buckets.keys().next();
+    if (this.#oldest === undefined) {
+      this.#oldest = this.#buckets.keys();
+      this.#failuresOfIterator = 0;
+    }
+    const oldest = this.#oldest.next();
     if (oldest.done !== true) this.#buckets.delete(oldest.value);
   }
 }
