@@ -76,7 +76,7 @@ export class Link {
         clearTimeout(deadline);
         const code = bytes[at + 1];
         if ((first & 0xf0) !== PacketType.connack || code !== 0) {
-          link.close();
+          void link.close();
           reject(new Error(`the broker answered CONNECT with packet 0x${first.toString(16)}, code ${code}`));
           return;
         }

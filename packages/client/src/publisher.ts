@@ -1,7 +1,7 @@
 import { PacketType, type AckPacket, type Properties, type QoS } from "@mess/wire";
 import { Fifo } from "./fifo.ts";
 import { MessError } from "./mess-error.ts";
-import { PacketIds } from "./packet-ids.ts";
+import type { PacketIds } from "./packet-ids.ts";
 import { refusal } from "./refusal.ts";
 
 /** What a publish came to. */

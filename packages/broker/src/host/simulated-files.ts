@@ -263,7 +263,9 @@ export class SimulatedFiles {
       if (original.kind !== "directory" || copy.kind !== "directory") continue;
       if (!this.changes.some((change) => change.directories.includes(original))) continue;
       const after = new Map(copy.entries);
-      const apply = (): void => void (copy.durable = new Map(after));
+      const apply = (): void => {
+        copy.durable = new Map(after);
+      };
       same.changes.push({ order: same.nextOrder(), directories: [copy], apply });
     }
     return same;

@@ -46,8 +46,14 @@ export function addFilter(tree: GrantTree, filter: string): void {
 }
 
 function childFor(node: GrantNode, level: string): GrantNode {
-  if (level === "+") return (node.oneLevel ??= newNode());
-  if (level === PRINCIPAL_LEVEL) return (node.principal ??= newNode());
+  if (level === "+") {
+    node.oneLevel ??= newNode();
+    return node.oneLevel;
+  }
+  if (level === PRINCIPAL_LEVEL) {
+    node.principal ??= newNode();
+    return node.principal;
+  }
   node.literals ??= new Map();
   const known = node.literals.get(level);
   if (known !== undefined) return known;

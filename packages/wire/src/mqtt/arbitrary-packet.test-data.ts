@@ -33,7 +33,7 @@ const packetId = fc.integer({ min: 1, max: 65_535 });
 const uint32 = fc.nat(4_294_967_295);
 const qos = fc.constantFrom<QoS>(0, 1, 2);
 
-function valueOf(key: keyof Properties, kind: number, nonZero: boolean): fc.Arbitrary<unknown> {
+function valueFor(key: keyof Properties, kind: number, nonZero: boolean): fc.Arbitrary<unknown> {
   switch (kind) {
     case PropertyKind.BIT:
       return fc.constantFrom(0, 1);
@@ -65,7 +65,7 @@ export function propertiesOf(packetType: number, sender: Sender): fc.Arbitrary<P
     if ((packets & (1 << packetType)) === 0) continue;
     if (key === "subscriptionIdentifiers" && packetType === PacketType.PUBLISH && sender === "client") continue;
     if (key === "sessionExpiryInterval" && packetType === PacketType.DISCONNECT && sender === "server") continue;
-    let value = valueOf(key, kind, nonZero);
+    let value = valueFor(key, kind, nonZero);
     if (key === "subscriptionIdentifiers" && packetType === PacketType.SUBSCRIBE) {
       value = fc.integer({ min: 1, max: 268_435_455 }).map((identifier) => [identifier]);
     }
