@@ -193,7 +193,20 @@ async function persist(what: (stop: () => boolean) => Promise<void>, stop: () =>
   }
 }
 
-function judge(publishers: readonly Publisher[], subscribers: readonly Subscriber[]): Pick<TortureReport, "lost" | "duplicates" | "disordered" | "unexpected"> {
+export interface Sent {
+  readonly name: string;
+  readonly qos: 1 | 2;
+  readonly sent: number;
+  readonly acknowledged: ReadonlySet<number>;
+}
+
+export interface Received {
+  readonly name: string;
+  readonly log: readonly { readonly text: string; readonly qos: number }[];
+}
+
+/** Compares what was sent and acknowledged with what was received. */
+export function judge(publishers: readonly Sent[], subscribers: readonly Received[]): Pick<TortureReport, "lost" | "duplicates" | "disordered" | "unexpected"> {
   const lost: string[] = [];
   const duplicates: string[] = [];
   const disordered: string[] = [];
