@@ -12,7 +12,15 @@ afterEach(async () => {
 
 function options(extra: IClientOptions = {}): IClientOptions {
   const { id, secret } = shared.server.admin;
-  return { username: id, password: secret, ca: shared.server.ca, reconnectPeriod: 0, connectTimeout: 8_000, clientId: unique("js"), ...extra };
+  return {
+    username: id,
+    password: secret,
+    ca: shared.server.ca,
+    reconnectPeriod: 0,
+    connectTimeout: 8_000,
+    clientId: unique("js"),
+    ...extra,
+  };
 }
 
 function url(transport: string): string {
@@ -50,7 +58,8 @@ for (const transport of ["mqtts", "wss"]) {
         const client = await connected(url(transport), { protocolVersion });
         await client.subscribeAsync(topic, { qos: 2 });
         const received = payloads(client, 30);
-        for (let index = 0; index < 30; index += 1) await client.publishAsync(topic, `${index}`, { qos: (index % 3) as 0 | 1 | 2 });
+        for (let index = 0; index < 30; index += 1)
+          await client.publishAsync(topic, `${index}`, { qos: (index % 3) as 0 | 1 | 2 });
         const numbers = (await received).map(Number);
         expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => index));
         for (const qos of [0, 1, 2]) {
@@ -86,7 +95,10 @@ for (const transport of ["mqtts", "wss"]) {
 
       it("a will and a retained message work", async () => {
         const topic = `js/${unique()}`;
-        const dying = await connected(url(transport), { protocolVersion, will: { topic, payload: Buffer.from("will"), qos: 1, retain: true } });
+        const dying = await connected(url(transport), {
+          protocolVersion,
+          will: { topic, payload: Buffer.from("will"), qos: 1, retain: true },
+        });
         const watcher = await connected(url(transport), { protocolVersion });
         await watcher.subscribeAsync(topic, { qos: 1 });
         const received = payloads(watcher, 1);
@@ -102,7 +114,9 @@ for (const transport of ["mqtts", "wss"]) {
         const plain = url(transport).replace("mqtts:", "mqtt:").replace("wss:", "ws:");
         const { secret } = shared.server.admin;
         await expect(connected(url(transport), { protocolVersion, username: "", password: "" })).rejects.toThrow();
-        await expect(connected(url(transport), { protocolVersion, password: `${secret.slice(0, -1)}?` })).rejects.toThrow();
+        await expect(
+          connected(url(transport), { protocolVersion, password: `${secret.slice(0, -1)}?` }),
+        ).rejects.toThrow();
         await expect(connected(url(transport), { protocolVersion, ca: [] })).rejects.toThrow();
         await expect(connected(plain, { protocolVersion })).rejects.toThrow();
       });

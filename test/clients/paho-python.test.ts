@@ -59,43 +59,64 @@ interface Result {
   received: [string, string, number][];
 }
 
-describe.skipIf(!present)(`paho for python${present ? "" : " (not installed: apt-get install python3-paho-mqtt)"}`, () => {
-  const shared = useServer({ mode: "secure" });
+describe.skipIf(!present)(
+  `paho for python${present ? "" : " (not installed: apt-get install python3-paho-mqtt)"}`,
+  () => {
+    const shared = useServer({ mode: "secure" });
 
-  async function talk(options: Record<string, unknown>): Promise<Result> {
-    const { server } = shared;
-    const port = options["transport"] === "websockets" ? server.webSocket.port : server.mqtt.port;
-    const defaults = { clientId: unique("paho"), topic: `paho/${unique()}`, count: 60, port, ca: join(server.dataDir, "ca.pem") };
-    const ran: Ran = await run(python ?? "", ["-c", script], { input: JSON.stringify({ ...defaults, ...options }), timeout: 15_000 });
-    if (ran.stdout === "") throw new Error(ran.stderr);
-    return JSON.parse(ran.stdout) as Result;
-  }
-
-  const key = (): { username: string; password: string } => ({ username: shared.server.admin.id, password: shared.server.admin.secret });
-
-  for (const version of [4, 5]) {
-    for (const transport of ["tcp", "websockets"]) {
-      it(`version ${version} over TLS, ${transport}: 60 messages of all QoS arrive in order`, async () => {
-        const { rc, received } = await talk({ version, transport, ...key() });
-        expect(rc).toBe(0);
-        for (const qos of [0, 1, 2]) {
-          const own = received.filter((message) => message[2] === qos).map((message) => Number(message[1]));
-          expect(own).toEqual(Array.from({ length: 20 }, (_, index) => 3 * index + qos));
-        }
+    async function talk(options: Record<string, unknown>): Promise<Result> {
+      const { server } = shared;
+      const port = options["transport"] === "websockets" ? server.webSocket.port : server.mqtt.port;
+      const defaults = {
+        clientId: unique("paho"),
+        topic: `paho/${unique()}`,
+        count: 60,
+        port,
+        ca: join(server.dataDir, "ca.pem"),
+      };
+      const ran: Ran = await run(python ?? "", ["-c", script], {
+        input: JSON.stringify({ ...defaults, ...options }),
+        timeout: 15_000,
       });
+      if (ran.stdout === "") throw new Error(ran.stderr);
+      return JSON.parse(ran.stdout) as Result;
     }
 
-    it(`version ${version}: without a key, with a wrong key, without the authority, without TLS: refused`, async () => {
-      const { username, password } = key();
-      const none = await talk({ version, transport: "tcp" });
-      expect(none.rc).toBeGreaterThan(0);
-      const wrong = await talk({ version, transport: "tcp", username, password: `${password}x` });
-      expect(wrong.rc).toBeGreaterThan(0);
-      const untrusted = await talk({ version, transport: "tcp", username, password, ca: "/etc/ssl/certs/ca-certificates.crt" });
-      expect(untrusted.error).toMatch(/SSL|FileNotFound/);
-      const plain = await talk({ version, transport: "tcp", username, password, ca: null, wait: 2 });
-      expect(plain.rc).not.toBe(0);
-      expect([none, wrong, untrusted, plain].flatMap((each) => each.received)).toEqual([]);
+    const key = (): { username: string; password: string } => ({
+      username: shared.server.admin.id,
+      password: shared.server.admin.secret,
     });
-  }
-});
+
+    for (const version of [4, 5]) {
+      for (const transport of ["tcp", "websockets"]) {
+        it(`version ${version} over TLS, ${transport}: 60 messages of all QoS arrive in order`, async () => {
+          const { rc, received } = await talk({ version, transport, ...key() });
+          expect(rc).toBe(0);
+          for (const qos of [0, 1, 2]) {
+            const own = received.filter((message) => message[2] === qos).map((message) => Number(message[1]));
+            expect(own).toEqual(Array.from({ length: 20 }, (_, index) => 3 * index + qos));
+          }
+        });
+      }
+
+      it(`version ${version}: without a key, with a wrong key, without the authority, without TLS: refused`, async () => {
+        const { username, password } = key();
+        const none = await talk({ version, transport: "tcp" });
+        expect(none.rc).toBeGreaterThan(0);
+        const wrong = await talk({ version, transport: "tcp", username, password: `${password}x` });
+        expect(wrong.rc).toBeGreaterThan(0);
+        const untrusted = await talk({
+          version,
+          transport: "tcp",
+          username,
+          password,
+          ca: "/etc/ssl/certs/ca-certificates.crt",
+        });
+        expect(untrusted.error).toMatch(/SSL|FileNotFound/);
+        const plain = await talk({ version, transport: "tcp", username, password, ca: null, wait: 2 });
+        expect(plain.rc).not.toBe(0);
+        expect([none, wrong, untrusted, plain].flatMap((each) => each.received)).toEqual([]);
+      });
+    }
+  },
+);

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { documentPath, evidence, table } from "./conformance-table.ts";
-import { statements311, statements5 } from "./statements.test-data.ts";
+import { statements5, statements311 } from "./statements.test-data.ts";
 
 describe("the conformance table", () => {
   const found = evidence();
@@ -26,6 +26,9 @@ describe("the conformance table", () => {
   it("is what docs/mqtt-conformance.md says", () => {
     const generated = table();
     if (process.env["MESS_WRITE_DOCS"] === "1") writeFileSync(documentPath, generated);
-    expect(readFileSync(documentPath, "utf8") === generated, "run it with MESS_WRITE_DOCS=1 to write the page anew").toBe(true);
+    expect(
+      readFileSync(documentPath, "utf8") === generated,
+      "run it with MESS_WRITE_DOCS=1 to write the page anew",
+    ).toBe(true);
   });
 });

@@ -13,23 +13,34 @@ bothVersions("[MQTT-3.12.4-1] [MQTT311-3.12.4-1] every PINGREQ gets a PINGRESP",
   await client.expectNothing(100);
 });
 
-bothVersions("[MQTT-4.13.1-1] [MQTT311-4.8.0-1] a PINGREQ with a body ends the connection", async (version) => {
-  const client = await shared.connect({ version });
-  client.send(build.packet("PINGREQ", 0, u8(0)));
-  await client.refused([0x81]);
-}, { mosquitto: "takes it" });
+bothVersions(
+  "[MQTT-4.13.1-1] [MQTT311-4.8.0-1] a PINGREQ with a body ends the connection",
+  async (version) => {
+    const client = await shared.connect({ version });
+    client.send(build.packet("PINGREQ", 0, u8(0)));
+    await client.refused([0x81]);
+  },
+  { mosquitto: "takes it" },
+);
 
-bothVersions("[MQTT-3.14.4-2] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2] after DISCONNECT the server closes, and takes nothing that follows", async (version) => {
-  const name = topic();
-  const witness = await shared.connect({ version });
-  await witness.subscribe(name);
-  const client = await shared.connect({ version });
-  client.send(build.publish({ version, topic: name, payload: "before" }), build.disconnect(), build.publish({ version, topic: name, payload: "after" }));
-  const { packets } = await client.closed();
-  expect(packets).toEqual([]);
-  expect((await witness.message()).payload.toString()).toBe("before");
-  await witness.expectNothing();
-});
+bothVersions(
+  "[MQTT-3.14.4-2] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2] after DISCONNECT the server closes, and takes nothing that follows",
+  async (version) => {
+    const name = topic();
+    const witness = await shared.connect({ version });
+    await witness.subscribe(name);
+    const client = await shared.connect({ version });
+    client.send(
+      build.publish({ version, topic: name, payload: "before" }),
+      build.disconnect(),
+      build.publish({ version, topic: name, payload: "after" }),
+    );
+    const { packets } = await client.closed();
+    expect(packets).toEqual([]);
+    expect((await witness.message()).payload.toString()).toBe("before");
+    await witness.expectNothing();
+  },
+);
 
 statement("[MQTT-3.14.2-2] DISCONNECT may not raise a Session Expiry of 0, and may change another", async () => {
   const zero = await shared.connect();
@@ -46,29 +57,37 @@ statement("[MQTT-3.14.2-2] DISCONNECT may not raise a Session Expiry of 0, and m
   expect(again.connack?.sessionPresent).toBe(false);
 });
 
-statement("[MQTT-3.14.2-2] a forbidden Session Expiry in DISCONNECT is answered with 0x82", async () => {
-  const client = await shared.connect();
-  client.send(build.disconnect(0, { sessionExpiryInterval: 10 }));
-  await client.refused([0x82], { mustTell: true });
-}, { mosquitto: "sometimes only closes" });
+statement(
+  "[MQTT-3.14.2-2] a forbidden Session Expiry in DISCONNECT is answered with 0x82",
+  async () => {
+    const client = await shared.connect();
+    client.send(build.disconnect(0, { sessionExpiryInterval: 10 }));
+    await client.refused([0x82], { mustTell: true });
+  },
+  { mosquitto: "sometimes only closes" },
+);
 
-bothVersions("[MQTT-3.14.2-1] [MQTT-4.13.1-1] a malformed DISCONNECT publishes the will, and an unknown reason code is malformed", async (version) => {
-  const bodies =
-    version === 5
-      ? [Buffer.from([0x01]), Buffer.from([0x8b]), Buffer.from([0xff]), Buffer.from([0, 5]), Buffer.from([0, 0, 0])]
-      : [Buffer.from([0])];
-  await Promise.all(
-    bodies.map(async (body) => {
-      const name = topic();
-      const witness = await shared.connect({ version });
-      await witness.subscribe(name);
-      const client = await shared.connect({ version, will: will(name, "will") });
-      client.send(build.packet("DISCONNECT", 0, body));
-      await client.refused([0x81, 0x82], { mustTell: false });
-      expect((await witness.message()).payload.toString()).toBe("will");
-    }),
-  );
-}, { mosquitto: "takes them as ordinary", mosquittoVersion: 5 });
+bothVersions(
+  "[MQTT-3.14.2-1] [MQTT-4.13.1-1] a malformed DISCONNECT publishes the will, and an unknown reason code is malformed",
+  async (version) => {
+    const bodies =
+      version === 5
+        ? [Buffer.from([0x01]), Buffer.from([0x8b]), Buffer.from([0xff]), Buffer.from([0, 5]), Buffer.from([0, 0, 0])]
+        : [Buffer.from([0])];
+    await Promise.all(
+      bodies.map(async (body) => {
+        const name = topic();
+        const witness = await shared.connect({ version });
+        await witness.subscribe(name);
+        const client = await shared.connect({ version, will: will(name, "will") });
+        client.send(build.packet("DISCONNECT", 0, body));
+        await client.refused([0x81, 0x82], { mustTell: false });
+        expect((await witness.message()).payload.toString()).toBe("will");
+      }),
+    );
+  },
+  { mosquitto: "takes them as ordinary", mosquittoVersion: 5 },
+);
 
 statement("[MQTT-3.14.2-1] every reason code a client may send in DISCONNECT is taken", async () => {
   await Promise.all(
@@ -81,37 +100,55 @@ statement("[MQTT-3.14.2-1] every reason code a client may send in DISCONNECT is 
   );
 });
 
-statement("[MQTT-3.14.2-3] [MQTT-3.14.2-4] [MQTT-4.13.2-1] a DISCONNECT of the server fits the client's Maximum Packet Size, and the connection ends", async () => {
-  for (const maximumPacketSize of [60, 100]) {
-    const client = await shared.open();
-    client.send(build.connect({ clientId: unique(), properties: { maximumPacketSize } }));
-    const connack = await client.take("CONNACK").catch(() => undefined);
-    if (connack === undefined || connack.code !== 0) continue;
-    client.send(build.subscribe({ filters: [] }));
-    const { packets } = await client.closed();
-    for (const packet of packets) expect(packet.size).toBeLessThanOrEqual(maximumPacketSize);
-  }
-});
+statement(
+  "[MQTT-3.14.2-3] [MQTT-3.14.2-4] [MQTT-4.13.2-1] a DISCONNECT of the server fits the client's Maximum Packet Size, and the connection ends",
+  async () => {
+    for (const maximumPacketSize of [60, 100]) {
+      const client = await shared.open();
+      client.send(build.connect({ clientId: unique(), properties: { maximumPacketSize } }));
+      const connack = await client.take("CONNACK").catch(() => undefined);
+      if (connack === undefined || connack.code !== 0) continue;
+      client.send(build.subscribe({ filters: [] }));
+      const { packets } = await client.closed();
+      for (const packet of packets) expect(packet.size).toBeLessThanOrEqual(maximumPacketSize);
+    }
+  },
+);
 
-statement("[MQTT-4.12.0-7] [MQTT-4.12.1-1] AUTH on a connection without an authentication method is a protocol error", async () => {
-  for (const bytes of [build.auth(), build.auth(0x18, { authenticationMethod: "X" }), build.auth(0x19, { authenticationMethod: "X" })]) {
+statement(
+  "[MQTT-4.12.0-7] [MQTT-4.12.1-1] AUTH on a connection without an authentication method is a protocol error",
+  async () => {
+    for (const bytes of [
+      build.auth(),
+      build.auth(0x18, { authenticationMethod: "X" }),
+      build.auth(0x19, { authenticationMethod: "X" }),
+    ]) {
+      const client = await shared.connect();
+      client.send(bytes);
+      await client.refused([0x82, 0x8c]);
+    }
+  },
+  { mosquitto: "sometimes answers 0x81" },
+);
+
+statement(
+  "[MQTT-4.12.1-2] [MQTT-4.12.0-4] a failed re-authentication ends the connection",
+  async () => {
     const client = await shared.connect();
-    client.send(bytes);
-    await client.refused([0x82, 0x8c]);
-  }
-}, { mosquitto: "sometimes answers 0x81" });
+    client.send(build.auth(0x19, { authenticationMethod: "NO-SUCH-METHOD", authenticationData: Buffer.from("x") }));
+    await client.refused([0x82, 0x8c, 0x87]);
+  },
+  { mosquitto: "sometimes answers 0x81" },
+);
 
-statement("[MQTT-4.12.1-2] [MQTT-4.12.0-4] a failed re-authentication ends the connection", async () => {
-  const client = await shared.connect();
-  client.send(build.auth(0x19, { authenticationMethod: "NO-SUCH-METHOD", authenticationData: Buffer.from("x") }));
-  await client.refused([0x82, 0x8c, 0x87]);
-}, { mosquitto: "sometimes answers 0x81" });
-
-statement("[MQTT-3.15.2-2] [MQTT-3.15.2-3] [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] the server never asks a client that did not name a method", async () => {
-  const client = await shared.connect({ username: "u", password: "p" });
-  await client.ping();
-  expect(client.waiting("AUTH")).toEqual([]);
-});
+statement(
+  "[MQTT-3.15.2-2] [MQTT-3.15.2-3] [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] the server never asks a client that did not name a method",
+  async () => {
+    const client = await shared.connect({ username: "u", password: "p" });
+    await client.ping();
+    expect(client.waiting("AUTH")).toEqual([]);
+  },
+);
 
 statement("[MQTT-4.12.0-1] AUTH in 3.1.1 ends the connection", async () => {
   const client = await shared.connect({ version: 4 });
@@ -130,25 +167,34 @@ const serverOnly: [string, string][] = [
 ];
 
 for (const [name, bytes] of serverOnly) {
-  bothVersions(`[MQTT-4.13.1-1] [MQTT311-4.8.0-1] ${name} from a client ends the connection`, async (version) => {
-    const client = await shared.connect({ version });
-    client.send(Buffer.from(bytes, "hex"));
-    await client.refused([0x82, 0x81]);
-  }, name.startsWith("CONNACK") ? {} : { mosquitto: "sometimes takes it" });
+  bothVersions(
+    `[MQTT-4.13.1-1] [MQTT311-4.8.0-1] ${name} from a client ends the connection`,
+    async (version) => {
+      const client = await shared.connect({ version });
+      client.send(Buffer.from(bytes, "hex"));
+      await client.refused([0x82, 0x81]);
+    },
+    name.startsWith("CONNACK") ? {} : { mosquitto: "sometimes takes it" },
+  );
 }
 
-statement("[MQTT-3.14.4-1] [MQTT-3.14.4-2] the server's DISCONNECT is its last packet, whatever else was on its way", async () => {
-  const name = topic();
-  const reader = await shared.connect();
-  await reader.subscribe({ filter: name, qos: 1 });
-  const publisher = await shared.connect();
-  publisher.send(...Array.from({ length: 50 }, (_, index) => build.publish({ topic: name, payload: "x", qos: 1, id: index + 1 })));
-  reader.send(build.subscribe({ filters: [] }));
-  const { packets } = await reader.closed();
-  const at = packets.findIndex((packet) => packet.name === "DISCONNECT");
-  expect(at === -1 ? 0 : packets.length - 1 - at).toBe(0);
-  await publisher.ping();
-});
+statement(
+  "[MQTT-3.14.4-1] [MQTT-3.14.4-2] the server's DISCONNECT is its last packet, whatever else was on its way",
+  async () => {
+    const name = topic();
+    const reader = await shared.connect();
+    await reader.subscribe({ filter: name, qos: 1 });
+    const publisher = await shared.connect();
+    publisher.send(
+      ...Array.from({ length: 50 }, (_, index) => build.publish({ topic: name, payload: "x", qos: 1, id: index + 1 })),
+    );
+    reader.send(build.subscribe({ filters: [] }));
+    const { packets } = await reader.closed();
+    const at = packets.findIndex((packet) => packet.name === "DISCONNECT");
+    expect(at === -1 ? 0 : packets.length - 1 - at).toBe(0);
+    await publisher.ping();
+  },
+);
 
 bothVersions("[MQTT-4.13.2-1] [MQTT311-4.8.0-2] one client's error does not touch another", async (version) => {
   const name = topic();

@@ -5,41 +5,54 @@ import { bothVersions, lasting, sleep, statement, topic, unique, useServer } fro
 
 const shared = useServer();
 
-bothVersions("[MQTT-4.1.0-1] [MQTT-4.1.0-2] [MQTT311-4.1.0-1] [MQTT311-4.1.0-2] a session keeps subscriptions and messages while its client is away", async (version) => {
-  const base = topic();
-  const clientId = unique("c");
-  const client = await shared.connect({ ...lasting(version), clientId });
-  await client.subscribe([{ filter: `${base}/+`, qos: 1 }, { filter: `${base}/x/#`, qos: 2 }]);
-  await client.drop();
-  const publisher = await shared.connect({ version });
-  await publisher.publish({ topic: `${base}/1`, payload: "1", qos: 2 });
-  await publisher.publish({ topic: `${base}/x/y`, payload: "2", qos: 2 });
-  const back = await shared.connect({ ...lasting(version), clientId });
-  const messages = await back.messages(2);
-  expect(messages.map((message) => [message.payload.toString(), message.qos])).toEqual([["1", 1], ["2", 2]]);
-  await publisher.publish({ topic: `${base}/3`, payload: "3", qos: 1 });
-  expect((await back.message()).payload.toString()).toBe("3");
-});
+bothVersions(
+  "[MQTT-4.1.0-1] [MQTT-4.1.0-2] [MQTT311-4.1.0-1] [MQTT311-4.1.0-2] a session keeps subscriptions and messages while its client is away",
+  async (version) => {
+    const base = topic();
+    const clientId = unique("c");
+    const client = await shared.connect({ ...lasting(version), clientId });
+    await client.subscribe([
+      { filter: `${base}/+`, qos: 1 },
+      { filter: `${base}/x/#`, qos: 2 },
+    ]);
+    await client.drop();
+    const publisher = await shared.connect({ version });
+    await publisher.publish({ topic: `${base}/1`, payload: "1", qos: 2 });
+    await publisher.publish({ topic: `${base}/x/y`, payload: "2", qos: 2 });
+    const back = await shared.connect({ ...lasting(version), clientId });
+    const messages = await back.messages(2);
+    expect(messages.map((message) => [message.payload.toString(), message.qos])).toEqual([
+      ["1", 1],
+      ["2", 2],
+    ]);
+    await publisher.publish({ topic: `${base}/3`, payload: "3", qos: 1 });
+    expect((await back.message()).payload.toString()).toBe("3");
+  },
+);
 
-statement("[MQTT-4.1.0-2] [MQTT-3.1.2-23] a session ends when its expiry has passed, and not earlier", async () => {
-  const clientId = unique("c");
-  const options = { ...lasting(5, 2), clientId };
-  const client = await shared.connect(options);
-  await client.drop();
-  await sleep(1_300);
-  const back = await shared.connect(options);
-  expect(back.connack?.sessionPresent).toBe(true);
-  // the time begins anew at each disconnect
-  await sleep(1_300);
-  await back.drop();
-  await sleep(1_500);
-  const third = await shared.connect(options);
-  expect(third.connack?.sessionPresent).toBe(true);
-  await third.drop();
-  await sleep(2_700);
-  const late = await shared.connect(options);
-  expect(late.connack?.sessionPresent).toBe(false);
-}, { mosquitto: "sometimes late: looks at expiry now and then" });
+statement(
+  "[MQTT-4.1.0-2] [MQTT-3.1.2-23] a session ends when its expiry has passed, and not earlier",
+  async () => {
+    const clientId = unique("c");
+    const options = { ...lasting(5, 2), clientId };
+    const client = await shared.connect(options);
+    await client.drop();
+    await sleep(1_300);
+    const back = await shared.connect(options);
+    expect(back.connack?.sessionPresent).toBe(true);
+    // the time begins anew at each disconnect
+    await sleep(1_300);
+    await back.drop();
+    await sleep(1_500);
+    const third = await shared.connect(options);
+    expect(third.connack?.sessionPresent).toBe(true);
+    await third.drop();
+    await sleep(2_700);
+    const late = await shared.connect(options);
+    expect(late.connack?.sessionPresent).toBe(false);
+  },
+  { mosquitto: "sometimes late: looks at expiry now and then" },
+);
 
 statement("[MQTT-4.1.0-2] Session Expiry 0, or none, ends the session with the connection", async () => {
   for (const properties of [{}, { sessionExpiryInterval: 0 }]) {
@@ -76,26 +89,29 @@ statement("[MQTT311-3.1.2-6] a clean session of 3.1.1 leaves nothing behind", as
   await back.expectNothing(100);
 });
 
-bothVersions("[MQTT-4.5.0-1] [MQTT311-4.5.0-1] every session that matches gets the message, present or away", async (version) => {
-  const base = topic();
-  const filters = [`${base}/a`, `${base}/+`, `${base}/#`];
-  const ids = filters.map(() => unique("c"));
-  for (const [index, filter] of filters.entries()) {
-    const client = await shared.connect({ ...lasting(version), clientId: ids[index] ?? "" });
-    await client.subscribe({ filter, qos: 1 });
-    if (index < 2) await client.disconnect();
-  }
-  const other = await shared.connect({ version });
-  await other.subscribe(`${base}/b`);
-  const publisher = await shared.connect({ version });
-  await publisher.publish({ topic: `${base}/a`, payload: "all", qos: 1 });
-  for (const clientId of ids) {
-    const back = await shared.connect({ ...lasting(version), clientId });
-    expect((await back.message()).payload.toString()).toBe("all");
-    await back.expectNothing(60);
-  }
-  await other.expectNothing(60);
-});
+bothVersions(
+  "[MQTT-4.5.0-1] [MQTT311-4.5.0-1] every session that matches gets the message, present or away",
+  async (version) => {
+    const base = topic();
+    const filters = [`${base}/a`, `${base}/+`, `${base}/#`];
+    const ids = filters.map(() => unique("c"));
+    for (const [index, filter] of filters.entries()) {
+      const client = await shared.connect({ ...lasting(version), clientId: ids[index] ?? "" });
+      await client.subscribe({ filter, qos: 1 });
+      if (index < 2) await client.disconnect();
+    }
+    const other = await shared.connect({ version });
+    await other.subscribe(`${base}/b`);
+    const publisher = await shared.connect({ version });
+    await publisher.publish({ topic: `${base}/a`, payload: "all", qos: 1 });
+    for (const clientId of ids) {
+      const back = await shared.connect({ ...lasting(version), clientId });
+      expect((await back.message()).payload.toString()).toBe("all");
+      await back.expectNothing(60);
+    }
+    await other.expectNothing(60);
+  },
+);
 
 bothVersions("[MQTT-4.5.0-2] [MQTT311-4.5.0-2] an acknowledged delivery is never sent again", async (version) => {
   const name = topic();
@@ -131,43 +147,51 @@ bothVersions("[MQTT-3.1.4-3] [MQTT-4.4.0-1] a takeover hands over what is in fli
   await first.closed();
 });
 
-bothVersions("[MQTT-4.4.0-1] [MQTT311-4.4.0-1] many reconnects deliver everything, first deliveries in order", async (version) => {
-  const name = topic();
-  const clientId = unique("c");
-  const first = await shared.connect({ ...lasting(version), clientId });
-  await first.subscribe({ filter: name, qos: 1 });
-  await first.disconnect();
-  const publisher = await shared.connect({ version });
-  const count = 50;
-  for (let index = 0; index < count; index += 1) await publisher.publish({ topic: name, payload: `${index}`, qos: 1 });
-  const seen: number[] = [];
-  const isNew = (value: number): boolean => !seen.includes(value);
-  for (let round = 0; seen.length < count && round < 40; round += 1) {
-    const client = await shared.connect({ ...lasting(version), clientId });
-    for (let taken = 0; taken < 3 && seen.length < count; taken += 1) {
-      const message = await client.message();
-      const value = Number(message.payload.toString());
-      if (isNew(value)) seen.push(value);
-      client.send(build.ack("PUBACK", message.id));
+bothVersions(
+  "[MQTT-4.4.0-1] [MQTT311-4.4.0-1] many reconnects deliver everything, first deliveries in order",
+  async (version) => {
+    const name = topic();
+    const clientId = unique("c");
+    const first = await shared.connect({ ...lasting(version), clientId });
+    await first.subscribe({ filter: name, qos: 1 });
+    await first.disconnect();
+    const publisher = await shared.connect({ version });
+    const count = 50;
+    for (let index = 0; index < count; index += 1)
+      await publisher.publish({ topic: name, payload: `${index}`, qos: 1 });
+    const seen: number[] = [];
+    const isNew = (value: number): boolean => !seen.includes(value);
+    for (let round = 0; seen.length < count && round < 40; round += 1) {
+      const client = await shared.connect({ ...lasting(version), clientId });
+      for (let taken = 0; taken < 3 && seen.length < count; taken += 1) {
+        const message = await client.message();
+        const value = Number(message.payload.toString());
+        if (isNew(value)) seen.push(value);
+        client.send(build.ack("PUBACK", message.id));
+      }
+      await client.ping();
+      await client.drop();
     }
-    await client.ping();
-    await client.drop();
-  }
-  expect(seen).toEqual(Array.from({ length: count }, (_, index) => index));
-});
+    expect(seen).toEqual(Array.from({ length: count }, (_, index) => index));
+  },
+);
 
-statement("[MQTT-4.1.0-1] QoS 0 messages for a client that is away are not required; they never come out of order with themselves", async () => {
-  const name = topic();
-  const clientId = unique("c");
-  const first = await shared.connect({ ...lasting(5), clientId });
-  await first.subscribe({ filter: name, qos: 1 });
-  await first.disconnect();
-  const publisher = await shared.connect();
-  for (const payload of ["0a", "1a", "0b", "1b"]) await publisher.publish({ topic: name, payload, qos: Number(payload[0]) });
-  const back = await shared.connect({ ...lasting(5), clientId });
-  back.autoAck = true;
-  await back.take((packet) => packet.name === "PUBLISH" && packet.payload.toString() === "1b");
-});
+statement(
+  "[MQTT-4.1.0-1] QoS 0 messages for a client that is away are not required; they never come out of order with themselves",
+  async () => {
+    const name = topic();
+    const clientId = unique("c");
+    const first = await shared.connect({ ...lasting(5), clientId });
+    await first.subscribe({ filter: name, qos: 1 });
+    await first.disconnect();
+    const publisher = await shared.connect();
+    for (const payload of ["0a", "1a", "0b", "1b"])
+      await publisher.publish({ topic: name, payload, qos: Number(payload[0]) });
+    const back = await shared.connect({ ...lasting(5), clientId });
+    back.autoAck = true;
+    await back.take((packet) => packet.name === "PUBLISH" && packet.payload.toString() === "1b");
+  },
+);
 
 statement("[MQTT-3.1.2-4] Clean Start with a Session Expiry makes a session that lasts", async () => {
   const name = topic();
@@ -186,7 +210,9 @@ statement("[MQTT-3.1.2-4] Clean Start with a Session Expiry makes a session that
 bothVersions("[MQTT-3.1.4-3] thirty takeovers in a row leave one connection and one session", async (version) => {
   const clientId = unique("c");
   const name = topic();
-  const clients = await Promise.all(Array.from({ length: 30 }, () => shared.connect({ ...lasting(version), clientId }).catch(() => undefined)));
+  const clients = await Promise.all(
+    Array.from({ length: 30 }, () => shared.connect({ ...lasting(version), clientId }).catch(() => undefined)),
+  );
   const last = await shared.connect({ ...lasting(version), clientId });
   await last.subscribe({ filter: name, qos: 1 });
   for (const client of clients) if (client !== undefined) await client.closed();

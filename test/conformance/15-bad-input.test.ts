@@ -1,6 +1,6 @@
 // Wrong packet, wrong place, wrong value: every refusal with the code of its packet type, and the server lives on.
 import { expect } from "vitest";
-import { text, u16, u32, u8, vbi } from "../support/bytes.ts";
+import { text, u8, u16, u32, vbi } from "../support/bytes.ts";
 import { exchange } from "../support/exchange.ts";
 import * as build from "../support/packets.ts";
 import { type PropertyRow, propertyRows } from "../support/properties.ts";
@@ -11,11 +11,34 @@ const shared = useServer();
 
 const allowedFromClient: Record<string, readonly string[]> = {
   CONNECT: [
-    "sessionExpiryInterval", "receiveMaximum", "maximumPacketSize", "topicAliasMaximum", "requestResponseInformation",
-    "requestProblemInformation", "userProperty", "authenticationMethod", "authenticationData",
+    "sessionExpiryInterval",
+    "receiveMaximum",
+    "maximumPacketSize",
+    "topicAliasMaximum",
+    "requestResponseInformation",
+    "requestProblemInformation",
+    "userProperty",
+    "authenticationMethod",
+    "authenticationData",
   ],
-  will: ["willDelayInterval", "payloadFormatIndicator", "messageExpiryInterval", "contentType", "responseTopic", "correlationData", "userProperty"],
-  PUBLISH: ["payloadFormatIndicator", "messageExpiryInterval", "topicAlias", "responseTopic", "correlationData", "userProperty", "contentType"],
+  will: [
+    "willDelayInterval",
+    "payloadFormatIndicator",
+    "messageExpiryInterval",
+    "contentType",
+    "responseTopic",
+    "correlationData",
+    "userProperty",
+  ],
+  PUBLISH: [
+    "payloadFormatIndicator",
+    "messageExpiryInterval",
+    "topicAlias",
+    "responseTopic",
+    "correlationData",
+    "userProperty",
+    "contentType",
+  ],
   PUBACK: ["reasonString", "userProperty"],
   PUBREC: ["reasonString", "userProperty"],
   PUBREL: ["reasonString", "userProperty"],
@@ -74,57 +97,77 @@ async function refuses(kind: string, section: Buffer): Promise<void> {
 
 for (const [kind, allowed] of Object.entries(allowedFromClient)) {
   const title = `[MQTT-4.13.1-1] properties that do not belong into ${kind === "will" ? "a will" : kind} are refused, known and unknown ones`;
-  statement(title, async () => {
-    const known = propertyRows
-      .filter((row) => !allowed.includes(row.name))
-      .map((row) => Buffer.concat([vbi(row.id), sample(row)]));
-    const unknown = [0x00, 0x04, 0x05, 0x2b, 0x7f].map((id) => Buffer.from([id, 0, 0, 0, 0]));
-    const wide = [0x80, 0xff, 16_384].map((id) => Buffer.concat([vbi(id), Buffer.alloc(4)]));
-    for (const section of [...known, ...unknown, ...wide]) await refuses(kind, section);
-  }, { timeout: 60_000, mosquitto: "sometimes takes one" });
+  statement(
+    title,
+    async () => {
+      const known = propertyRows
+        .filter((row) => !allowed.includes(row.name))
+        .map((row) => Buffer.concat([vbi(row.id), sample(row)]));
+      const unknown = [0x00, 0x04, 0x05, 0x2b, 0x7f].map((id) => Buffer.from([id, 0, 0, 0, 0]));
+      const wide = [0x80, 0xff, 16_384].map((id) => Buffer.concat([vbi(id), Buffer.alloc(4)]));
+      for (const section of [...known, ...unknown, ...wide]) await refuses(kind, section);
+    },
+    { timeout: 60_000, mosquitto: "sometimes takes one" },
+  );
 
-  statement(`[MQTT-4.13.1-1] a property cut at every place ends the connection: ${kind}`, async () => {
-    const rows = propertyRows.filter((row) => allowed.includes(row.name));
-    for (const row of rows) {
-      const whole = Buffer.concat([vbi(row.id), sample(row)]);
-      for (let cut = 1; cut < whole.length; cut += 1) await refuses(kind, whole.subarray(0, cut));
-    }
-  }, { timeout: 60_000, mosquitto: "sometimes takes one" });
+  statement(
+    `[MQTT-4.13.1-1] a property cut at every place ends the connection: ${kind}`,
+    async () => {
+      const rows = propertyRows.filter((row) => allowed.includes(row.name));
+      for (const row of rows) {
+        const whole = Buffer.concat([vbi(row.id), sample(row)]);
+        for (let cut = 1; cut < whole.length; cut += 1) await refuses(kind, whole.subarray(0, cut));
+      }
+    },
+    { timeout: 60_000, mosquitto: "sometimes takes one" },
+  );
 }
 
-statement("[MQTT-3.4.2-1] [MQTT-3.14.2-1] every property that belongs into a packet of the client is taken", async () => {
-  const name = topic();
-  const client = await shared.connect({
-    properties: {
-      sessionExpiryInterval: 1,
-      receiveMaximum: 65_535,
-      maximumPacketSize: 268_435_455,
-      topicAliasMaximum: 65_535,
-      requestResponseInformation: 1,
-      requestProblemInformation: 1,
-      userProperty: [["a", "b"]],
-    },
-  });
-  const extra = { reasonString: "fine", userProperty: [["a", "b"], ["a", "c"]] as [string, string][] };
-  await client.subscribe({ filter: name, qos: 2 }, { properties: { subscriptionIdentifier: 3, userProperty: [["a", "b"]] } });
-  client.send(build.publish({ topic: name, payload: "1", qos: 1, id: 900 }));
-  await client.take("PUBACK");
-  const one = await client.message();
-  client.send(build.ack("PUBACK", one.id, 0, extra));
-  client.send(build.publish({ topic: name, payload: "2", qos: 2, id: 901 }));
-  await client.take({ name: "PUBREC", id: 901 });
-  client.send(build.ack("PUBREL", 901, 0, extra));
-  await client.take({ name: "PUBCOMP", id: 901 });
-  const two = await client.message();
-  client.send(build.ack("PUBREC", two.id, 0, extra));
-  await client.take({ name: "PUBREL", id: two.id });
-  client.send(build.ack("PUBCOMP", two.id, 0, extra));
-  client.send(build.unsubscribe({ id: 902, filters: [name], properties: { userProperty: [["a", "b"]] } }));
-  await client.take({ name: "UNSUBACK", id: 902 });
-  client.send(build.disconnect(0, { sessionExpiryInterval: 5, ...extra }));
-  const { packets } = await client.closed();
-  expect(packets).toEqual([]);
-});
+statement(
+  "[MQTT-3.4.2-1] [MQTT-3.14.2-1] every property that belongs into a packet of the client is taken",
+  async () => {
+    const name = topic();
+    const client = await shared.connect({
+      properties: {
+        sessionExpiryInterval: 1,
+        receiveMaximum: 65_535,
+        maximumPacketSize: 268_435_455,
+        topicAliasMaximum: 65_535,
+        requestResponseInformation: 1,
+        requestProblemInformation: 1,
+        userProperty: [["a", "b"]],
+      },
+    });
+    const extra = {
+      reasonString: "fine",
+      userProperty: [
+        ["a", "b"],
+        ["a", "c"],
+      ] as [string, string][],
+    };
+    await client.subscribe(
+      { filter: name, qos: 2 },
+      { properties: { subscriptionIdentifier: 3, userProperty: [["a", "b"]] } },
+    );
+    client.send(build.publish({ topic: name, payload: "1", qos: 1, id: 900 }));
+    await client.take("PUBACK");
+    const one = await client.message();
+    client.send(build.ack("PUBACK", one.id, 0, extra));
+    client.send(build.publish({ topic: name, payload: "2", qos: 2, id: 901 }));
+    await client.take({ name: "PUBREC", id: 901 });
+    client.send(build.ack("PUBREL", 901, 0, extra));
+    await client.take({ name: "PUBCOMP", id: 901 });
+    const two = await client.message();
+    client.send(build.ack("PUBREC", two.id, 0, extra));
+    await client.take({ name: "PUBREL", id: two.id });
+    client.send(build.ack("PUBCOMP", two.id, 0, extra));
+    client.send(build.unsubscribe({ id: 902, filters: [name], properties: { userProperty: [["a", "b"]] } }));
+    await client.take({ name: "UNSUBACK", id: 902 });
+    client.send(build.disconnect(0, { sessionExpiryInterval: 5, ...extra }));
+    const { packets } = await client.closed();
+    expect(packets).toEqual([]);
+  },
+);
 
 statement("[MQTT-3.1.4-1] whole numbers at their ends are taken where the standard allows them", async () => {
   const values: build.PropertiesInput[] = [
@@ -180,9 +223,28 @@ function generator(seed: number): () => number {
 }
 
 const valid = (version: 4 | 5): Buffer[] => [
-  build.publish({ version, topic: "fuzz/a", payload: "payload", qos: 1, id: 3, properties: { contentType: "x", userProperty: [["a", "b"]] } }),
-  build.publish({ version, topic: "fuzz/b", payload: "payload", qos: 2, id: 4, properties: { topicAlias: 1, responseTopic: "r" } }),
-  build.subscribe({ version, id: 5, filters: [{ filter: "fuzz/x/+", qos: 2 }, "fuzz/y/#"], properties: { subscriptionIdentifier: 3 } }),
+  build.publish({
+    version,
+    topic: "fuzz/a",
+    payload: "payload",
+    qos: 1,
+    id: 3,
+    properties: { contentType: "x", userProperty: [["a", "b"]] },
+  }),
+  build.publish({
+    version,
+    topic: "fuzz/b",
+    payload: "payload",
+    qos: 2,
+    id: 4,
+    properties: { topicAlias: 1, responseTopic: "r" },
+  }),
+  build.subscribe({
+    version,
+    id: 5,
+    filters: [{ filter: "fuzz/x/+", qos: 2 }, "fuzz/y/#"],
+    properties: { subscriptionIdentifier: 3 },
+  }),
   build.unsubscribe({ version, id: 6, filters: ["fuzz/x/+", "z"] }),
   build.ack("PUBREL", 4),
   build.pingreq(),
@@ -201,43 +263,51 @@ function mutate(bytes: Buffer, random: () => number): Buffer {
   return copy;
 }
 
-bothVersions("[MQTT-4.13.1-1] [MQTT311-4.8.0-1] 300 damaged packets: each is answered or closed on in form, and the server lives on", async (version) => {
-  const seed = 20_260_101 + version;
-  const random = generator(seed);
-  const watcher = await shared.connect({ version });
-  for (let round = 0; round < 30; round += 1) {
-    const clients: RawClient[] = await Promise.all(Array.from({ length: 10 }, () => shared.connect({ version })));
-    for (const client of clients) {
-      const packets = valid(version);
-      const chosen = packets[Math.floor(random() * packets.length)] ?? build.pingreq();
-      client.send(mutate(chosen, random));
+bothVersions(
+  "[MQTT-4.13.1-1] [MQTT311-4.8.0-1] 300 damaged packets: each is answered or closed on in form, and the server lives on",
+  async (version) => {
+    const seed = 20_260_101 + version;
+    const random = generator(seed);
+    const watcher = await shared.connect({ version });
+    for (let round = 0; round < 30; round += 1) {
+      const clients: RawClient[] = await Promise.all(Array.from({ length: 10 }, () => shared.connect({ version })));
+      for (const client of clients) {
+        const packets = valid(version);
+        const chosen = packets[Math.floor(random() * packets.length)] ?? build.pingreq();
+        client.send(mutate(chosen, random));
+      }
+      await watcher.ping();
+      await Promise.all(clients.map((client) => client.drop()));
     }
-    await watcher.ping();
-    await Promise.all(clients.map((client) => client.drop()));
-  }
-  const after = await shared.connect({ version });
-  await after.ping();
-}, { timeout: 60_000 });
+    const after = await shared.connect({ version });
+    await after.ping();
+  },
+  { timeout: 60_000 },
+);
 
-bothVersions("[MQTT-3.1.4-1] 200 damaged CONNECT packets do no harm", async (version) => {
-  const random = generator(7 + version);
-  const whole = build.connect({
-    version,
-    clientId: "fuzz",
-    will: { topic: "fuzz/w", payload: "w", properties: { contentType: "x" } },
-    username: "u",
-    password: "p",
-    properties: { sessionExpiryInterval: 0, userProperty: [["a", "b"]] },
-  });
-  for (let round = 0; round < 20; round += 1) {
-    await Promise.all(
-      Array.from({ length: 10 }, async () => {
-        // a changed protocol level changes the form of the answer, so only its first byte is looked at
-        const { answer } = await exchange(shared.endpoint, mutate(whole, random), 20);
-        expect([undefined, 0x20]).toContain(answer[0]);
-      }),
-    );
-  }
-  const after = await shared.connect({ version });
-  await after.ping();
-}, { timeout: 60_000 });
+bothVersions(
+  "[MQTT-3.1.4-1] 200 damaged CONNECT packets do no harm",
+  async (version) => {
+    const random = generator(7 + version);
+    const whole = build.connect({
+      version,
+      clientId: "fuzz",
+      will: { topic: "fuzz/w", payload: "w", properties: { contentType: "x" } },
+      username: "u",
+      password: "p",
+      properties: { sessionExpiryInterval: 0, userProperty: [["a", "b"]] },
+    });
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          // a changed protocol level changes the form of the answer, so only its first byte is looked at
+          const { answer } = await exchange(shared.endpoint, mutate(whole, random), 20);
+          expect([undefined, 0x20]).toContain(answer[0]);
+        }),
+      );
+    }
+    const after = await shared.connect({ version });
+    await after.ping();
+  },
+  { timeout: 60_000 },
+);

@@ -20,7 +20,12 @@ interface Case<T> {
 
 const cases: Case<unknown>[] = [];
 
-function survives<T>(title: string, before: Case<T>["before"], after: Case<T>["after"], options: { onlyMess?: boolean } = {}): void {
+function survives<T>(
+  title: string,
+  before: Case<T>["before"],
+  after: Case<T>["after"],
+  options: { onlyMess?: boolean } = {},
+): void {
   if (target === "mosquitto" && options.onlyMess === true) return;
   cases.push({ title, before, after, ...options } as Case<unknown>);
 }
@@ -30,7 +35,11 @@ const properties = {
   contentType: "text/plain",
   responseTopic: "t/answer",
   correlationData: Buffer.from([0, 1, 2, 255]),
-  userProperty: [["b", "1"], ["a", "2"], ["b", "1"]] as [string, string][],
+  userProperty: [
+    ["b", "1"],
+    ["a", "2"],
+    ["b", "1"],
+  ] as [string, string][],
 };
 
 for (const version of [4, 5] as const) {
@@ -44,7 +53,8 @@ for (const version of [4, 5] as const) {
       await reader.subscribe({ filter: state.topic, qos: 2 });
       await reader.drop();
       const publisher = await connect({ version });
-      for (let index = 0; index < 50; index += 1) await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 + (index % 2) });
+      for (let index = 0; index < 50; index += 1)
+        await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 + (index % 2) });
       return state;
     },
     async ({ connect }, state) => {
@@ -54,7 +64,9 @@ for (const version of [4, 5] as const) {
       const messages = await back.messages(50);
       // the standard orders what has one topic and one QoS
       for (const qos of [1, 2]) {
-        const own = messages.filter((message) => message.qos === qos).map((message) => Number(message.payload.toString()));
+        const own = messages
+          .filter((message) => message.qos === qos)
+          .map((message) => Number(message.payload.toString()));
         expect(own).toEqual(Array.from({ length: 25 }, (_, index) => 2 * index + qos - 1));
       }
       const publisher = await connect({ version });
@@ -133,7 +145,11 @@ for (const version of [4, 5] as const) {
     },
     async ({ connect }, state) => {
       const reader = await connect({ version });
-      await reader.subscribe([{ filter: state.kept, qos: 2 }, { filter: state.cleared, qos: 2 }, { filter: state.zero, qos: 2 }]);
+      await reader.subscribe([
+        { filter: state.kept, qos: 2 },
+        { filter: state.cleared, qos: 2 },
+        { filter: state.zero, qos: 2 },
+      ]);
       const messages = await reader.messages(2);
       const kept = messages.find((message) => message.topic === state.kept);
       expect([kept?.payload.toString(), kept?.qos, kept?.retain]).toEqual(["kept", 2, true]);
@@ -148,7 +164,10 @@ for (const version of [4, 5] as const) {
     async ({ connect }) => {
       const state = { clientId: unique("c"), ended: unique("c"), clean: unique("c"), topic: topic() };
       const one = await connect({ ...lasting(version), clientId: state.clientId });
-      await one.subscribe([{ filter: state.topic, qos: 1 }, { filter: `${state.topic}/+`, qos: 1 }]);
+      await one.subscribe([
+        { filter: state.topic, qos: 1 },
+        { filter: `${state.topic}/+`, qos: 1 },
+      ]);
       await one.unsubscribe(state.topic);
       const two = await connect({ ...lasting(version), clientId: state.ended });
       await two.subscribe({ filter: state.topic, qos: 1 });
@@ -181,7 +200,8 @@ for (const version of [4, 5] as const) {
       reader.autoAck = true;
       await reader.subscribe({ filter: state.topic, qos: 2 });
       const publisher = await connect({ version });
-      for (let index = 0; index < 10; index += 1) await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 + (index % 2) });
+      for (let index = 0; index < 10; index += 1)
+        await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 + (index % 2) });
       await reader.messages(10);
       await reader.ping();
       await sleep(500);
@@ -203,7 +223,12 @@ survives(
     await reader.subscribe({ filter: state.topic, qos: 1 }, { properties: { subscriptionIdentifier: 4_321 } });
     await reader.drop();
     const publisher = await connect();
-    await publisher.publish({ topic: state.topic, payload: "é", qos: 1, properties: { ...properties, messageExpiryInterval: 500 } });
+    await publisher.publish({
+      topic: state.topic,
+      payload: "é",
+      qos: 1,
+      properties: { ...properties, messageExpiryInterval: 500 },
+    });
     return state;
   },
   async ({ connect }, state) => {
@@ -248,7 +273,8 @@ survives(
     await member.subscribe({ filter: `$share/g/${state.topic}`, qos: 1 });
     await member.drop();
     const publisher = await connect();
-    for (let index = 0; index < 5; index += 1) await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 });
+    for (let index = 0; index < 5; index += 1)
+      await publisher.publish({ topic: state.topic, payload: `${index}`, qos: 1 });
     return state;
   },
   async ({ connect }, state) => {
@@ -283,7 +309,12 @@ survives(
     await reader.drop();
     const publisher = await connect();
     await publisher.publish({ topic: state.topic, payload: "short", qos: 1, properties: { messageExpiryInterval: 2 } });
-    await publisher.publish({ topic: state.topic, payload: "long", qos: 1, properties: { messageExpiryInterval: 100 } });
+    await publisher.publish({
+      topic: state.topic,
+      payload: "long",
+      qos: 1,
+      properties: { messageExpiryInterval: 100 },
+    });
     return { ...state, sent: Date.now() };
   },
   async ({ connect }, state) => {

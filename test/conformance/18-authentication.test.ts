@@ -19,55 +19,65 @@ describe.skipIf(target !== "mess")("a server with its defaults", () => {
     const named = transport === "mqtt" ? "TLS" : "WebSocket over TLS";
 
     bothVersions(`[MQTT-3.1.4-5] the admin key opens the door over ${named}`, async (version) => {
-      const client = await RawClient.connect(shared.server[transport], { version, clientId: unique("c"), ...credentials() });
+      const client = await RawClient.connect(shared.server[transport], {
+        version,
+        clientId: unique("c"),
+        ...credentials(),
+      });
       const name = topic();
       await client.subscribe({ filter: name, qos: 2 });
       await client.publish({ topic: name, payload: "hello", qos: 2 });
       expect((await client.message()).payload.toString()).toBe("hello");
     });
 
-    bothVersions(`[MQTT-3.1.4-2] [MQTT-3.2.2-7] [MQTT311-3.2.2-5] without a key, or with a wrong one, CONNECT is refused over ${named}`, async (version) => {
-      const { username, password } = credentials();
-      const wrong: build.ConnectFields[] = [
-        {},
-        { username },
-        { username, password: "" },
-        { username, password: flip(password) },
-        { username, password: password.slice(0, -1) },
-        { username: flip(username), password },
-        { username: "", password },
-        { username: "admin", password: "admin" },
-        { username: "guest", password: "guest" },
-        { username: password, password: username },
-        { username: "x".repeat(10_000), password },
-      ];
-      if (version === 5) wrong.push({ password });
-      for (const fields of wrong) {
-        const client = await RawClient.open(shared.server[transport], version);
-        client.send(build.connect({ version, clientId: unique("c"), ...fields }));
-        const connack = await client.refused([0x86, 0x87, 0x95], { mustTell: true });
-        if (version === 4) expect([4, 5]).toContain(connack?.code);
-      }
-    });
+    bothVersions(
+      `[MQTT-3.1.4-2] [MQTT-3.2.2-7] [MQTT311-3.2.2-5] without a key, or with a wrong one, CONNECT is refused over ${named}`,
+      async (version) => {
+        const { username, password } = credentials();
+        const wrong: build.ConnectFields[] = [
+          {},
+          { username },
+          { username, password: "" },
+          { username, password: flip(password) },
+          { username, password: password.slice(0, -1) },
+          { username: flip(username), password },
+          { username: "", password },
+          { username: "admin", password: "admin" },
+          { username: "guest", password: "guest" },
+          { username: password, password: username },
+          { username: "x".repeat(10_000), password },
+        ];
+        if (version === 5) wrong.push({ password });
+        for (const fields of wrong) {
+          const client = await RawClient.open(shared.server[transport], version);
+          client.send(build.connect({ version, clientId: unique("c"), ...fields }));
+          const connack = await client.refused([0x86, 0x87, 0x95], { mustTell: true });
+          if (version === 4) expect([4, 5]).toContain(connack?.code);
+        }
+      },
+    );
   }
 
-  bothVersions("[MQTT-3.1.4-6] [MQTT311-3.1.4-5] nothing that is sent behind a refused CONNECT has an effect, and its will is not kept", async (version) => {
-    const name = topic();
-    const witness = await RawClient.connect(shared.server.mqtt, { version, clientId: unique("c"), ...credentials() });
-    await witness.subscribe(name);
-    const client = await RawClient.open(shared.server.mqtt, version);
-    client.send(
-      build.connect({ version, clientId: unique("c"), username: "x", password: "y", will: will(name, "will") }),
-      build.publish({ version, topic: name, payload: "smuggled", retain: true }),
-      build.subscribe({ version, filters: ["#"] }),
-    );
-    await client.refused([0x86, 0x87], { mustTell: true });
-    await witness.ping();
-    await witness.expectNothing(200);
-    await witness.subscribe(name);
-    await witness.ping();
-    await witness.expectNothing(60);
-  });
+  bothVersions(
+    "[MQTT-3.1.4-6] [MQTT311-3.1.4-5] nothing that is sent behind a refused CONNECT has an effect, and its will is not kept",
+    async (version) => {
+      const name = topic();
+      const witness = await RawClient.connect(shared.server.mqtt, { version, clientId: unique("c"), ...credentials() });
+      await witness.subscribe(name);
+      const client = await RawClient.open(shared.server.mqtt, version);
+      client.send(
+        build.connect({ version, clientId: unique("c"), username: "x", password: "y", will: will(name, "will") }),
+        build.publish({ version, topic: name, payload: "smuggled", retain: true }),
+        build.subscribe({ version, filters: ["#"] }),
+      );
+      await client.refused([0x86, 0x87], { mustTell: true });
+      await witness.ping();
+      await witness.expectNothing(200);
+      await witness.subscribe(name);
+      await witness.ping();
+      await witness.expectNothing(60);
+    },
+  );
 
   statement("[MQTT-3.1.4-2] plain MQTT and plain HTTP on the secure ports get no word of MQTT", async () => {
     const { host, port } = shared.server.mqtt;
@@ -76,7 +86,10 @@ describe.skipIf(target !== "mess")("a server with its defaults", () => {
     // a TLS alert record at most
     expect([undefined, 0x15]).toContain(plain.answer[0]);
     const web = shared.server.webSocket;
-    const answer = await exchange({ kind: "tcp", host: web.host, port: web.port }, Buffer.from("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n"));
+    const answer = await exchange(
+      { kind: "tcp", host: web.host, port: web.port },
+      Buffer.from("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n"),
+    );
     expect(answer.answer.toString("latin1")).not.toContain("101");
     expect(answer.closed).toBe(true);
   });
@@ -86,24 +99,30 @@ describe.skipIf(target !== "mess")("a server with its defaults", () => {
     await expect(RawClient.open({ kind: "tls", host, port })).rejects.toThrow();
   });
 
-  statement("[MQTT-4.12.0-1] an unknown authentication method is refused with 0x8C also before a key is looked at", async () => {
-    const client = await RawClient.open(shared.server.mqtt);
-    client.send(build.connect({ clientId: unique("c"), properties: { authenticationMethod: "GSSAPI" } }));
-    await client.refused([0x8c], { mustTell: true });
-  });
+  statement(
+    "[MQTT-4.12.0-1] an unknown authentication method is refused with 0x8C also before a key is looked at",
+    async () => {
+      const client = await RawClient.open(shared.server.mqtt);
+      client.send(build.connect({ clientId: unique("c"), properties: { authenticationMethod: "GSSAPI" } }));
+      await client.refused([0x8c], { mustTell: true });
+    },
+  );
 
-  statement("[MQTT-3.1.4-2] a connection that never says TLS or CONNECT is closed when its deadline has passed", async () => {
-    const { host, port } = shared.server.mqtt;
-    const socket = connectTcp({ host, port });
-    const began = performance.now();
-    await new Promise((resolve) => {
-      socket.once("close", resolve);
-      socket.once("error", resolve);
-    });
-    const took = performance.now() - began;
-    expect(took).toBeGreaterThan(4_000);
-    expect(took).toBeLessThan(7_000);
-  });
+  statement(
+    "[MQTT-3.1.4-2] a connection that never says TLS or CONNECT is closed when its deadline has passed",
+    async () => {
+      const { host, port } = shared.server.mqtt;
+      const socket = connectTcp({ host, port });
+      const began = performance.now();
+      await new Promise((resolve) => {
+        socket.once("close", resolve);
+        socket.once("error", resolve);
+      });
+      const took = performance.now() - began;
+      expect(took).toBeGreaterThan(4_000);
+      expect(took).toBeLessThan(7_000);
+    },
+  );
 
   statement("[MQTT-3.1.4-2] no secret stands in what the process prints", async () => {
     const { secret } = shared.server.admin;

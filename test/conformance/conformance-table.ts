@@ -1,7 +1,7 @@
 /** Builds `docs/mqtt-conformance.md` from the statements and the titles of the tests that show them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Statement, statements311, statements5 } from "./statements.test-data.ts";
+import { type Statement, statements5, statements311 } from "./statements.test-data.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 export const documentPath: string = fileURLToPath(new URL("../../docs/mqtt-conformance.md", import.meta.url));
@@ -16,7 +16,9 @@ const idPattern = /\[(MQTT(?:311)?-\d+\.\d+\.\d+-\d+)\]/g;
 /** Every string of the test files that holds an id, read as a title: ids, and the words that follow. */
 export function evidence(): Map<string, Evidence[]> {
   const found = new Map<string, Evidence[]>();
-  for (const file of readdirSync(here).filter((name) => name.endsWith(".test.ts")).toSorted()) {
+  for (const file of readdirSync(here)
+    .filter((name) => name.endsWith(".test.ts"))
+    .toSorted()) {
     const source = readFileSync(`${here}/${file}`, "utf8");
     for (const [literal] of source.matchAll(/"[^"\n]*\[MQTT[^"\n]*"|`[^`\n]*\[MQTT[^`\n]*`/g)) {
       const words = literal
@@ -38,8 +40,12 @@ function rows(list: readonly Statement[], prefix: string, found: Map<string, Evi
   return list.map(([id, bound, words]) => {
     const tests = found.get(`${prefix}-${id}`) ?? [];
     // the one with the fewest ids' worth of words is usually the most to the point; two suffice for a reader
-    const named = [...new Map(tests.map((test) => [`${test.file} ${test.words}`, test])).values()].filter((test) => test.words !== "");
-    const shown = (named.length > 0 ? named : tests).slice(0, 2).map((test) => `\`${test.file}\`${test.words === "" ? "" : ` ${test.words}`}`);
+    const named = [...new Map(tests.map((test) => [`${test.file} ${test.words}`, test])).values()].filter(
+      (test) => test.words !== "",
+    );
+    const shown = (named.length > 0 ? named : tests)
+      .slice(0, 2)
+      .map((test) => `\`${test.file}\`${test.words === "" ? "" : ` ${test.words}`}`);
     const more = named.length > 2 ? ` (and ${named.length - 2} more)` : "";
     const side = bound === "client" ? " *(client)*" : "";
     return `| ${id} | ${words}${side} | ${tests.length === 0 ? "—" : shown.join("; ") + more} |`;

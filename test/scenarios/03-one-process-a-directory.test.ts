@@ -36,7 +36,16 @@ it("starts again at once after SIGKILL: the lock dies with its process", async (
 
 it("ends a server whose port is taken with a reason, and leaves the data usable", async () => {
   const port = String(shared.server.mqtt.port);
-  const second = await mess(["serve", "--insecure-dev", "--data", `${shared.server.dataDir}-other`, "--mqtt-port", port, "--http-port", "0"]);
+  const second = await mess([
+    "serve",
+    "--insecure-dev",
+    "--data",
+    `${shared.server.dataDir}-other`,
+    "--mqtt-port",
+    port,
+    "--http-port",
+    "0",
+  ]);
   expect(second.code).not.toBe(0);
   expect(second.stderr).toMatch(/in use|EADDRINUSE/);
 });

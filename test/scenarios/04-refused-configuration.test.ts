@@ -26,7 +26,7 @@ const file = (content: string | Buffer): string => {
 
 describe("a broken configuration file", () => {
   const cases: [string, string | Buffer, RegExp?][] = [
-    ["an unknown key", "lisen = \"127.0.0.1\"\n", /listen/],
+    ["an unknown key", 'lisen = "127.0.0.1"\n', /listen/],
     ["a key of the wrong type", "listen = 5\n"],
     ["TOML that is none", "listen = [\n"],
     ["a port beyond its range", "mqttPort = 70000\n"],
@@ -58,9 +58,12 @@ describe("broken options", () => {
     expect((await serve(["--lisen", "127.0.0.1"])).code).toBe(64);
   });
 
-  it.concurrent.each([[["--mqtt-port", "x"]], [["--mqtt-port", "65536"]], [["--mqtt-port", "-1"]]])("%s is refused", async (args) => {
-    expect([64, 78]).toContain((await serve(args)).code);
-  });
+  it.concurrent.each([[["--mqtt-port", "x"]], [["--mqtt-port", "65536"]], [["--mqtt-port", "-1"]]])(
+    "%s is refused",
+    async (args) => {
+      expect([64, 78]).toContain((await serve(args)).code);
+    },
+  );
 
   it.concurrent("an unknown variable MESS_… is refused with 78 and its name", async () => {
     const ran = await serve([], { MESS_LISEN: "127.0.0.1" });
@@ -68,11 +71,14 @@ describe("broken options", () => {
     expect(ran.stderr).toContain("MESS_LISEN");
   });
 
-  it.concurrent.each(["0.0.0.0", "::", "192.0.2.1"])("--insecure-dev on %s is refused: loopback only", async (address) => {
-    const ran = await serve(["--insecure-dev", "--listen", address]);
-    expect(ran.code).toBe(78);
-    expect(ran.stdout).toBe("");
-  });
+  it.concurrent.each(["0.0.0.0", "::", "192.0.2.1"])(
+    "--insecure-dev on %s is refused: loopback only",
+    async (address) => {
+      const ran = await serve(["--insecure-dev", "--listen", address]);
+      expect(ran.code).toBe(78);
+      expect(ran.stdout).toBe("");
+    },
+  );
 
   it.concurrent("a certificate without its key, or a file that is none, is refused with 78", async () => {
     const certificate = file("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
@@ -83,10 +89,10 @@ describe("broken options", () => {
 
 describe("a broken policy file", () => {
   it.concurrent.each([
-    ["an unknown key", "[roles.a]\nalow = [{ publish = \"#\" }]\n"],
-    ["an unknown action", "[roles.a]\nallow = [{ publsh = \"#\" }]\n"],
-    ["a filter that is none", "[roles.a]\nallow = [{ publish = \"a/#/b\" }]\n"],
-    ["a role that is not there", "[principals.p]\nroles = [\"no-such-role\"]\n"],
+    ["an unknown key", '[roles.a]\nalow = [{ publish = "#" }]\n'],
+    ["an unknown action", '[roles.a]\nallow = [{ publsh = "#" }]\n'],
+    ["a filter that is none", '[roles.a]\nallow = [{ publish = "a/#/b" }]\n'],
+    ["a role that is not there", '[principals.p]\nroles = ["no-such-role"]\n'],
     ["TOML that is none", "[roles"],
   ])("%s: the start is refused, nothing is opened", async (_name, content) => {
     const ran = await serve(["--policy-file", file(content)]);

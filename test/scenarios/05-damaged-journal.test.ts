@@ -20,7 +20,8 @@ beforeAll(async () => {
   await reader.subscribe({ filter: name, qos: 1 });
   await reader.drop();
   const publisher = await RawClient.connect(server.mqtt, { clientId: unique("c") });
-  for (let index = 0; index < count; index += 1) await publisher.publish({ topic: name, payload: `${index} ${"x".repeat(100)}`, qos: 1 });
+  for (let index = 0; index < count; index += 1)
+    await publisher.publish({ topic: name, payload: `${index} ${"x".repeat(100)}`, qos: 1 });
   // a crash, so that what was acknowledged last is the end of the journal
   await server.kill();
 }, 30_000);
@@ -37,7 +38,10 @@ function copy(): string {
 }
 
 const segmentOf = (dataDir: string): string => {
-  const file = readdirSync(dataDir).filter((each) => each.startsWith("segment-")).toSorted().at(-1);
+  const file = readdirSync(dataDir)
+    .filter((each) => each.startsWith("segment-"))
+    .toSorted()
+    .at(-1);
   if (file === undefined) throw new Error("no segment");
   return join(dataDir, file);
 };
@@ -73,23 +77,26 @@ it("an undamaged copy starts and has everything", async () => {
   expect(await received(copy())).toEqual(Array.from({ length: count }, (_, index) => index));
 });
 
-it.each([0.2, 0.5, 0.8])("a flipped bit in the middle (%s) refuses the start with 65 and names segment and place", async (share) => {
-  const dataDir = copy();
-  const path = segmentOf(dataDir);
-  const bytes = readFileSync(path);
-  const at = Math.floor(written(bytes) * share);
-  bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-  writeFileSync(path, bytes);
-  const ran = await start(dataDir);
-  expect(ran.code).toBe(65);
-  expect(ran.stdout).toBe("");
-  expect(ran.stderr).toMatch(/segment/);
-  expect(ran.stderr).toMatch(/\d+/);
-  // nothing was changed by the attempt
-  expect(readFileSync(path).equals(bytes)).toBe(true);
-  const verified = await mess(["verify", dataDir]);
-  expect(verified.code).toBe(65);
-});
+it.each([0.2, 0.5, 0.8])(
+  "a flipped bit in the middle (%s) refuses the start with 65 and names segment and place",
+  async (share) => {
+    const dataDir = copy();
+    const path = segmentOf(dataDir);
+    const bytes = readFileSync(path);
+    const at = Math.floor(written(bytes) * share);
+    bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+    writeFileSync(path, bytes);
+    const ran = await start(dataDir);
+    expect(ran.code).toBe(65);
+    expect(ran.stdout).toBe("");
+    expect(ran.stderr).toMatch(/segment/);
+    expect(ran.stderr).toMatch(/\d+/);
+    // nothing was changed by the attempt
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    const verified = await mess(["verify", dataDir]);
+    expect(verified.code).toBe(65);
+  },
+);
 
 it("a missing segment, or one replaced by zeros, refuses the start with 65", async () => {
   const missing = copy();

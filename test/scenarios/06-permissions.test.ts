@@ -11,7 +11,8 @@ import { unique } from "../support/suite.ts";
 const root = mkdtempSync(join(tmpdir(), "mess-mode-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const start = (dataDir: string): ReturnType<typeof mess> => mess(["serve", "--insecure-dev", "--data", dataDir, "--mqtt-port", "0", "--http-port", "0"], { timeout: 10_000 });
+const start = (dataDir: string): ReturnType<typeof mess> =>
+  mess(["serve", "--insecure-dev", "--data", dataDir, "--mqtt-port", "0", "--http-port", "0"], { timeout: 10_000 });
 
 it("makes everything for its user alone under umask 000", async () => {
   const dataDir = join(root, "wide");
@@ -33,16 +34,19 @@ it("makes everything for its user alone under umask 000", async () => {
   await server.remove();
 });
 
-it.each([0o755, 0o770, 0o701, 0o777])("refuses a data directory with mode %o, with 78 and how to mend it", async (mode) => {
-  const dataDir = join(root, `mode-${mode.toString(8)}`);
-  mkdirSync(dataDir);
-  chmodSync(dataDir, mode);
-  const ran = await start(dataDir);
-  expect(ran.code).toBe(78);
-  expect(ran.stderr).toContain(dataDir);
-  expect(ran.stderr).toMatch(/chmod|0?700/);
-  expect(readdirSync(dataDir)).toEqual([]);
-});
+it.each([0o755, 0o770, 0o701, 0o777])(
+  "refuses a data directory with mode %o, with 78 and how to mend it",
+  async (mode) => {
+    const dataDir = join(root, `mode-${mode.toString(8)}`);
+    mkdirSync(dataDir);
+    chmodSync(dataDir, mode);
+    const ran = await start(dataDir);
+    expect(ran.code).toBe(78);
+    expect(ran.stderr).toContain(dataDir);
+    expect(ran.stderr).toMatch(/chmod|0?700/);
+    expect(readdirSync(dataDir)).toEqual([]);
+  },
+);
 
 it("refuses a data directory that is a symbolic link, and one that is a file", async () => {
   const real = join(root, "real");
@@ -71,7 +75,8 @@ it("shows no secret in its command line or environment", async () => {
   const server = await Server.start({ mode: "secure", dataDir });
   const { readFileSync } = await import("node:fs");
   const { secret } = server.admin;
-  const shown = readFileSync(`/proc/${server.pid}/cmdline`, "latin1") + readFileSync(`/proc/${server.pid}/environ`, "latin1");
+  const shown =
+    readFileSync(`/proc/${server.pid}/cmdline`, "latin1") + readFileSync(`/proc/${server.pid}/environ`, "latin1");
   expect(shown).not.toContain(secret);
   await server.remove();
 });

@@ -36,7 +36,11 @@ function leaks(directory: string, secrets: readonly string[]): string[] {
     if (!statSync(path).isFile()) continue;
     const bytes = readFileSync(path);
     for (const secret of secrets) {
-      const forms = [Buffer.from(secret), Buffer.from(secret, "utf16le"), Buffer.from(Buffer.from(secret).toString("base64").replaceAll("=", ""))];
+      const forms = [
+        Buffer.from(secret),
+        Buffer.from(secret, "utf16le"),
+        Buffer.from(Buffer.from(secret).toString("base64").replaceAll("=", "")),
+      ];
       if (forms.some((form) => bytes.includes(form))) found.push(`${name}: ${secret}`);
     }
   }
@@ -47,7 +51,10 @@ it("finds none of them while it runs, after SIGKILL, and after a clean stop", as
   const { id, secret } = server.admin;
   const key = { username: id, password: secret };
   const reader = await RawClient.connect(server.mqtt, { ...lasting(5), ...key, clientId: words.clientId });
-  await reader.subscribe([{ filter: words.filter, qos: 2 }, { filter: words.topic, qos: 2 }]);
+  await reader.subscribe([
+    { filter: words.filter, qos: 2 },
+    { filter: words.topic, qos: 2 },
+  ]);
   await reader.drop();
   const properties = {
     contentType: words.contentType,
@@ -60,7 +67,8 @@ it("finds none of them while it runs, after SIGKILL, and after a clean stop", as
     clientId: `${words.clientId}-2`,
     will: { topic: words.topic, payload: words.will, qos: 1, properties },
   });
-  for (let index = 0; index < 20; index += 1) await publisher.publish({ topic: words.topic, payload: words.payload, qos: 1 + (index % 2), properties });
+  for (let index = 0; index < 20; index += 1)
+    await publisher.publish({ topic: words.topic, payload: words.payload, qos: 1 + (index % 2), properties });
   await publisher.publish({ topic: words.topic, payload: words.retained, qos: 1, retain: true, properties });
   publisher.send(build.publish({ topic: words.topic, payload: words.payload, qos: 2, id: 999 }));
   await publisher.take({ name: "PUBREC", id: 999 });
@@ -75,7 +83,9 @@ it("finds none of them while it runs, after SIGKILL, and after a clean stop", as
 
 it("keeps the admin secret only in admin.key, and its private keys in no readable form", () => {
   const { secret } = server.admin;
-  const names = readdirSync(server.dataDir).filter((name) => leaks(server.dataDir, [secret]).some((leak) => leak.startsWith(`${name}:`)));
+  const names = readdirSync(server.dataDir).filter((name) =>
+    leaks(server.dataDir, [secret]).some((leak) => leak.startsWith(`${name}:`)),
+  );
   expect(names).toEqual(["admin.key"]);
   expect(leaks(server.dataDir, ["PRIVATE KEY"])).toEqual([]);
 });

@@ -6,7 +6,10 @@ import { RawClient } from "../support/raw-client.ts";
 import { lasting, topic, unique, useServer, will } from "../support/suite.ts";
 
 const shared = useServer({ mode: "secure" });
-const admin = (): { username: string; password: string } => ({ username: shared.server.admin.id, password: shared.server.admin.secret });
+const admin = (): { username: string; password: string } => ({
+  username: shared.server.admin.id,
+  password: shared.server.admin.secret,
+});
 
 it("ends its live connections within a second, and refuses new ones", async () => {
   const { server } = shared;
@@ -18,11 +21,20 @@ it("ends its live connections within a second, and refuses new ones", async () =
   const socket = await RawClient.connect(server.webSocket, { ...credentials, clientId: unique("c") });
   const watcher = await RawClient.connect(server.mqtt, { ...admin(), clientId: unique("c") });
   await watcher.subscribe(name);
-  const willing = await RawClient.connect(server.mqtt, { ...credentials, clientId: unique("c"), will: will(name, "of a revoked key") });
+  const willing = await RawClient.connect(server.mqtt, {
+    ...credentials,
+    clientId: unique("c"),
+    will: will(name, "of a revoked key"),
+  });
   const revoked = await messAt(server, ["key", "revoke", key.id, "--yes"]);
   expect(revoked.code).toBe(0);
   const began = performance.now();
-  await Promise.all([five.refused([0x87, 0x98], { within: 2_000 }), four.refused([], { within: 2_000 }), socket.closed(2_000), willing.closed(2_000)]);
+  await Promise.all([
+    five.refused([0x87, 0x98], { within: 2_000 }),
+    four.refused([], { within: 2_000 }),
+    socket.closed(2_000),
+    willing.closed(2_000),
+  ]);
   expect(performance.now() - began).toBeLessThan(1_000);
   const again = await RawClient.open(server.mqtt);
   again.send(build.connect({ clientId: unique("c"), ...credentials }));

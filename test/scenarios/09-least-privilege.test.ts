@@ -85,7 +85,14 @@ it("refuses subscribe without a grant, retain without the right, and a will with
   expect([...suback.codes]).toEqual([0x87, 0x87, 0x87]);
   expect((await client.publish({ topic: "orders/1", payload: "r", qos: 1, retain: true }))?.code).toBe(0x87);
   const willing = await RawClient.open(shared.server.mqtt);
-  willing.send(build.connect({ clientId: unique("c"), username: shop.id, password: shop.secret, will: { topic: "other/x", payload: "w" } }));
+  willing.send(
+    build.connect({
+      clientId: unique("c"),
+      username: shop.id,
+      password: shop.secret,
+      will: { topic: "other/x", payload: "w" },
+    }),
+  );
   await willing.refused([0x87], { mustTell: true });
   const old = await as(shop, { version: 4 });
   expect((await old.subscribe("orders/#", { refusable: true })).codes).toEqual([0x80]);
@@ -96,14 +103,26 @@ it("grants # where it is allowed, and masks what is denied: live, retained, queu
   await admin.publish({ topic: "secret/kept", payload: "secret", qos: 1, retain: true });
   await admin.publish({ topic: "open/kept", payload: "open", qos: 1, retain: true });
   const client = await as(desk, { ...lasting(5), clientId: "desk-1" });
-  const suback = await client.subscribe([{ filter: "#", qos: 1 }, { filter: "secret/#", qos: 1 }, { filter: "+/kept", qos: 1 }], { refusable: true });
+  const suback = await client.subscribe(
+    [
+      { filter: "#", qos: 1 },
+      { filter: "secret/#", qos: 1 },
+      { filter: "+/kept", qos: 1 },
+    ],
+    { refusable: true },
+  );
   expect([...suback.codes]).toEqual([1, 0x87, 1]);
   await admin.publish({ topic: "secret/live", payload: "secret", qos: 1 });
   await admin.publish({ topic: "open/live", payload: "open", qos: 1 });
   const end = unique("end");
   await admin.publish({ topic: `open/${end}`, payload: end, qos: 1 });
   await client.take((packet) => packet.name === "PUBLISH" && packet.payload.toString() === end);
-  expect(client.waiting("PUBLISH").map((message) => message.topic).filter((name) => name.startsWith("secret"))).toEqual([]);
+  expect(
+    client
+      .waiting("PUBLISH")
+      .map((message) => message.topic)
+      .filter((name) => name.startsWith("secret")),
+  ).toEqual([]);
   for (const message of client.waiting("PUBLISH")) client.send(build.ack("PUBACK", message.id));
   await client.drop();
   await admin.publish({ topic: "secret/queued", payload: "secret", qos: 1 });
@@ -134,9 +153,10 @@ it("takes a right away at once: live, queued, and what was granted before", asyn
   await apply(policy.replace('[principals.desk]\nroles = ["reader"]', "[principals.desk]\nroles = []"));
   await admin.publish({ topic: "open/a", payload: "after", qos: 1 });
   await admin.ping();
-  if (!client.isClosed) await client.expectNothing(300, "PUBLISH").catch(async (error: unknown) => {
-    if (!client.isClosed) throw error;
-  });
+  if (!client.isClosed)
+    await client.expectNothing(300, "PUBLISH").catch(async (error: unknown) => {
+      if (!client.isClosed) throw error;
+    });
   const back = await as(desk, { ...lasting(5), clientId: "desk-2" });
   await back.ping();
   await back.expectNothing(200, "PUBLISH");

@@ -8,17 +8,27 @@ const shared = useServer();
 const cycles = Number(process.env["MESS_TORTURE_CYCLES"] ?? 6);
 const seed = Number(process.env["MESS_TORTURE_SEED"] ?? 1);
 
-it(`${cycles} cycles, seed ${seed}`, async () => {
-  const report = await torture(shared.server, { cycles, seed });
-  const { lost, duplicates, disordered, unexpected, ...figures } = report;
-  expect({ lost: lost.slice(0, 5), duplicates: duplicates.slice(0, 5), disordered: disordered.slice(0, 5), unexpected: unexpected.slice(0, 5), figures }).toEqual({
-    lost: [],
-    duplicates: [],
-    disordered: [],
-    unexpected: [],
-    figures,
-  });
-  // the run must have done something
-  expect(figures.kills).toBe(cycles);
-  expect(figures.acknowledged).toBeGreaterThan(20 * cycles);
-}, 60_000 + cycles * 5_000);
+it(
+  `${cycles} cycles, seed ${seed}`,
+  async () => {
+    const report = await torture(shared.server, { cycles, seed });
+    const { lost, duplicates, disordered, unexpected, ...figures } = report;
+    expect({
+      lost: lost.slice(0, 5),
+      duplicates: duplicates.slice(0, 5),
+      disordered: disordered.slice(0, 5),
+      unexpected: unexpected.slice(0, 5),
+      figures,
+    }).toEqual({
+      lost: [],
+      duplicates: [],
+      disordered: [],
+      unexpected: [],
+      figures,
+    });
+    // the run must have done something
+    expect(figures.kills).toBe(cycles);
+    expect(figures.acknowledged).toBeGreaterThan(20 * cycles);
+  },
+  60_000 + cycles * 5_000,
+);

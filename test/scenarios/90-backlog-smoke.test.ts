@@ -16,9 +16,13 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe("messages for a session that is away", () => {
-  test.each(["SIGTERM", "SIGKILL"] as const)("all come, once and in order, after %s and a new start", async (end) => {
-    const figures = await runBacklog({ directory, end, count, publishers: 10, window: 50, payloadBytes: 100 });
-    expect(figures).toMatchObject({ sessionPresent: true, received: count, lost: 0, repeated: 0 });
-    expect(figures.peakQueueing).toBeLessThan(peakBytesMax);
-  }, 120_000);
+  test.each(["SIGTERM", "SIGKILL"] as const)(
+    "all come, once and in order, after %s and a new start",
+    async (end) => {
+      const figures = await runBacklog({ directory, end, count, publishers: 10, window: 50, payloadBytes: 100 });
+      expect(figures).toMatchObject({ sessionPresent: true, received: count, lost: 0, repeated: 0 });
+      expect(figures.peakQueueing).toBeLessThan(peakBytesMax);
+    },
+    120_000,
+  );
 });

@@ -12,7 +12,12 @@ export async function killedServer(): Promise<Server> {
   await reader.drop();
   const publisher = await RawClient.connect(server.mqtt, { ...lasting(5), clientId: unique("c") });
   for (let index = 0; index < 60; index += 1) {
-    await publisher.publish({ topic: name, payload: `${index}`.padEnd(index * 20, "."), qos: 1 + (index % 2), retain: index % 10 === 0 });
+    await publisher.publish({
+      topic: name,
+      payload: `${index}`.padEnd(index * 20, "."),
+      qos: 1 + (index % 2),
+      retain: index % 10 === 0,
+    });
   }
   publisher.send(build.publish({ topic: name, payload: "held", qos: 2, id: 999 }));
   await publisher.take({ name: "PUBREC", id: 999 });

@@ -3,7 +3,9 @@ import { parseArgs } from "node:util";
 import { sweep } from "./flips.ts";
 import { killedServer } from "./flips-journal.ts";
 
-const { values } = parseArgs({ options: { samples: { type: "string", default: "20000" }, seed: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: { samples: { type: "string", default: "20000" }, seed: { type: "string", default: "1" } },
+});
 const server = await killedServer();
 try {
   const report = await sweep({
@@ -14,7 +16,9 @@ try {
       if (done % 500 === 0) process.stderr.write(`${done}\n`);
     },
   });
-  process.stdout.write(`${JSON.stringify({ valid: report.wrong.length === 0, ...report, wrong: report.wrong.slice(0, 20) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ valid: report.wrong.length === 0, ...report, wrong: report.wrong.slice(0, 20) })}\n`,
+  );
   process.exitCode = report.wrong.length === 0 ? 0 : 1;
 } finally {
   await server.remove();

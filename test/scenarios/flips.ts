@@ -38,7 +38,12 @@ type Simulated = ReturnType<typeof simulatedHost>;
 type Outcome = "damaged" | "whole" | "torn" | string;
 
 const directory = "/data";
-const limits = { segmentBytes: 64 * 1024 * 1024, frameBytesSoft: 2 * 1024 * 1024, frameCacheBytes: 1024 * 1024, diskBytesMax: 2 ** 30 };
+const limits = {
+  segmentBytes: 64 * 1024 * 1024,
+  frameBytesSoft: 2 * 1024 * 1024,
+  frameCacheBytes: 1024 * 1024,
+  diskBytesMax: 2 ** 30,
+};
 
 function generator(seed: number): () => number {
   let state = seed;
@@ -62,18 +67,35 @@ async function load(dataDir: string): Promise<ReturnType<Simulated["disk"]["imag
   return sim.disk.image();
 }
 
-async function open(sim: Simulated, kek: Uint8Array, wanted: number | undefined): Promise<{ outcome: Outcome; lastSeq: number }> {
+async function open(
+  sim: Simulated,
+  kek: Uint8Array,
+  wanted: { lastSeq: number; records: number } | undefined,
+): Promise<{ outcome: Outcome; lastSeq: number; records: number }> {
   try {
     const claimed = await sim.settle(claimDirectory({ host: sim.host, directory }));
     const keyring = await sim.settle(openKeyring({ host: sim.host, directory, kek, create: !claimed.hasJournal }));
-    const { report, replay } = await sim.settle(openJournal({ host: sim.host, directory, keyring, limits, lock: claimed.lock }));
+    const { report, replay } = await sim.settle(
+      openJournal({ host: sim.host, directory, keyring, limits, lock: claimed.lock }),
+    );
     let records = 0;
-    await sim.settle(replay(0, (frame) => void (records += frame.count)));
-    if (wanted !== undefined && report.lastSeq !== wanted) return { outcome: `opened with ${report.lastSeq} of ${wanted} records`, lastSeq: report.lastSeq };
-    return { outcome: report.tornBytes > 0 ? "torn" : "whole", lastSeq: report.lastSeq };
+    await sim.settle(
+      replay(0, (frame) => {
+        records += frame.count;
+      }),
+    );
+    if (wanted !== undefined && (report.lastSeq !== wanted.lastSeq || records !== wanted.records)) {
+      const found = `${records} records up to ${report.lastSeq}`;
+      return {
+        outcome: `opened with ${found} of ${wanted.records} up to ${wanted.lastSeq}`,
+        lastSeq: report.lastSeq,
+        records,
+      };
+    }
+    return { outcome: report.tornBytes > 0 ? "torn" : "whole", lastSeq: report.lastSeq, records };
   } catch (error) {
     const isDamage = error instanceof StorageError && error.code === "damaged";
-    return { outcome: isDamage ? "damaged" : `failed: ${String(error)}`, lastSeq: 0 };
+    return { outcome: isDamage ? "damaged" : `failed: ${String(error)}`, lastSeq: 0, records: 0 };
   }
 }
 
@@ -106,7 +128,7 @@ export async function sweep(options: FlipsOptions): Promise<FlipsReport> {
       sim.disk.put(path, sim.disk.read(path).subarray(0, at));
       sim.disk.setAttributes(path, { mode: 0o600 });
     } else sim.disk.flipBit(path, at);
-    const { outcome } = await open(sim, kek, first.lastSeq);
+    const { outcome } = await open(sim, kek, first);
     if (outcome in counts) counts[outcome] = (counts[outcome] ?? 0) + 1;
     else wrong.push(`${path} ${isCut ? "cut at byte" : "bit"} ${at}: ${outcome}`);
     if (outcome === "whole") silent[path] = (silent[path] ?? 0) + 1;

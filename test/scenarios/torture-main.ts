@@ -3,12 +3,18 @@ import { parseArgs } from "node:util";
 import { Server } from "../support/server.ts";
 import { torture } from "./torture.ts";
 
-const { values } = parseArgs({ options: { cycles: { type: "string", default: "100" }, seed: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: { cycles: { type: "string", default: "100" }, seed: { type: "string", default: "1" } },
+});
 const server = await Server.start();
 try {
   const report = await torture(server, { cycles: Number(values.cycles), seed: Number(values.seed) });
-  const shown = Object.fromEntries(Object.entries(report).map(([name, value]) => [name, Array.isArray(value) ? value.length : value]));
-  const valid = [report.lost, report.duplicates, report.disordered, report.unexpected].every((list) => list.length === 0);
+  const shown = Object.fromEntries(
+    Object.entries(report).map(([name, value]) => [name, Array.isArray(value) ? value.length : value]),
+  );
+  const valid = [report.lost, report.duplicates, report.disordered, report.unexpected].every(
+    (list) => list.length === 0,
+  );
   process.stdout.write(`${JSON.stringify({ valid, ...shown })}\n`);
   for (const list of [report.lost, report.duplicates, report.disordered, report.unexpected]) {
     for (const each of list.slice(0, 20)) process.stderr.write(`${each}\n`);

@@ -28,10 +28,14 @@ describe("the judge of the kill loop", () => {
   it("finds a lost message", () => expect(sizes(good.filter((text) => text !== "p0 2"))).toEqual({ ...none, lost: 1 }));
   it("finds the last one lost", () => expect(sizes(good.slice(0, -1))).toEqual({ ...none, lost: 1 }));
   it("finds everything lost", () => expect(sizes([])).toEqual({ ...none, lost: 8 }));
-  it("finds a QoS 2 message that came twice", () => expect(sizes([...good, "p1 2"])).toEqual({ ...none, duplicates: 1 }));
+  it("finds a QoS 2 message that came twice", () =>
+    expect(sizes([...good, "p1 2"])).toEqual({ ...none, duplicates: 1 }));
   it("allows it where the delivery was QoS 1", () => expect(sizes([...good, "p1 2"], 1)).toEqual(none));
   it("finds two that changed places", () => {
-    expect(sizes(["p0 1", "p0 0", ...good.filter((text) => !["p0 0", "p0 1"].includes(text))])).toEqual({ ...none, disordered: 1 });
+    expect(sizes(["p0 1", "p0 0", ...good.filter((text) => !["p0 0", "p0 1"].includes(text))])).toEqual({
+      ...none,
+      disordered: 1,
+    });
   });
   it("finds what nobody sent", () => {
     expect(sizes([...good, "p0 5"])).toEqual({ ...none, unexpected: 1 });

@@ -77,7 +77,8 @@ class Publisher {
   async run(server: Server, stop: () => boolean): Promise<void> {
     const client = await RawClient.connect(server.mqtt, { ...session, clientId: this.#clientId });
     try {
-      for (const each of this.#open) client.send(each.released ? build.ack("PUBREL", each.id) : this.#packet(each, true));
+      for (const each of this.#open)
+        client.send(each.released ? build.ack("PUBREL", each.id) : this.#packet(each, true));
       for (;;) {
         while (!stop() && this.#open.length < window) this.#sendNew(client);
         if (this.#open.length === 0) break;
@@ -99,13 +100,20 @@ class Publisher {
   }
 
   #packet(open: Open, dup: boolean): Buffer {
-    return build.publish({ topic: this.topic, payload: `${this.name} ${open.number}`, qos: this.qos, id: open.id, dup });
+    return build.publish({
+      topic: this.topic,
+      payload: `${this.name} ${open.number}`,
+      qos: this.qos,
+      id: open.id,
+      dup,
+    });
   }
 
   #answer(client: RawClient, packet: Packet): void {
     const open = this.#open.find((each) => each.id === packet.id);
     if (open === undefined) throw new Error(`${this.name}: ${describePacket(packet)} answers nothing`);
-    if (packet.code >= 0x80 && !(packet.name === "PUBCOMP" && packet.code === 0x92)) throw new Error(`${this.name}: ${describePacket(packet)}`);
+    if (packet.code >= 0x80 && !(packet.name === "PUBCOMP" && packet.code === 0x92))
+      throw new Error(`${this.name}: ${describePacket(packet)}`);
     if (packet.name === "PUBREC") {
       open.released = true;
       client.send(build.ack("PUBREL", packet.id));
@@ -144,10 +152,12 @@ class Subscriber {
     if (client.connack?.sessionPresent !== true) throw new Error(`${this.name}: the session is gone`);
     try {
       while (!stop()) {
-        const packet = await client.next(() => true, 250).catch((error: unknown) => {
-          if (client.isClosed) throw error;
-          return undefined;
-        });
+        const packet = await client
+          .next(() => true, 250)
+          .catch((error: unknown) => {
+            if (client.isClosed) throw error;
+            return undefined;
+          });
         if (packet !== undefined) this.#take(client, packet);
       }
       await client.disconnect();
@@ -176,7 +186,11 @@ class Subscriber {
 }
 
 /** Starts anew after each broken connection until `stop` ends it in the ordinary way; other errors are kept. */
-async function persist(what: (stop: () => boolean) => Promise<void>, stop: () => boolean, errors: Error[]): Promise<void> {
+async function persist(
+  what: (stop: () => boolean) => Promise<void>,
+  stop: () => boolean,
+  errors: Error[],
+): Promise<void> {
   for (;;) {
     try {
       await what(stop);
@@ -206,7 +220,10 @@ export interface Received {
 }
 
 /** Compares what was sent and acknowledged with what was received. */
-export function judge(publishers: readonly Sent[], subscribers: readonly Received[]): Pick<TortureReport, "lost" | "duplicates" | "disordered" | "unexpected"> {
+export function judge(
+  publishers: readonly Sent[],
+  subscribers: readonly Received[],
+): Pick<TortureReport, "lost" | "duplicates" | "disordered" | "unexpected"> {
   const lost: string[] = [];
   const duplicates: string[] = [];
   const disordered: string[] = [];
@@ -233,7 +250,8 @@ export function judge(publishers: readonly Sent[], subscribers: readonly Receive
     }
     for (const publisher of publishers) {
       for (const number of publisher.acknowledged) {
-        if (seen.get(publisher.name)?.has(number) !== true) lost.push(`${subscriber.name}: ${publisher.name} ${number}`);
+        if (seen.get(publisher.name)?.has(number) !== true)
+          lost.push(`${subscriber.name}: ${publisher.name} ${number}`);
       }
     }
   }
@@ -251,8 +269,20 @@ export async function torture(server: Server, options: TortureOptions): Promise<
   const errors: Error[] = [];
   let isLoadOver = false;
   let isDrained = false;
-  const publishing = publishers.map((each) => persist((stop) => each.run(server, stop), () => isLoadOver, errors));
-  const subscribing = subscribers.map((each) => persist((stop) => each.run(server, stop), () => isDrained, errors));
+  const publishing = publishers.map((each) =>
+    persist(
+      (stop) => each.run(server, stop),
+      () => isLoadOver,
+      errors,
+    ),
+  );
+  const subscribing = subscribers.map((each) =>
+    persist(
+      (stop) => each.run(server, stop),
+      () => isDrained,
+      errors,
+    ),
+  );
   const shortest = options.shortest ?? 50;
   const longest = options.longest ?? 500;
   let kills = 0;

@@ -1,5 +1,5 @@
 import { messCommand, type Server } from "./server.ts";
-import { type Ran, run, type RunOptions } from "./tools.ts";
+import { type Ran, type RunOptions, run } from "./tools.ts";
 
 /** Runs a command of mess to its end. */
 export function mess(args: readonly string[], options: RunOptions = {}): Promise<Ran> {

@@ -31,8 +31,8 @@ const names = new Map<number, PacketName>(Object.entries(packetType).map(([name,
 
 const codes5: Readonly<Partial<Record<PacketName, readonly number[]>>> = {
   CONNACK: [
-    0, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d,
-    0x9f,
+    0, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c,
+    0x9d, 0x9f,
   ],
   PUBACK: [0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
   PUBREC: [0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
@@ -41,8 +41,8 @@ const codes5: Readonly<Partial<Record<PacketName, readonly number[]>>> = {
   SUBACK: [0, 1, 2, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2],
   UNSUBACK: [0, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91],
   DISCONNECT: [
-    0, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b,
-    0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+    0, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a,
+    0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
   ],
   AUTH: [0, 0x18],
 };
@@ -174,7 +174,8 @@ function readPublish(draft: Draft, reader: Reader, version: Version): void {
     if (draft.id === 0) throw new DecodeError("PUBLISH with packet id 0 [MQTT-2.2.1-4]");
   }
   if (version === 5) draft.properties = readProperties(reader, "PUBLISH");
-  if (draft.topic === "" && draft.properties.topicAlias === undefined) throw new DecodeError("PUBLISH without topic and alias");
+  if (draft.topic === "" && draft.properties.topicAlias === undefined)
+    throw new DecodeError("PUBLISH without topic and alias");
   draft.payload = Buffer.from(reader.take(reader.left));
 }
 
@@ -202,7 +203,8 @@ function readBody(draft: Draft, reader: Reader, version: Version): void {
       if (acknowledge > 1) throw new DecodeError("reserved CONNACK flags are set [MQTT-3.2.2-1]");
       draft.sessionPresent = acknowledge === 1;
       draft.code = reader.u8();
-      if (draft.code !== 0 && draft.sessionPresent) throw new DecodeError("session present with an error [MQTT-3.2.2-6]");
+      if (draft.code !== 0 && draft.sessionPresent)
+        throw new DecodeError("session present with an error [MQTT-3.2.2-6]");
       if (version === 5) draft.properties = readProperties(reader, "CONNACK");
       else if (draft.code > 5) throw new DecodeError(`3.1.1 CONNACK with code ${draft.code}`);
       return;
@@ -269,10 +271,18 @@ export function describePacket(packet: Packet): string {
   if (packet.id > 0) parts.push(`id ${packet.id}`);
   if (packet.name === "PUBLISH") {
     const flags = `${packet.dup ? " dup" : ""}${packet.retain ? " retain" : ""}`;
-    parts.push(`"${packet.topic.slice(0, 60)}" qos ${packet.qos}${flags} payload "${packet.payload.toString("latin1").slice(0, 40)}"`);
+    parts.push(
+      `"${packet.topic.slice(0, 60)}" qos ${packet.qos}${flags} payload "${packet.payload.toString("latin1").slice(0, 40)}"`,
+    );
   }
   if (packet.code > 0) parts.push(`code 0x${packet.code.toString(16)}`);
-  if (packet.codes.length > 0) parts.push(`codes ${packet.codes.slice(0, 8).map((code) => `0x${code.toString(16)}`).join(",")}`);
+  if (packet.codes.length > 0)
+    parts.push(
+      `codes ${packet.codes
+        .slice(0, 8)
+        .map((code) => `0x${code.toString(16)}`)
+        .join(",")}`,
+    );
   if (packet.properties.reasonString !== undefined) parts.push(`"${String(packet.properties.reasonString)}"`);
   return parts.join(" ");
 }

@@ -1,7 +1,11 @@
 import { type Endpoint, openStream } from "./streams.ts";
 
 /** Sends bytes on a new connection and returns all bytes that came until the server closed (or the deadline). */
-export async function exchange(endpoint: Endpoint, bytes: Buffer, milliseconds = 4_000): Promise<{ answer: Buffer; closed: boolean }> {
+export async function exchange(
+  endpoint: Endpoint,
+  bytes: Buffer,
+  milliseconds = 4_000,
+): Promise<{ answer: Buffer; closed: boolean }> {
   let answer = Buffer.alloc(0);
   let finish: (closed: boolean) => void = () => {};
   const end = new Promise<boolean>((resolve) => {

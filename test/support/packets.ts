@@ -1,5 +1,5 @@
 /** Builders of packets with raw control over every field. A builder checks nothing. */
-import { text, u16, u32, u8, vbi } from "./bytes.ts";
+import { text, u8, u16, u32, vbi } from "./bytes.ts";
 import { type Properties, propertyByName } from "./properties.ts";
 
 export type Version = 4 | 5;
@@ -69,7 +69,9 @@ export function properties(input: PropertiesInput = {}): Buffer {
   if (Buffer.isBuffer(input)) body = input;
   else {
     const entries = (isList ? input : Object.entries(input)) as [string | number, unknown][];
-    body = Buffer.concat(entries.filter(([, value]) => value !== undefined).map(([name, value]) => oneProperty(name, value)));
+    body = Buffer.concat(
+      entries.filter(([, value]) => value !== undefined).map(([name, value]) => oneProperty(name, value)),
+    );
   }
   return Buffer.concat([vbi(body.length), body]);
 }
@@ -155,7 +157,12 @@ export function publish(fields: PublishFields): Buffer {
 }
 
 /** PUBACK, PUBREC, PUBREL or PUBCOMP; without `code` the short form. */
-export function ack(name: "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP", id: number, code?: number, input?: PropertiesInput): Buffer {
+export function ack(
+  name: "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP",
+  id: number,
+  code?: number,
+  input?: PropertiesInput,
+): Buffer {
   const body = [u16(id)];
   if (code !== undefined) body.push(u8(code));
   if (input !== undefined) body.push(properties(input));

@@ -1,7 +1,7 @@
 /** An MQTT client that sends exactly the bytes it is told and judges every packet that comes back. */
 import { decode, describePacket, type Packet, packetEnd } from "./decoder.ts";
-import * as build from "./packets.ts";
 import type { PacketName, Version } from "./packets.ts";
+import * as build from "./packets.ts";
 import { type Endpoint, openStream, type Stream } from "./streams.ts";
 import { target } from "./target.ts";
 
@@ -158,7 +158,8 @@ export class RawClient {
   /** The next packet, which must be the one described. */
   async next(match: Match, milliseconds = 4_000): Promise<Packet> {
     const packet = await this.#until(() => this.#queue.shift() ?? (this.isClosed ? null : undefined), milliseconds);
-    if (packet === undefined) throw new Error(`no packet in ${milliseconds} ms, wanted ${describeMatch(match)}${this.history()}`);
+    if (packet === undefined)
+      throw new Error(`no packet in ${milliseconds} ms, wanted ${describeMatch(match)}${this.history()}`);
     if (packet === null) throw new Error(`closed, wanted ${describeMatch(match)}${this.history()}`);
     if (!matches(packet, match)) {
       throw new Error(`wanted ${describeMatch(match)}, got ${describePacket(packet)}${this.history()}`);
@@ -196,7 +197,10 @@ export class RawClient {
 
   /** Nothing (that matches) comes, and the connection stays. */
   async expectNothing(milliseconds = 200, match: Match = () => true): Promise<void> {
-    const packet = await this.#until(() => this.#queue.find((each) => matches(each, match)) ?? (this.isClosed ? null : undefined), milliseconds);
+    const packet = await this.#until(
+      () => this.#queue.find((each) => matches(each, match)) ?? (this.isClosed ? null : undefined),
+      milliseconds,
+    );
     if (packet === null) throw new Error(`closed, wanted silence${this.history()}`);
     if (packet !== undefined) throw new Error(`wanted nothing, got ${describePacket(packet)}${this.history()}`);
   }
@@ -214,7 +218,10 @@ export class RawClient {
    * has accepted), and then with one of `codes`; 3.1.1 closes, or refuses a CONNECT with a code from 1 to 5. mess
    * always says why once it has accepted; the standard only allows it to.
    */
-  async refused(codes: readonly number[] = [], options: { mustTell?: boolean; within?: number } = {}): Promise<Packet | undefined> {
+  async refused(
+    codes: readonly number[] = [],
+    options: { mustTell?: boolean; within?: number } = {},
+  ): Promise<Packet | undefined> {
     const { packets } = await this.closed(options.within ?? 4_000);
     const last = packets.filter((packet) => packet.name === "DISCONNECT" || packet.name === "CONNACK").at(-1);
     if (last === undefined) {
@@ -222,7 +229,8 @@ export class RawClient {
       if (mustTell && this.version === 5) throw new Error(`closed without a reason code${this.history()}`);
       return undefined;
     }
-    if (last.code < 0x80 && this.version === 5) throw new Error(`ended with ${hex(last.code)}, wanted an error${this.history()}`);
+    if (last.code < 0x80 && this.version === 5)
+      throw new Error(`ended with ${hex(last.code)}, wanted an error${this.history()}`);
     if (codes.length > 0 && this.version === 5 && !codes.includes(last.code)) {
       throw new Error(`refused with ${hex(last.code)}, wanted ${codes.map(hex).join(" or ")}${this.history()}`);
     }
@@ -244,7 +252,8 @@ export class RawClient {
     const id = this.freshId();
     this.send(build.subscribe({ version: this.version, id, filters: list, properties: options.properties ?? {} }));
     const suback = await this.take({ name: "SUBACK", id });
-    if (suback.codes.length !== list.length) throw new Error(`SUBACK with ${suback.codes.length} codes for ${list.length} filters`);
+    if (suback.codes.length !== list.length)
+      throw new Error(`SUBACK with ${suback.codes.length} codes for ${list.length} filters`);
     if (options.refusable !== true && suback.codes.some((code) => code > 2)) {
       throw new Error(`SUBSCRIBE ${JSON.stringify(list)} refused${this.history()}`);
     }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Endpoint } from "./streams.ts";
-import { type Target, target as chosenTarget } from "./target.ts";
+import { target as chosenTarget, type Target } from "./target.ts";
 
 export const messCommand: string = fileURLToPath(new URL("../../packages/cli/bin/mess", import.meta.url));
 
@@ -172,7 +172,10 @@ export class Server {
   async #launch(): Promise<void> {
     const [command = "", ...args] = await this.#commandLine();
     const began = performance.now();
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...this.#options.env } });
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...cleanEnvironment(), ...this.#options.env },
+    });
     this.#child = child;
     this.stdout = "";
     living.add(child);

@@ -50,7 +50,12 @@ export async function openStream(endpoint: Endpoint, events: StreamEvents): Prom
     reason = error.message;
   });
   socket.on("close", () => events.closed(reason));
-  return { socket, write: (bytes) => void socket.write(bytes), end: () => void socket.end(), destroy: () => void socket.destroy() };
+  return {
+    socket,
+    write: (bytes) => void socket.write(bytes),
+    end: () => void socket.end(),
+    destroy: () => void socket.destroy(),
+  };
 }
 
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -79,7 +84,12 @@ export interface Upgrade {
 }
 
 /** Sends the upgrade request and reads the head of the answer. */
-export function upgrade(socket: Socket, endpoint: Endpoint, path = "/mqtt", extra: Record<string, string> = {}): Promise<Upgrade> {
+export function upgrade(
+  socket: Socket,
+  endpoint: Endpoint,
+  path = "/mqtt",
+  extra: Record<string, string> = {},
+): Promise<Upgrade> {
   const headers: Record<string, string> = {
     Host: `localhost:${endpoint.port}`,
     Upgrade: "websocket",
@@ -91,7 +101,9 @@ export function upgrade(socket: Socket, endpoint: Endpoint, path = "/mqtt", extr
   };
   const lines = Object.entries(headers).filter(([, value]) => value !== "");
   socket.write(`GET ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
-  const accept = createHash("sha1").update(`${headers["Sec-WebSocket-Key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+  const accept = createHash("sha1")
+    .update(`${headers["Sec-WebSocket-Key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest("base64");
   return new Promise((resolve, reject) => {
     let seen = Buffer.alloc(0);
     const failed = (): void => reject(new Error(`no answer to the upgrade: ${seen.toString("latin1")}`));
@@ -105,10 +117,14 @@ export function upgrade(socket: Socket, endpoint: Endpoint, path = "/mqtt", extr
       socket.off("close", failed);
       socket.off("error", failed);
       const [first = "", ...rows] = seen.subarray(0, end).toString("latin1").split("\r\n");
-      const pairs = rows.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]);
+      const pairs = rows.map((line) => [
+        line.slice(0, line.indexOf(":")).toLowerCase(),
+        line.slice(line.indexOf(":") + 1).trim(),
+      ]);
       const answered = new Map(pairs as [string, string][]);
       const status = Number(first.split(" ")[1]);
-      if (status === 101 && answered.get("sec-websocket-accept") !== accept) reject(new Error("wrong Sec-WebSocket-Accept"));
+      if (status === 101 && answered.get("sec-websocket-accept") !== accept)
+        reject(new Error("wrong Sec-WebSocket-Accept"));
       resolve({ status, headers: answered, rest: seen.subarray(end + 4) });
     };
     socket.on("data", read);

@@ -92,7 +92,11 @@ export function statement(title: string, body: () => Promise<void>, options: Sta
 export const versions = [4, 5] as const;
 
 /** The same test once for each version of the protocol. */
-export function bothVersions(title: string, body: (version: 4 | 5) => Promise<void>, options: StatementOptions = {}): void {
+export function bothVersions(
+  title: string,
+  body: (version: 4 | 5) => Promise<void>,
+  options: StatementOptions = {},
+): void {
   for (const version of versions) {
     const { mosquitto, mosquittoVersion, ...others } = options;
     const deviates = mosquitto !== undefined && (mosquittoVersion ?? version) === version;
@@ -101,10 +105,14 @@ export function bothVersions(title: string, body: (version: 4 | 5) => Promise<vo
   }
 }
 
-export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** A session that outlives its connection, said as each version says it. */
-export function lasting(version: 4 | 5, seconds = 600): { version: 4 | 5; cleanStart: boolean; properties?: { sessionExpiryInterval: number } } {
+export function lasting(
+  version: 4 | 5,
+  seconds = 600,
+): { version: 4 | 5; cleanStart: boolean; properties?: { sessionExpiryInterval: number } } {
   return version === 4
     ? { version, cleanStart: false }
     : { version, cleanStart: false, properties: { sessionExpiryInterval: seconds } };

@@ -45,7 +45,11 @@ describe("the decoder of the tests", () => {
     });
     const packet = decode(bytes, 5);
     expect(packet).toMatchObject({ name: "PUBLISH", topic: "a/b", qos: 2, id: 77, retain: true, dup: false });
-    expect(packet.properties).toEqual({ userProperty: [["k", "v"]], subscriptionIdentifier: [1, 300], messageExpiryInterval: 9 });
+    expect(packet.properties).toEqual({
+      userProperty: [["k", "v"]],
+      subscriptionIdentifier: [1, 300],
+      messageExpiryInterval: 9,
+    });
   });
 
   it("pads a variable byte integer only on demand", () => {

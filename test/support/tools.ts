@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { cleanEnvironment } from "./server.ts";
 
 /** The path of a program, or undefined when it is not installed. */
-export function tool(name: string, places: readonly string[] = (process.env["PATH"] ?? "").split(":")): string | undefined {
+export function tool(
+  name: string,
+  places: readonly string[] = (process.env["PATH"] ?? "").split(":"),
+): string | undefined {
   for (const place of [...places, "/usr/bin", "/usr/sbin"]) {
     const path = join(place, name);
     try {
