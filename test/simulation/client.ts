@@ -65,6 +65,8 @@ export class SimulatedClient implements LinkOwner {
   /** A CONNECT that could have made a session was never answered. */
   #perhapsCreated = false;
   #links = 0;
+  /** The session had no time of its own and its connection is gone. */
+  #over = false;
 
   constructor(plan: ClientPlan, world: ClientWorld) {
     this.plan = plan;
@@ -157,6 +159,7 @@ export class SimulatedClient implements LinkOwner {
       this.outgoing.clear();
       this.held.clear();
     }
+    this.#over = false;
     this.#cleanPending = false;
     this.#perhapsCreated = false;
     for (const [packetId, { message, step }] of this.outgoing) {
@@ -166,7 +169,7 @@ export class SimulatedClient implements LinkOwner {
   }
 
   #resumed(link: ClientLink, expected: "must" | "either" | "never"): void {
-    if (this.session === undefined || this.session.endedAt < NEVER) {
+    if (this.session === undefined || this.#over || this.session.endedAt < NEVER) {
       // Made by a CONNECT that was never answered.
       this.session = this.world.ledger.session(this.plan.index, link.expiry, 0);
     }
@@ -229,7 +232,7 @@ export class SimulatedClient implements LinkOwner {
   #presence(link: ClientLink): "must" | "never" | "either" {
     if (link.presence !== undefined) return link.presence;
     const { session, world } = this;
-    if (session === undefined || session.endedAt < NEVER) return this.#perhapsCreated ? "either" : "never";
+    if (session === undefined || this.#over || session.endedAt < NEVER) return this.#perhapsCreated ? "either" : "never";
     if (session.endAskedAt < NEVER) return "either";
     if (session.expiry === LONG) return "must";
     const { ledger } = world;
@@ -244,6 +247,7 @@ export class SimulatedClient implements LinkOwner {
   #lost(vanished: boolean): void {
     const { ledger, sim, random } = this.world;
     const { link, session } = this;
+    if (link !== undefined) link.stale = true;
     this.link = undefined;
     this.#offlineSince = ledger.now;
     this.#vanished = vanished;
@@ -253,7 +257,9 @@ export class SimulatedClient implements LinkOwner {
     if (session !== undefined && session.expiry === 0) {
       // It ended with its connection, and so did what the client remembered of it [MQTT-3.1.2-6 of 3.1.1].
       session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
-      session.endedAt = Math.min(session.endedAt, ledger.now);
+      this.#over = true;
+      // A client that went silent is one for the broker until its keep alive or its next connection.
+      if (!vanished) session.endedAt = Math.min(session.endedAt, ledger.now);
       this.outgoing.clear();
       this.held.clear();
     }

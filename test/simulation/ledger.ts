@@ -21,6 +21,11 @@ interface Stop {
   readonly ackedBefore: number;
 }
 
+interface Connection {
+  readonly number: number;
+  readonly dialedAt: number;
+}
+
 interface NewMessage {
   readonly publisher: number;
   readonly topic: string;
@@ -38,7 +43,8 @@ export class Ledger {
   /** Wall clock jumped at these times: expiry is judged loosely around them. */
   readonly jumps: number[] = [];
   readonly #groupsBegan: Map<string, number> = new Map();
-  #diskTroubleUntil = 0;
+  #troubles = 0;
+  #troubleUntil = 0;
   #troubleFrom = NEVER;
   readonly #now: () => number;
   /** Takes one line for everything that happens; set it to read a failing seed. */
@@ -132,7 +138,7 @@ export class Ledger {
   }
 
   /** Notes what a client's application got and checks at once what can be known at once. */
-  delivered(session: SessionFact, packet: PublishPacket, connection: number): DeliveryFact | undefined {
+  delivered(session: SessionFact, packet: PublishPacket, connection: Connection): DeliveryFact | undefined {
     if (packet.payload.length === 0) return undefined;
     const message = this.#identify(packet);
     const delivery: DeliveryFact = {
@@ -141,9 +147,10 @@ export class Ledger {
       qos: packet.qos,
       dup: packet.dup,
       retain: packet.retain,
-      connection,
+      connection: connection.number,
       ackArrivedAt: NEVER,
     };
+    this.#checkDup(session, delivery, connection.dialedAt);
     this.#checkAllowed(session, delivery);
     this.#checkCopies(session, delivery);
     this.#checkComeBack(session, delivery);
@@ -156,22 +163,32 @@ export class Ledger {
   }
 
   get isTroubled(): boolean {
-    return this.#diskTroubleUntil > this.now;
+    return this.#troubles > 0 || this.#troubleUntil > this.now;
   }
 
-  /** The disk is slow or failing until then: nothing is promised about acks that arrive meanwhile. */
-  diskTrouble(until: number): void {
-    if (until <= this.now) return;
-    this.#diskTroubleUntil = Math.max(this.#diskTroubleUntil, until);
-    this.#troubleFrom = Math.min(this.#troubleFrom, this.now);
+  /** The disk may be slow or fail until `end` is called: nothing is promised about acks that arrive meanwhile. */
+  beginTrouble(): { end(): void } {
+    const from = this.now;
+    this.#troubles++;
+    this.#troubleFrom = Math.min(this.#troubleFrom, from);
+    let open = true;
+    return {
+      end: () => {
+        if (open) this.#troubles--;
+        open = false;
+        this.#troubleUntil = Math.max(this.#troubleUntil, this.now);
+      },
+    };
   }
 
   stopped(): void {
     const healthy = this.now - ACK_DURABLE_AFTER;
-    const troubled = this.#troubleFrom < NEVER && this.#diskTroubleUntil >= healthy;
-    this.stops.push({ at: this.now, ackedBefore: troubled ? Math.min(healthy, this.#troubleFrom) : healthy });
-    this.#troubleFrom = NEVER;
-    this.#diskTroubleUntil = 0;
+    const troubled = this.#troubles > 0 || this.#troubleUntil >= healthy;
+    const before = Math.min(healthy, this.#troubleFrom - ACK_DURABLE_AFTER);
+    this.stops.push({ at: this.now, ackedBefore: troubled ? before : healthy });
+    // What still troubles the disk troubles the next life as well.
+    this.#troubleFrom = this.#troubles > 0 ? this.now : NEVER;
+    this.#troubleUntil = 0;
   }
 
   #matching(session: SessionFact, topic: string): readonly SubscriptionFact[] {
@@ -181,6 +198,12 @@ export class Ledger {
       session.matching.set(topic, found);
     }
     return found;
+  }
+
+  /** DUP means that it was sent to this client before, and a message that is younger than the connection was not. */
+  #checkDup(session: SessionFact, { message, dup, retain }: DeliveryFact, dialedAt: number): void {
+    if (!dup || retain || message.sentAt <= dialedAt || session.seen.has(message.index)) return;
+    throw new Violation("protocol", `m${message.index} came for the first time with DUP to client ${session.client} [MQTT-3.3.1-2]`);
   }
 
   #identify(packet: PublishPacket): MessageFact {
@@ -204,7 +227,9 @@ export class Ledger {
     const told = `m${message.index} on ${message.topic} to client ${session.client}`;
     if (message.outcome === "refused") throw new Violation("refused message delivered", told);
     const matching = this.#matching(session, message.topic);
-    const reasons = matching.map((subscription) => this.#whyNot(subscription, delivery));
+    const reasons = matching.map((subscription) =>
+      isOwn(session, subscription, message) && !delivery.retain ? "it is its own" : this.#whyNot(subscription, delivery),
+    );
     if (reasons.includes(undefined)) {
       // Which subscriptions a message matches is settled when it is published, at which QoS when it is sent.
       const qosMax = Math.max(...matching.filter(({ removedAt }) => removedAt > message.sentAt).map(({ qos }) => qos));
@@ -261,7 +286,8 @@ export class Ledger {
     // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
     if (delivery.qos === 0 && message.attempts > 1) return;
     // Nor does a copy sent again count, when the first one came before a subscription that would have kept it.
-    const granted = this.#matching(session, message.topic).map(({ qos, grantedAt }) => (qos > 0 ? grantedAt : NEVER));
+    const keeping = this.#matching(session, message.topic).filter((one) => one.qos > 0 && !isOwn(session, one, message));
+    const granted = keeping.map(({ grantedAt }) => grantedAt);
     if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
     const highest = session.highest.get(key) ?? -1;
@@ -293,4 +319,9 @@ export class Ledger {
       }
     }
   }
+}
+
+/** A message of the subscriber's own that its subscription does not ask for (No Local). A will is sent by the broker. */
+function isOwn(session: SessionFact, subscription: SubscriptionFact, message: MessageFact): boolean {
+  return subscription.noLocal && message.publisher === session.client && !message.will;
 }

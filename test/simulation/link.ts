@@ -34,6 +34,9 @@ const excusable: ReadonlySet<number> = new Set([0x00, 0x80, 0x83, 0x88, 0x89, 0x
 /** How long after an event the broker's doing is surely durable on a healthy disk, milliseconds. */
 const SETTLED_MS = 400;
 
+/** How long after its arrival a packet has been acted on, if the connection is still there, milliseconds. */
+const TAKEN_MS = 5;
+
 /** One connection of a client: the packets of MQTT, in and out. */
 export class ClientLink {
   readonly number: number;
@@ -259,20 +262,29 @@ export class ClientLink {
     const { world, session, plan, held } = this.#owner;
     const { packetId } = packet;
     if (session === undefined) throw new Violation("protocol", "PUBLISH without a session");
-    if (packetId === undefined) return void world.ledger.delivered(session, packet, this.number);
+    if (packetId === undefined) return void world.ledger.delivered(session, packet, this);
     if (packet.qos === 2 && held.has(packetId) && !this.#unacked.has(packetId)) {
       // Seen in an earlier connection: answered again, not delivered again [MQTT-4.3.3].
       this.#unacked.set(packetId, -1);
       return this.#ackLater(PacketType.PUBREC, packetId, undefined);
     }
     if (this.#unacked.has(packetId)) throw new Violation("protocol", `packet id ${packetId} is in use already`);
-    const delivery = world.ledger.delivered(session, packet, this.number);
+    const delivery = world.ledger.delivered(session, packet, this);
     this.#unacked.set(packetId, delivery?.message.index ?? -1);
     if (plan.version === 5 && this.#unacked.size > plan.receiveMaximum) {
       throw new Violation("protocol", `${this.#unacked.size} deliveries unacked, the client takes ${plan.receiveMaximum}`);
     }
     if (packet.qos === 2) held.add(packetId);
     this.#ackLater(packet.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC, packetId, delivery);
+  }
+
+  /** The broker has the bytes; it has taken them when the connection goes on after that. */
+  #ackArrived(delivery: DeliveryFact): void {
+    const at = this.#sim.now;
+    const life = this.#sim.incarnation;
+    this.#sim.schedule(TAKEN_MS, () => {
+      if (this.up && !this.stale && this.#sim.incarnation === life) delivery.ackArrivedAt = at;
+    });
   }
 
   /** Acks leave in the order of their packets, after a while [MQTT-4.6.0-2]. */
@@ -285,7 +297,7 @@ export class ClientLink {
       if (!this.up || this.stale || !this.pipe.isOpen) return;
       if (type !== PacketType.PUBREC) this.#unacked.delete(packetId);
       this.#send({ type, packetId, reasonCode: 0 }, () => {
-        if (delivery !== undefined && type === PacketType.PUBACK) delivery.ackArrivedAt = this.#sim.now;
+        if (delivery !== undefined && type === PacketType.PUBACK) this.#ackArrived(delivery);
       });
     });
   }

@@ -2,7 +2,7 @@ import type { Host } from "../../packages/broker/src/host/host.ts";
 import { simulatedHost, type SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import type { DiskFault, PlantedFault } from "../../packages/broker/src/host/simulated-faults.ts";
 import type { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
-import { NEVER, Violation } from "./facts.ts";
+import { Violation } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { Pipe, type PipeClient } from "./pipe.ts";
 import type { Running, StartSystem, SystemOptions } from "./system-under-test.ts";
@@ -30,6 +30,9 @@ export class Machine {
   #failures = 0;
   #planted: PlantedFault[] = [];
   #fullUntil = 0;
+  readonly #troubles: { end(): void }[] = [];
+  /** Each is asked at every stop whether it is over. */
+  #atStop: (() => boolean)[] = [];
   /** What an event of the machine threw, kept for the loop that runs the events. */
   violation: Violation | undefined;
 
@@ -85,9 +88,28 @@ export class Machine {
   }
 
   /** A fault of the disk that waits for its call. Until it has been met nothing is promised about late acks. */
-  plantDiskError(fault: DiskFault): void {
-    this.#planted.push(this.sim.disk.plant(fault));
-    this.ledger.diskTrouble(NEVER);
+  plantDiskError(fault: Omit<DiskFault, "onHit">): void {
+    const trouble = this.ledger.beginTrouble();
+    let life = -1;
+    const onHit = (): void => {
+      life = this.sim.incarnation;
+    };
+    this.#planted.push(this.sim.disk.plant({ ...fault, onHit }));
+    // Met, it troubles the life that met it; until then every life to come.
+    this.#atStop.push(() => {
+      if (life < 0) return false;
+      trouble.end();
+      return true;
+    });
+    this.#troubles.push(trouble);
+  }
+
+  /** One sync takes long, whenever it comes. */
+  plantSlowSync(milliseconds: number): void {
+    const trouble = this.ledger.beginTrouble();
+    this.#troubles.push(trouble);
+    const onHit = (): void => void this.sim.schedule(milliseconds + 100, () => trouble.end());
+    this.sim.disk.plant({ operation: "datasync", nth: 1, effect: { kind: "delay", milliseconds }, onHit });
   }
 
   /** The machine stops at a disk operation to come. */
@@ -99,7 +121,9 @@ export class Machine {
     const { disk } = this.sim;
     disk.capacity = disk.usedBytes + spare;
     this.#fullUntil = this.sim.now + milliseconds * 1_000;
-    this.ledger.diskTrouble(this.#fullUntil);
+    const trouble = this.ledger.beginTrouble();
+    this.#troubles.push(trouble);
+    this.sim.schedule(milliseconds + 1_000, () => trouble.end());
     this.sim.schedule(milliseconds, () => {
       if (this.sim.now >= this.#fullUntil) disk.capacity = ROOMY;
     });
@@ -111,12 +135,19 @@ export class Machine {
     this.sim.disk.capacity = ROOMY;
     this.#planted = [];
     this.#fullUntil = 0;
+    for (const trouble of this.#troubles.splice(0)) trouble.end();
+    this.#atStop = [];
   }
 
   /** The process ends by itself after its storage failed. */
   #failed(life: number): void {
     this.ledger.note(() => `machine ${life}: storage failed`);
-    this.ledger.diskTrouble(NEVER);
+    const trouble = this.ledger.beginTrouble();
+    this.#troubles.push(trouble);
+    this.#atStop.push(() => {
+      trouble.end();
+      return true;
+    });
     this.sim.schedule(this.#options.random.between(1, 30), () => {
       if (this.sim.incarnation !== life) return;
       if (this.#options.random.chance(0.5)) this.sim.crash();
@@ -141,8 +172,7 @@ export class Machine {
     this.ledger.note(() => `the machine stops: ${how}`);
     this.ledger.stopped();
     this.#planted = this.#planted.filter(({ hits }) => hits === 0);
-    if (this.#planted.length > 0) this.ledger.diskTrouble(NEVER);
-    this.ledger.diskTrouble(this.#fullUntil);
+    this.#atStop = this.#atStop.filter((over) => !over());
     for (const pipe of this.#pipes) pipe.machineStopped(how);
     this.#pipes.clear();
     const life = this.sim.incarnation;

@@ -7,6 +7,9 @@ export interface Debt {
   readonly to: string;
 }
 
+/** Microseconds within which a connection that broke is surely known to be broken; one that went silent is not. */
+const NOTICED_AFTER = 1_000_000;
+
 interface Member {
   readonly session: SessionFact;
   readonly subscription: SubscriptionFact;
@@ -72,8 +75,9 @@ function groupDebts(
   const owing: Debt[] = [];
   for (const message of messages) {
     if (message.sentAt <= firstGrant) continue;
+    // The broker may learn of a lost connection later than the client.
     const gone = ({ session, subscription }: Member): boolean =>
-      Math.min(session.endedAt, subscription.removedAt) < message.sentAt;
+      Math.min(session.endedAt, subscription.removedAt) < message.sentAt - NOTICED_AFTER;
     if (!group.every((member) => stable(member) || gone(member))) continue;
     const first = group.find(stable);
     if (first === undefined || !wanted(message, first)) continue;

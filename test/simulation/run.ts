@@ -206,13 +206,7 @@ export class Run {
           effect: { kind: "error", code: operation.code, persisted: operation.persisted },
         });
       case "slowSync":
-        this.#ledger.diskTrouble(this.#sim.now + (operation.milliseconds + 500) * 1_000);
-        this.#sim.disk.plant({
-          operation: "datasync",
-          nth: 1,
-          effect: { kind: "delay", milliseconds: operation.milliseconds },
-        });
-        return;
+        return machine.plantSlowSync(operation.milliseconds);
       case "diskFull":
         return machine.fillDisk(operation.milliseconds, operation.spare);
       case "jump":

@@ -53,7 +53,12 @@ async function runSeed(seed: number): Promise<Outcome> {
   const { acked, delivered, stops, violation } = result;
   let failure: string | undefined;
   if (violation !== undefined) {
-    const lines = [`seed ${seed}: ${violation.message}`, `  options: ${planned.features.join(" ")}`];
+    const { clients, segmentBytes } = planned;
+    const lines = [
+      `seed ${seed}: ${violation.message}`,
+      `  on: ${planned.features.join(" ")}`,
+      `  options: ${JSON.stringify({ segmentBytes, clients })}`,
+    ];
     lines.push(...result.trace.slice(-Number(values.trace)));
     const runsMax = Number(values.shrink);
     const shrunk = runsMax > 0 ? await shrink(planned, violation.rule, { ...options, runsMax }) : undefined;

@@ -51,6 +51,8 @@ export interface DiskFault {
   /** Only paths that contain this text; an open file goes by the name it has now. */
   readonly path?: string;
   readonly effect: FaultEffect;
+  /** Called when it hits. */
+  readonly onHit?: () => void;
 }
 
 export interface PlantedFault {
@@ -81,8 +83,10 @@ class Planted implements PlantedFault {
     if (fault.path !== undefined && !path().includes(fault.path)) return false;
     this.#seen++;
     const hit = fault.lasting === true ? this.#seen >= fault.nth : this.#seen === fault.nth;
-    if (hit) this.hits++;
-    return hit;
+    if (!hit) return false;
+    this.hits++;
+    fault.onHit?.();
+    return true;
   }
 }
 
