@@ -1,7 +1,7 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
-import { newApiKey, hashSecret, verifySecret } from "./identity/api-key.ts";
+import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
 import {
   type Administration,
   AdministrationError,
@@ -58,7 +58,10 @@ export class Administrator implements Administration {
     const { state, credentials } = this.#engine.machine;
     for (const role of roles) {
       if (!(role in state.policy.roles) && !builtInRoles.some((known) => known.name === role)) {
-        throw new AdministrationError("invalid", `"roles": there is no role "${role}"; \`mess policy show\` lists them`);
+        throw new AdministrationError(
+          "invalid",
+          `"roles": there is no role "${role}"; \`mess policy show\` lists them`,
+        );
       }
     }
     const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : state.policy.principals[name];
@@ -100,7 +103,10 @@ export class Administrator implements Administration {
     if (key === undefined) throw new AdministrationError("not-found", "there is no such key");
     const admins = [...state.keys.values()].filter((other) => other.principal === ADMIN_PRINCIPAL);
     if (key.principal === ADMIN_PRINCIPAL && admins.length === 1) {
-      throw new AdministrationError("conflict", "this is the last admin key; make another one first (mess key create admin)");
+      throw new AdministrationError(
+        "conflict",
+        "this is the last admin key; make another one first (mess key create admin)",
+      );
     }
     credentials.revokeKey({ id, by });
     await this.#durable();
@@ -162,7 +168,12 @@ function coreMetrics(engine: BrokerEngine): MetricSample[] {
   const { state, publishing, audit } = engine.machine;
   const { counters } = state;
   const journal = engine.journal.statistics();
-  const counter = (name: string, help: string, value: number, labels?: Readonly<Record<string, string>>): MetricSample => ({
+  const counter = (
+    name: string,
+    help: string,
+    value: number,
+    labels?: Readonly<Record<string, string>>,
+  ): MetricSample => ({
     name,
     help,
     type: "counter",
@@ -189,7 +200,11 @@ function coreMetrics(engine: BrokerEngine): MetricSample[] {
     counter("mess_journal_records_total", "Records committed.", journal.recordsCommitted),
     counter("mess_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten),
     counter("mess_journal_syncs_total", "fdatasync calls.", journal.syncs),
-    counter("mess_journal_commit_seconds_total", "Time spent in write and fdatasync.", journal.commitMilliseconds / 1000),
+    counter(
+      "mess_journal_commit_seconds_total",
+      "Time spent in write and fdatasync.",
+      journal.commitMilliseconds / 1000,
+    ),
     gauge("mess_journal_disk_bytes", "Disk space of the journal.", journal.diskBytes),
     gauge("mess_journal_failed", "1 after the journal failed.", engine.journal.hasFailed ? 1 : 0),
     gauge("mess_disk_full", "1 while publishers are refused for want of disk.", publishing.diskFull ? 1 : 0),
