@@ -263,7 +263,7 @@ async function firstAdminKey(parts: Parts): Promise<string | undefined> {
 }
 
 export async function makeAdminKey(administrator: Administrator, directory: string): Promise<string> {
-  const { id, secret } = await administrator.createKey("mess", ADMIN_PRINCIPAL, []);
+  const { id, secret } = await administrator.createAdminKey();
   const path = join(directory, adminKeyFile);
   await rm(path, { force: true });
   await writeFile(path, `${id}.${secret}\n`, { mode: 0o600, flag: "wx" });
