@@ -1,7 +1,7 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
-import { newApiKey, hashSecret, verifySecret } from "./identity/api-key.ts";
+import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
 import {
   type Administration,
   AdministrationError,
@@ -12,12 +12,27 @@ import {
   type NewKey,
   type PolicyChange,
 } from "./model/administration.ts";
-import type { Action, Policy } from "./model/policy.ts";
-import { authorize, authorizeAdmin, isAdminAction } from "./security/authorize.ts";
-import { ADMIN_PRINCIPAL, builtInRoles } from "./security/built-in-roles.ts";
+import type { Action, AdminAction, Policy } from "./model/policy.ts";
+import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
+import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { explain } from "./security/explain.ts";
+import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
+
+/** Of what somebody sent, as much as an audit record keeps. */
+const targetLengthMax = 128;
+
+/** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
+const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
+
+/** An administrative act that somebody asked for. */
+interface Asked {
+  readonly act: "key.create" | "key.revoke" | "policy.apply";
+  readonly by: string;
+  /** The principal or key it is about. */
+  readonly target?: string;
+}
 
 export interface AdministratorParts {
   readonly engine: BrokerEngine;
@@ -54,23 +69,42 @@ export class Administrator implements Administration {
 
   async createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey> {
     const problem = principalNameProblem(name);
-    if (problem !== undefined) throw new AdministrationError("invalid", `"name": ${problem}`);
-    const { state, credentials } = this.#engine.machine;
-    for (const role of roles) {
-      if (!(role in state.policy.roles) && !builtInRoles.some((known) => known.name === role)) {
-        throw new AdministrationError("invalid", `"roles": there is no role "${role}"; \`mess policy show\` lists them`);
-      }
+    if (problem !== undefined) throw this.#refusal({ act: "key.create", by }, "invalid", `"name": ${problem}`);
+    const { policy, compiled } = this.#engine.machine.state;
+    // Own keys alone count: `constructor` is in every object.
+    const unknown = roles.find((role) => !compiled.roles.has(role));
+    if (unknown !== undefined) {
+      const message = `"roles": there is no role "${unknown}"; \`mess policy show\` lists them`;
+      throw this.#refusal({ act: "key.create", by, target: name }, "invalid", message);
     }
-    const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : state.policy.principals[name];
+    const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : ownEntry(policy.principals, name);
     if (known !== undefined && roles.length > 0 && !sameSet(known.roles, roles)) {
-      throw new AdministrationError(
-        "conflict",
-        `the principal "${name}" exists with the roles ${known.roles.join(", ") || "(none)"}; change them in the policy, or leave the roles out`,
-      );
+      const has = known.roles.join(", ") || "(none)";
+      const message = `the principal "${name}" exists with the roles ${has}; change them in the policy, or leave the roles out`;
+      throw this.#refusal({ act: "key.create", by, target: name }, "conflict", message);
     }
+    const holderRoles = known?.roles ?? roles;
+    // In insecure development mode the one principal is in no policy and may everything.
+    const isFree = this.#parts.devPrincipal !== undefined;
+    if (!isFree && !mayHandOut(compiled, { by, holder: name, roles: holderRoles })) {
+      const message = `a key for "${name}" would hold rights that yours does not; only who has them, or admin.policy, may make it`;
+      throw this.#refusal({ act: "key.create", by, target: name }, "forbidden", message);
+    }
+    return await this.#makeKey({ by, name, newRoles: known === undefined ? roles : undefined });
+  }
+
+  /** A key of the principal `admin`, made by the broker itself: at the first start, and where the last one was lost. */
+  createAdminKey(): Promise<NewKey> {
+    return this.#makeKey({ by: "mess", name: ADMIN_PRINCIPAL, newRoles: undefined });
+  }
+
+  /** @param key with `newRoles` where the principal is made too */
+  async #makeKey(key: { by: string; name: string; newRoles: readonly string[] | undefined }): Promise<NewKey> {
+    const { by, name, newRoles } = key;
+    const { state, credentials } = this.#engine.machine;
     const { id, secret } = newApiKey((length) => this.#parts.host.random.bytes(length));
-    if (known === undefined) {
-      const principals = { ...state.policy.principals, [name]: { roles: [...roles] } };
+    if (newRoles !== undefined) {
+      const principals = { ...state.policy.principals, [name]: { roles: [...newRoles] } };
       credentials.applyPolicy({ policy: { ...state.policy, principals }, by });
     }
     credentials.createKey({
@@ -96,11 +130,13 @@ export class Administrator implements Administration {
 
   async revokeKey(by: string, id: string): Promise<void> {
     const { state, credentials } = this.#engine.machine;
-    const key = state.keys.get(id);
-    if (key === undefined) throw new AdministrationError("not-found", "there is no such key");
-    const admins = [...state.keys.values()].filter((other) => other.principal === ADMIN_PRINCIPAL);
-    if (key.principal === ADMIN_PRINCIPAL && admins.length === 1) {
-      throw new AdministrationError("conflict", "this is the last admin key; make another one first (mess key create admin)");
+    if (!state.keys.has(id))
+      throw this.#refusal({ act: "key.revoke", by, target: id }, "not-found", "there is no such key");
+    for (const action of keptActions) {
+      const holders = this.#keysWith(state.compiled, action);
+      if (holders.length !== 1 || holders[0] !== id) continue;
+      const message = `this is the last key with ${action}; make another one first (mess key create admin)`;
+      throw this.#refusal({ act: "key.revoke", by, target: id }, "conflict", message);
     }
     credentials.revokeKey({ id, by });
     await this.#durable();
@@ -113,6 +149,13 @@ export class Administrator implements Administration {
   async applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange> {
     const lines = diffPolicies(this.policy(), policy);
     if (dryRun || lines.length === 0) return { lines, applied: false };
+    const { compiled } = this.#engine.machine.state;
+    const next = compilePolicy(policy);
+    for (const action of keptActions) {
+      if (this.#keysWith(compiled, action).length === 0 || this.#keysWith(next, action).length > 0) continue;
+      const message = `no key that exists would hold ${action} any more; make one for admin first (mess key create admin)`;
+      throw this.#refusal({ act: "policy.apply", by }, "conflict", message);
+    }
     this.#engine.machine.credentials.applyPolicy({ policy, by });
     await this.#durable();
     return { lines, applied: true };
@@ -142,6 +185,19 @@ export class Administrator implements Administration {
     this.#engine.machine.audit.write(event, detail);
   }
 
+  /** Ids of the keys whose principals hold `action`. */
+  #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
+    const keys = [...this.#engine.machine.state.keys.values()];
+    return keys.filter(({ principal }) => authorizeAdmin(compiled, principal, action)).map(({ id }) => id);
+  }
+
+  /** What an administrative act is refused with; the refusal is audited. */
+  #refusal(asked: Asked, code: AdministrationError["code"], message: string): AdministrationError {
+    const { act, by, target = "" } = asked;
+    this.audit("admin.refused", { act, by, code, target: target.slice(0, targetLengthMax) });
+    return new AdministrationError(code, message);
+  }
+
   /** Resolves at the commit of what was just written; rejects when the journal cannot take it. */
   #durable(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -154,6 +210,11 @@ export class Administrator implements Administration {
   }
 }
 
+/** What a policy says under a name, and not what every object has. */
+function ownEntry<T>(entries: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(entries, name) ? entries[name] : undefined;
+}
+
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item) => b.includes(item));
 }
@@ -162,7 +223,12 @@ function coreMetrics(engine: BrokerEngine): MetricSample[] {
   const { state, publishing, audit } = engine.machine;
   const { counters } = state;
   const journal = engine.journal.statistics();
-  const counter = (name: string, help: string, value: number, labels?: Readonly<Record<string, string>>): MetricSample => ({
+  const counter = (
+    name: string,
+    help: string,
+    value: number,
+    labels?: Readonly<Record<string, string>>,
+  ): MetricSample => ({
     name,
     help,
     type: "counter",
@@ -189,7 +255,11 @@ function coreMetrics(engine: BrokerEngine): MetricSample[] {
     counter("mess_journal_records_total", "Records committed.", journal.recordsCommitted),
     counter("mess_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten),
     counter("mess_journal_syncs_total", "fdatasync calls.", journal.syncs),
-    counter("mess_journal_commit_seconds_total", "Time spent in write and fdatasync.", journal.commitMilliseconds / 1000),
+    counter(
+      "mess_journal_commit_seconds_total",
+      "Time spent in write and fdatasync.",
+      journal.commitMilliseconds / 1000,
+    ),
     gauge("mess_journal_disk_bytes", "Disk space of the journal.", journal.diskBytes),
     gauge("mess_journal_failed", "1 after the journal failed.", engine.journal.hasFailed ? 1 : 0),
     gauge("mess_disk_full", "1 while publishers are refused for want of disk.", publishing.diskFull ? 1 : 0),

@@ -1,17 +1,17 @@
 /** The composition root: the only file that knows every part. Opens storage, engine, doors and listeners, and closes them in order. */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Administrator } from "./administrator.ts";
 import type { Log } from "./admin/log.ts";
+import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
-import { doorMetrics, type InputNumbers } from "./door-metrics.ts";
+import { doorMetrics } from "./door-metrics.ts";
 import { BrokerEngine } from "./engine.ts";
-import { nodeHost } from "./host/node-host.ts";
 import type { Host } from "./host/host.ts";
-import { CredentialThrottle } from "./identity/credential-throttle.ts";
+import { nodeHost } from "./host/node-host.ts";
+import type { CredentialThrottle } from "./identity/credential-throttle.ts";
 import { policyFromToml } from "./identity/policy-document.ts";
-import { Admission, type InputCounters } from "./input/admission.ts";
+import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
@@ -19,17 +19,17 @@ import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
-import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
-import type { KekOptions } from "./storage/kek.ts";
+import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
+import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
+import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 export const devPrincipal = "dev";
 const adminKeyFile = "admin.key";
 /** Wills of clients that were connected at a crash wait this long for them to come back. */
 const reconnectGraceMs = 10_000;
-const throttledAddressesMax = 65_536;
 /** How long connections have to take their last packets at shutdown. */
 const drainMs = 2_000;
 
@@ -52,22 +52,10 @@ interface Parts {
   readonly home: DataHome;
   readonly engine: BrokerEngine;
   readonly administrator: Administrator;
+  /** One for all doors: whoever guesses must not get its tries anew at the next door. */
+  readonly throttle: CredentialThrottle;
   readonly door: MqttDoor;
   readonly tls: ServerTls | undefined;
-}
-
-/** What the input counts, as plain numbers. */
-class InputTally implements InputCounters, InputNumbers {
-  readonly limitHits: Map<string, number> = new Map();
-  handshakesFailed = 0;
-
-  limitHit(limit: string): void {
-    this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
-  }
-
-  handshakeFailed(): void {
-    this.handshakesFailed++;
-  }
 }
 
 export class Broker {
@@ -101,7 +89,10 @@ export class Broker {
     const home = await openDataHome({ host, kek: kekOptionsOf(config), limits: config.limits });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
-      log.warn("journal.torn", { bytes: home.opened.report.tornBytes, note: "a frame that was never acknowledged was cut" });
+      log.warn("journal.torn", {
+        bytes: home.opened.report.tornBytes,
+        note: "a frame that was never acknowledged was cut",
+      });
     }
     const tally = new InputTally();
     const engine = await startEngine(config, host, home, log);
@@ -109,12 +100,13 @@ export class Broker {
       engine,
       host,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
-      doorMetrics: () => doorMetrics(door, tally),
+      doorMetrics: () => doorMetrics(door, tally, engine.machine.audit.limitHits),
     });
-    const door: MqttDoor = openDoor(config, host, engine, administrator);
+    const throttle = new CountingThrottle(config.limits, tally);
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
     const tls = await openTls(config, host, home, log);
-    const parts: Parts = { config, log, host, home, engine, administrator, door, tls };
+    const parts: Parts = { config, log, host, home, engine, administrator, throttle, door, tls };
     const deadlines = new Deadlines(host.timers);
     const firstKey = await firstAdminKey(parts);
     if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
@@ -140,7 +132,10 @@ export class Broker {
       if (config.policyFile !== undefined) await applyPolicyFile(this.#parts, config.policyFile);
       log.info("reload.done");
     } catch (error) {
-      log.error("reload.failed", { reason: error instanceof Error ? error.message : String(error), note: "the old settings stay" });
+      log.error("reload.failed", {
+        reason: error instanceof Error ? error.message : String(error),
+        note: "the old settings stay",
+      });
     }
   }
 
@@ -181,11 +176,8 @@ function startEngine(config: ServeConfig, host: Host, home: DataHome, log: Log):
   });
 }
 
-function openDoor(config: ServeConfig, host: Host, engine: BrokerEngine, administrator: Administrator): MqttDoor {
-  const throttle = new CredentialThrottle({
-    failuresPerMinute: config.limits.authFailuresPerAddressPerMinute,
-    addressesMax: throttledAddressesMax,
-  });
+function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "throttle">): MqttDoor {
+  const { config, host, engine, administrator, throttle } = parts;
   return openMqttDoor({
     engine: engine.machine,
     limits: config.limits,
@@ -217,7 +209,11 @@ async function openTls(config: ServeConfig, host: Host, home: DataHome, log: Log
           names: certificateNames(config.hostNames),
           now: host.clock.now(),
         });
-  return ServerTls.open({ load, timers: host.timers, report: (level, message) => log[level]("certificate", { message }) });
+  return ServerTls.open({
+    load,
+    timers: host.timers,
+    report: (level, message) => log[level]("certificate", { message }),
+  });
 }
 
 async function startListeners(parts: Parts, tally: InputTally, deadlines: Deadlines): Promise<Listening[]> {
@@ -246,10 +242,7 @@ async function startListeners(parts: Parts, tally: InputTally, deadlines: Deadli
       monotonic: () => host.clock.monotonic(),
       upgrade: door.accept,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
-      throttle: new CredentialThrottle({
-        failuresPerMinute: limits.authFailuresPerAddressPerMinute,
-        addressesMax: throttledAddressesMax,
-      }),
+      throttle: parts.throttle,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
     }),
@@ -270,7 +263,7 @@ async function firstAdminKey(parts: Parts): Promise<string | undefined> {
 }
 
 export async function makeAdminKey(administrator: Administrator, directory: string): Promise<string> {
-  const { id, secret } = await administrator.createKey("mess", ADMIN_PRINCIPAL, []);
+  const { id, secret } = await administrator.createAdminKey();
   const path = join(directory, adminKeyFile);
   await rm(path, { force: true });
   await writeFile(path, `${id}.${secret}\n`, { mode: 0o600, flag: "wx" });
@@ -279,7 +272,10 @@ export async function makeAdminKey(administrator: Administrator, directory: stri
 
 async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new StartError(78, `the policy file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new StartError(
+      78,
+      `the policy file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
   const checked = policyFromToml(text);
   if ("problems" in checked) {

@@ -35,7 +35,9 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
     const keyring = await openKeyring({ host, directory, kek: loaded.kek, create: isNew });
     const opened = await openJournal({ host, directory, keyring, limits, lock: claimed.lock });
     const notes = loaded.created
-      ? [`made the key-encryption key ${loaded.source}; the journal cannot be read without it: keep a copy elsewhere (mess kek export)`]
+      ? [
+          `made the key-encryption key ${loaded.source}; the journal cannot be read without it: keep a copy elsewhere (mess kek export)`,
+        ]
       : [];
     return { directory, keyring, kek: loaded.kek, opened, isNew, notes };
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Numbers of the input side, in the form the metrics page wants. */
+import type { Limits } from "./config/limits.ts";
 import type { MqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import type { MetricSample } from "./model/administration.ts";
 
@@ -7,12 +8,34 @@ export interface InputNumbers {
   readonly handshakesFailed: number;
 }
 
-export function doorMetrics(door: MqttDoor, input: InputNumbers): MetricSample[] {
+/** Limits whose hits are counted. Shown from the start: a rate cannot be taken of a series that begins with its first hit. */
+export const countedLimits: readonly (keyof Limits)[] = [
+  "connectionsMax",
+  "connectionsPerAddressMax",
+  "connectsPerAddressPerSecond",
+  "handshakesMax",
+  "handshakeDeadlineMs",
+  "connectDeadlineMs",
+  "preAuthBytesMax",
+  "authFailuresPerAddressPerMinute",
+  "sessionsPerPrincipalMax",
+  "subscriptionsPerSessionMax",
+  "subscriptionsMax",
+  "backlogMessagesMax",
+];
+
+/** @param audited hits that were audited (`limit.hit`), by the name of the setting */
+export function doorMetrics(door: MqttDoor, input: InputNumbers, audited: ReadonlyMap<string, number>): MetricSample[] {
   const { counters } = door;
   const counter = (name: string, help: string, value: number): MetricSample => ({ name, help, type: "counter", value });
   const samples: MetricSample[] = [
     { name: "mess_connections", help: "MQTT connections open now.", type: "gauge", value: door.connections() },
-    { name: "mess_preauth_bytes", help: "Bytes held for unauthenticated clients.", type: "gauge", value: door.preAuthBytes() },
+    {
+      name: "mess_preauth_bytes",
+      help: "Bytes held for unauthenticated clients.",
+      type: "gauge",
+      value: door.preAuthBytes(),
+    },
     counter("mess_connects_total", "CONNECT packets accepted.", counters.connected),
     counter("mess_connects_refused_total", "CONNECT packets refused.", counters.connectRefused),
     counter("mess_auth_failures_total", "Credentials refused.", counters.authFailures),
@@ -23,15 +46,14 @@ export function doorMetrics(door: MqttDoor, input: InputNumbers): MetricSample[]
     counter("mess_received_bytes_total", "Bytes received from MQTT clients.", counters.bytesReceived),
     counter("mess_handshakes_failed_total", "TLS handshakes that failed.", input.handshakesFailed),
   ];
-  const help = "Refusals by a limit.";
-  const hit = (limit: string, value: number): MetricSample => ({
-    name: "mess_limit_hits_total",
-    help,
-    type: "counter",
-    value,
-    labels: { limit },
-  });
-  samples.push(hit("preauth_deadline", counters.connectDeadlines));
-  for (const [limit, value] of input.limitHits) samples.push(hit(limit, value));
+  const known: ReadonlySet<string> = new Set(countedLimits);
+  const others = [...input.limitHits.keys(), ...audited.keys()].filter((limit) => !known.has(limit));
+  for (const limit of [...countedLimits, ...new Set(others)]) {
+    const value = (input.limitHits.get(limit) ?? 0) + (audited.get(limit) ?? 0);
+    samples.push({
+      ...counter("mess_limit_hits_total", "Refusals by a limit, named as its setting.", value),
+      labels: { limit },
+    });
+  }
   return samples;
 }

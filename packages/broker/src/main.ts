@@ -2,7 +2,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { openLog, type LogLevel } from "./admin/log.ts";
+import { type LogLevel, openLog } from "./admin/log.ts";
 import { Broker } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
@@ -87,7 +87,10 @@ async function configOf(options: ServeOptions): Promise<ServeConfig> {
         });
   const loaded = loadConfig({ options: flags, env: options.env, ...(text !== undefined && { file: text }) });
   if ("problems" in loaded) {
-    throw new StartError(78, `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`);
+    throw new StartError(
+      78,
+      `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`,
+    );
   }
   return loaded.config;
 }

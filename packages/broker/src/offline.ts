@@ -2,7 +2,7 @@
 import type { Writable } from "node:stream";
 import { Administrator } from "./administrator.ts";
 import { kekOptionsOf, makeAdminKey } from "./broker.ts";
-import { loadConfig, formatConfigProblem } from "./config/load.ts";
+import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
@@ -18,7 +18,9 @@ export interface OfflineOptions {
 }
 
 /** Makes a new admin key, writes it to `DIR/admin.key` and returns it. Other admin keys stay valid until revoked. */
-export async function resetAdminKey(options: OfflineOptions): Promise<{ readonly id: string; readonly secret: string }> {
+export async function resetAdminKey(
+  options: OfflineOptions,
+): Promise<{ readonly id: string; readonly secret: string }> {
   const config = offlineConfig(options);
   const host = nodeHost();
   const stat = await host.disk.stat(config.data);
@@ -52,7 +54,10 @@ export async function exportKek(options: OfflineOptions): Promise<string> {
 export function offlineConfig(options: OfflineOptions): ServeConfig {
   const loaded = loadConfig({ options: { ...options.flags, data: options.data }, env: options.env });
   if ("problems" in loaded) {
-    throw new StartError(78, `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`);
+    throw new StartError(
+      78,
+      `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`,
+    );
   }
   return loaded.config;
 }

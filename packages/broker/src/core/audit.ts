@@ -14,6 +14,8 @@ export class Audit {
   #filledAt = 0;
   #leftOut = 0;
   readonly countOf: Map<string, number> = new Map();
+  /** How often each limit was hit (`limit.hit`), by the name of its setting; those left out of the journal too. */
+  readonly limitHits: Map<string, number> = new Map();
 
   constructor(state: State, observe: (event: string, detail: Readonly<Record<string, string | number>>) => void) {
     this.#state = state;
@@ -23,6 +25,8 @@ export class Audit {
   /** An event a client can provoke at will: sampled past the rate, so that nobody fills the disk with refusals (D10). */
   write(event: string, detail: Readonly<Record<string, string | number>>): void {
     this.countOf.set(event, (this.countOf.get(event) ?? 0) + 1);
+    const limit = detail["limit"];
+    if (event === "limit.hit" && typeof limit === "string") this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
     const now = this.#state.clock.monotonic();
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * perSecondMax);
     this.#filledAt = now;

@@ -39,6 +39,17 @@ function file(name: string): string {
 }
 
 describe("managedCertificate", () => {
+  it("is a chain with the authority, when made and when kept", async () => {
+    for (const { certificate } of [await load(), await load()]) {
+      const chain = certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g) ?? [];
+      expect(chain.join("")).toBe(certificate);
+      const [server = "", authority = ""] = chain.map((pem) => new X509Certificate(pem).fingerprint256);
+      expect(chain).toHaveLength(2);
+      expect(server).toBe(new X509Certificate(readFileSync(file("server.pem"))).fingerprint256);
+      expect(authority).toBe(new X509Certificate(readFileSync(file("ca.pem"))).fingerprint256);
+    }
+  });
+
   it("makes an authority and a server certificate at first start, and keeps them", async () => {
     const umask = process.umask(0);
     const first = await load().finally(() => process.umask(umask));

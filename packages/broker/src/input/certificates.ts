@@ -54,14 +54,16 @@ export async function managedCertificate(options: ManagedCertificateOptions): Pr
     );
   }
   const kept = await readServer(options, authority);
-  if (typeof kept !== "string") return { ...kept, notes };
+  // The authority goes with it, so that a client that knows no more than its fingerprint can pin it (mess pair).
+  const chain = (pem: string): string => `${pem}${authority.certificate}`;
+  if (typeof kept !== "string") return { ...kept, certificate: chain(kept.certificate), notes };
   const issued = await issueServer({ authority, names: options.names, now, days: SERVER_DAYS });
   // The key goes first: should we stop between the two, they do not fit, and the next start makes a new pair.
   await writePrivately(join(directory, "server.key.sealed"), box.seal(issued.key, SERVER_PURPOSE));
   await writePrivately(join(directory, "server.pem"), Buffer.from(issued.certificate));
   notes.push(`made a server certificate for ${options.names.join(", ")}: ${kept}`);
   const expiresAt = Date.parse(new X509Certificate(issued.certificate).validTo);
-  return { certificate: issued.certificate, key: keyPem(privateKeyOf(issued.key)), expiresAt, notes };
+  return { certificate: chain(issued.certificate), key: keyPem(privateKeyOf(issued.key)), expiresAt, notes };
 }
 
 const AUTHORITY_WARNING_MS = SERVER_DAYS * DAY_MS;

@@ -46,7 +46,7 @@ export interface MetricSample {
 
 /** An expected "no" from the administrative side. */
 export class AdministrationError extends Error {
-  readonly code: "not-found" | "conflict" | "invalid" | "unavailable";
+  readonly code: "not-found" | "conflict" | "invalid" | "forbidden" | "unavailable";
 
   constructor(code: AdministrationError["code"], message: string) {
     super(message);
@@ -59,7 +59,7 @@ export interface Administration {
   authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
-  /** The key's principal is `name`, created with these roles if it is new. */
+  /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
   createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;

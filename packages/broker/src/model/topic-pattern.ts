@@ -90,7 +90,8 @@ export function patternProblem(pattern: string, bounds: PatternBounds): string |
   if (pattern.length > bounds.bytesMax || Buffer.byteLength(pattern) > bounds.bytesMax) {
     return `a topic filter has at most ${bounds.bytesMax} bytes`;
   }
-  if (hasForbiddenCharacter(pattern)) return "a topic filter holds no control characters and is well-formed Unicode";
+  if (hasForbiddenCharacter(pattern))
+    return "a topic filter holds no control characters or noncharacters and is well-formed Unicode";
   const levels = patternLevels(pattern);
   if (levels.length > bounds.levelsMax) return `a topic filter has at most ${bounds.levelsMax} levels`;
   for (const [index, level] of levels.entries()) {
@@ -102,14 +103,14 @@ export function patternProblem(pattern: string, bounds: PatternBounds): string |
   return undefined;
 }
 
+/** One fixed expression, no part of which is ever taken from a name (LESSONS 36); a loop costs four times as much. */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
+
 /**
- * Control characters (U+0000 to U+001F, U+007F to U+009F) and lone surrogates. MQTT 5.0 1.5.4 forbids U+0000 and the
- * surrogates and lets a server refuse the rest; names of people's policies hold none of them.
+ * Control characters (U+0000 to U+001F, U+007F to U+009F), lone surrogates and Unicode's noncharacters (U+FDD0 to
+ * U+FDEF, the last two of each plane). MQTT 5.0 1.5.4 forbids U+0000 and the surrogates and lets a server refuse the
+ * rest: some clients drop their connection over a message with one in its topic (LESSONS 4).
  */
 export function hasForbiddenCharacter(text: string): boolean {
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    if (point < 0x20 || (point >= 0x7f && point <= 0x9f) || (point >= 0xd800 && point <= 0xdfff)) return true;
-  }
-  return false;
+  return FORBIDDEN.test(text);
 }

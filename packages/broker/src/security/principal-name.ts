@@ -10,7 +10,8 @@ export function principalNameProblem(name: string): string | undefined {
   if (name.length > NAME_BYTES_MAX || Buffer.byteLength(name) > NAME_BYTES_MAX) {
     return `a name has at most ${NAME_BYTES_MAX} bytes`;
   }
-  if (hasForbiddenCharacter(name)) return "a name holds no control characters and is well-formed Unicode";
+  if (hasForbiddenCharacter(name))
+    return "a name holds no control characters or noncharacters and is well-formed Unicode";
   const found = RESERVED.find((character) => name.includes(character));
   if (found !== undefined) return `a name holds no \`${found}\` (nor any of ${RESERVED.join(" ")})`;
   if (name.startsWith("$")) return "a name does not begin with `$`: those topics are the broker's";

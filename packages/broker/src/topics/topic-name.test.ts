@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hostileLevels } from "../model/reference-matcher.test-data.ts";
+import { parseFilter } from "./topic-filter.ts";
 import { checkTopicName, isReserved } from "./topic-name.ts";
 
 const limits = { topicBytesMax: 1_024, topicLevelsMax: 64 };
@@ -29,6 +30,38 @@ describe("checkTopicName", () => {
     const problem = checkTopicName(text, limits);
     expect(problem?.kind).toBe(kind);
     expect(problem?.reason).toMatch(/^a topic name /);
+  });
+
+  it("agrees with filters, share names and principals about every code point (LESSONS 4)", () => {
+    const noncharacter = (point: number): boolean => (point >= 0xfdd0 && point <= 0xfdef) || (point & 0xffff) >= 0xfffe;
+    const control = (point: number): boolean => point < 0x20 || (point >= 0x7f && point <= 0x9f);
+    const surrogate = (point: number): boolean => point >= 0xd800 && point <= 0xdfff;
+    const planes = Array.from({ length: 17 }, (_, plane) => plane * 0x1_0000);
+    const edges = planes.flatMap((plane) => [-3, -2, -1, 0, 1].map((step) => (plane + 0x1_0000 + step) % 0x11_0000));
+    const points = [...Array.from({ length: 0x1_0000 }, (_, point) => point), ...edges];
+    const wrong = points.filter((point) => {
+      const text = String.fromCodePoint(point);
+      if ("+#/".includes(text)) return false;
+      const refused = control(point) || surrogate(point) || noncharacter(point);
+      const inName = checkTopicName(`a${text}b`, limits)?.kind;
+      const inFilter = "reason" in parseFilter(`+/${text}`, limits);
+      const inShare = "reason" in parseFilter(`$share/${text}/a`, limits);
+      return inName !== (refused ? "character" : undefined) || inFilter !== refused || inShare !== refused;
+    });
+    expect(wrong.map((point) => point.toString(16))).toEqual([]);
+  });
+
+  it.each([
+    ["U+FFFE", "\ufffe"],
+    ["U+FFFF", "\uffff"],
+    ["U+FDD0", "\ufdd0"],
+    ["U+1FFFF", "\u{1ffff}"],
+    ["U+10FFFF", "\u{10ffff}"],
+    ["U+0085", "\u0085"],
+    ["U+001B", "\u001b"],
+  ])("refuses %s as a character", (_name, text) => {
+    expect(checkTopicName(`a/${text}`, limits)?.kind).toBe("character");
+    expect(parseFilter(`a/${text}/#`, limits)).toHaveProperty("reason");
   });
 
   it("counts levels (LESSONS 12)", () => {

@@ -27,7 +27,10 @@ export function checkTopicName(text: string, limits: TopicLimits): TopicProblem 
     return { kind: "wildcard", reason: "a topic name holds no `+` or `#`; those are for filters" };
   }
   if (hasForbiddenCharacter(text)) {
-    return { kind: "character", reason: "a topic name holds no control characters and is well-formed Unicode" };
+    return {
+      kind: "character",
+      reason: "a topic name holds no control characters or noncharacters and is well-formed Unicode",
+    };
   }
   if (levelCount(text) > limits.topicLevelsMax) {
     return { kind: "too-deep", reason: `a topic name has at most ${limits.topicLevelsMax} levels` };

@@ -90,6 +90,7 @@ const codes = {
   "not-found": "not-found",
   conflict: "conflict",
   invalid: "invalid",
+  forbidden: "forbidden",
   unavailable: "unavailable",
 } as const satisfies Record<AdministrationError["code"], ProblemCode>;
 

@@ -2,6 +2,7 @@
 import { type ConnectPacket, type Properties, ReasonCode, type Will, writeProperties } from "@mess/wire";
 import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
 import { noExpiry } from "../../../model/message.ts";
+import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { OutboundAliases } from "./topic-aliases.ts";
@@ -17,7 +18,10 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
   connection.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
   connection.problemInformation = properties.requestProblemInformation ?? true;
   if (properties.authenticationMethod !== undefined) {
-    return connection.refuse(ReasonCode.BadAuthenticationMethod, "only user name (key id) and password (secret) are served");
+    return connection.refuse(
+      ReasonCode.BadAuthenticationMethod,
+      "only user name (key id) and password (secret) are served",
+    );
   }
   const who = context.authenticate(packet.username, packet.password, connection.address);
   if (who === undefined) {
@@ -94,6 +98,10 @@ function resolveClientId(connection: MqttConnection, packet: ConnectPacket): str
     connection.refuse(ReasonCode.ClientIdentifierNotValid, `a client id has at most ${limits.clientIdBytesMax} bytes`);
     return undefined;
   }
+  if (hasForbiddenCharacter(packet.clientId)) {
+    connection.refuse(ReasonCode.ClientIdentifierNotValid, "a client id holds no control characters or noncharacters");
+    return undefined;
+  }
   return packet.clientId;
 }
 
@@ -128,7 +136,10 @@ function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refus
   }
   const { willDelayInterval, messageExpiryInterval, ...travels } = will.properties ?? {};
   if (travels.userProperties?.some(([name]) => name.startsWith("mess-")) === true) {
-    connection.refuse(ReasonCode.ImplementationSpecificError, 'will: user properties that begin with "mess-" are the broker\'s');
+    connection.refuse(
+      ReasonCode.ImplementationSpecificError,
+      'will: user properties that begin with "mess-" are the broker\'s',
+    );
     return "refused";
   }
   return {

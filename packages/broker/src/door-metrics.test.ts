@@ -1,0 +1,62 @@
+import { expect, it } from "vitest";
+import { limitNames } from "./config/limit-table.ts";
+import { countedLimits, doorMetrics } from "./door-metrics.ts";
+import type { MqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
+
+const counters = {
+  connected: 0,
+  connectRefused: 0,
+  authFailures: 0,
+  malformed: 0,
+  protocolErrors: 0,
+  keepAliveTimeouts: 0,
+  connectDeadlines: 0,
+  slowDrops: 0,
+  bytesReceived: 0,
+};
+const door: MqttDoor = {
+  accept: () => {
+    throw new Error("not asked");
+  },
+  counters,
+  preAuthBytes: () => 0,
+  connections: () => 0,
+  sweep: () => {},
+};
+
+function hits(
+  input: ReadonlyMap<string, number>,
+  audited: ReadonlyMap<string, number>,
+): [string | undefined, number][] {
+  return doorMetrics(door, { limitHits: input, handshakesFailed: 0 }, audited)
+    .filter(({ name }) => name === "mess_limit_hits_total")
+    .map(({ labels, value }) => [labels?.["limit"], value]);
+}
+
+it("shows every counted limit at 0, by the name of its setting", () => {
+  expect(hits(new Map(), new Map())).toEqual(countedLimits.map((limit) => [limit, 0]));
+  expect(limitNames).toEqual(expect.arrayContaining([...countedLimits]));
+});
+
+it("adds up what the input and what the audit counted, once a limit", () => {
+  const all = hits(
+    new Map([
+      ["connectionsMax", 2],
+      ["later", 1],
+    ]),
+    new Map([
+      ["connectionsMax", 3],
+      ["later", 1],
+      ["subscriptionsMax", 7],
+    ]),
+  );
+  expect(new Map(all)).toEqual(
+    new Map([
+      ...countedLimits.map((limit): [string, number] => [limit, 0]),
+      ["connectionsMax", 5],
+      ["subscriptionsMax", 7],
+      ["later", 2],
+    ]),
+  );
+  expect(new Set(all.map(([limit]) => limit)).size).toBe(all.length);
+});
