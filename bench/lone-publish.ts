@@ -25,6 +25,7 @@ const payloadBytes = 64;
 const recordBytes = 512;
 const fileBytes = 16 * 1024 * 1024;
 const goalRatio = 2;
+const settleMs = 2_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -43,6 +44,8 @@ async function main(): Promise<void> {
 async function compare(directory: string, rounds: number, each: number): Promise<void> {
   const mess = await startMess({ dataDir: join(directory, "data") });
   try {
+    // A new server fills its next segment with zeros for a moment.
+    await delay(settleMs);
     const lone = await LonePublisher.open(mess.target);
     const bare = new BareWriter(directory);
     await lone.run(each);
