@@ -2,7 +2,7 @@
 import type { Limits } from "./config/limits.ts";
 import type { Host } from "./host/host.ts";
 import type { OpenedJournal } from "./model/journal.ts";
-import { claimDirectory } from "./storage/data-directory.ts";
+import { checkFile, claimDirectory } from "./storage/data-directory.ts";
 import { type KekOptions, loadKek } from "./storage/kek.ts";
 import { type Keyring, openKeyring } from "./storage/keyring.ts";
 import { openJournal } from "./storage/open-journal.ts";
@@ -24,6 +24,8 @@ export interface DataHome {
   readonly notes: readonly string[];
 }
 
+const secretFiles = ["admin.key", "ca.key.sealed", "server.key.sealed"] as const;
+
 /** Rejects with a `StorageError`; nothing of an existing journal is changed then. */
 export async function openDataHome(options: DataHomeOptions): Promise<DataHome> {
   const { host, limits } = options;
@@ -31,6 +33,7 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
   const claimed = await claimDirectory({ host, directory });
   const isNew = !claimed.hasJournal;
   try {
+    await checkSecretFiles(host, directory);
     const loaded = await loadKek(options.kek);
     const keyring = await openKeyring({ host, directory, kek: loaded.kek, create: isNew });
     const opened = await openJournal({ host, directory, keyring, limits, lock: claimed.lock });
@@ -43,5 +46,13 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
   } catch (error) {
     await claimed.lock.release();
     throw error;
+  }
+}
+
+/** Files with secrets that others may read, or that are links, are refused like those of the journal (THREATS A9). */
+async function checkSecretFiles(host: Host, directory: string): Promise<void> {
+  for (const name of secretFiles) {
+    const path = `${directory}/${name}`;
+    if ((await host.disk.stat(path)) !== undefined) await checkFile(host, path);
   }
 }

@@ -89,7 +89,7 @@ async function configOf(options: ServeOptions): Promise<ServeConfig> {
   if ("problems" in loaded) {
     throw new StartError(
       78,
-      `the configuration is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`,
+      `the configuration${path === undefined ? "" : ` ${path}`} is refused:\n  ${loaded.problems.map(formatConfigProblem).join("\n  ")}`,
     );
   }
   return loaded.config;

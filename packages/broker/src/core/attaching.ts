@@ -90,11 +90,11 @@ export class Attaching {
     this.remove(session);
   }
 
-  /** Cuts a connection for a reason of the broker's; the will counts as for any other loss. */
-  kick(session: Session, reason: EndReason, text: string): void {
+  /** Cuts a connection for a reason of the broker's; its will counts as for any other loss, unless it is void. */
+  kick(session: Session, reason: EndReason, text: string, isWillVoid: boolean = false): void {
     const { link } = session;
     if (link === undefined) return;
-    this.detach(session, link, false, undefined);
+    this.detach(session, link, isWillVoid, undefined);
     link.end(reason, text);
   }
 

@@ -85,7 +85,7 @@ export class Machine implements Engine, JournalListener {
     });
     this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox });
     this.#holding = new Holding({ state, outbox: this.#outbox, publishing: this.publishing, retained, audit: this.audit });
-    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
+    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching, wills: this.#wills });
     this.replay = new Replay({
       state,
       publishing: this.publishing,

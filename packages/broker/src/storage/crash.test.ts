@@ -122,7 +122,7 @@ describe("a crash", () => {
 });
 
 /** The first segment of a new journal is known to the disk by the name it was opened with. */
-const FIRST = "spare-0000000001";
+const FIRST = "segment-0000000001";
 
 describe("a frame that was not synced", () => {
   /** A journal with acknowledged records, and one frame of six sectors written and not synced. */

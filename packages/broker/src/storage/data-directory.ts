@@ -59,6 +59,8 @@ async function makeOrCheck(host: Host, directory: string): Promise<boolean> {
   const stat = await step("looking at", directory, () => host.disk.stat(directory));
   if (stat !== undefined) {
     refuseUnsafe(host, directory, stat, "directory");
+    // Whoever made it may have been killed before this; without it a power cut takes the whole directory.
+    await step("syncing", parentOf(directory), () => host.disk.syncDirectory(parentOf(directory)));
     return false;
   }
   await step("making", directory, async () => {

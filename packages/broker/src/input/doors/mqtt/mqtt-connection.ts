@@ -232,7 +232,12 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#phase = "attached";
     this.context.counters.connected++;
     const packet = connack(ReasonCode.Success, sessionPresent, this.connackProperties);
-    sendPacket(this.output, packet, this.version, this.maximumPacketSize);
+    if (!sendPacket(this.output, packet, this.version, this.maximumPacketSize)) {
+      // A client that takes less than a CONNACK can be told nothing.
+      this.#leave(false, undefined);
+      this.#close();
+      return;
+    }
     this.connackProperties = {};
     for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.#sendPingresp();
   }

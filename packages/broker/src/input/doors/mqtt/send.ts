@@ -22,10 +22,20 @@ export function sendAck(output: OutputBuffer, version: ProtocolVersion, type: nu
   for (let i = 0; i < end; i++) chunk[at + i] = ackScratch[i] as number;
 }
 
-/** Sends a packet, without its Reason String and User Properties if they make it too large [MQTT-3.2.2-19, MQTT-3.14.2-3]. */
-export function sendPacket(output: OutputBuffer, packet: Packet, version: ProtocolVersion, maximumPacketSize: number): void {
+/**
+ * Sends a packet, without its Reason String and User Properties if they make it too large [MQTT-3.2.2-19, MQTT-3.14.2-3].
+ * False when the client takes not even that.
+ */
+export function sendPacket(
+  output: OutputBuffer,
+  packet: Packet,
+  version: ProtocolVersion,
+  maximumPacketSize: number,
+): boolean {
   const bytes = encodePacketWithin(packet, version, maximumPacketSize);
-  if (bytes !== undefined) output.append(bytes, 0, bytes.length);
+  if (bytes === undefined) return false;
+  output.append(bytes, 0, bytes.length);
+  return true;
 }
 
 export function connack(reasonCode: number, sessionPresent: boolean, properties: Properties): ConnackPacket {
