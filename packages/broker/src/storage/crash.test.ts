@@ -218,7 +218,7 @@ describe("a failing disk", () => {
         const store = await openStore(sim, { ...smallLimits, segmentBytes: 32 * 1_024 });
         await sim.runUntilIdle();
         const effect = { kind: "error", code: "EIO", persisted: nth % 2 === 0 ? "none" : "all" } as const;
-        const planted = sim.disk.plant({ operation, nth, path: "spare-", effect });
+        const planted = sim.disk.plant({ operation, nth, path: "segment-", effect });
         for (let i = 0; i < 24 && store.failures.length === 0; i++) await append(sim, store, [bodyOf(i, 5_000)]);
         expect(planted.hits).toBe(1);
         failures += store.failures.length;
