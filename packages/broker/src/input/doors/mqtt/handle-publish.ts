@@ -14,7 +14,7 @@ const unreleasedMax311 = 1_000;
 export function handlePublish(connection: MqttConnection, view: PublishView): boolean {
   if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return connection.isOpen;
   if (view.qos === 0 && !view.retain) return handleLive(connection, view);
-  connection.flushRun();
+  if (!connection.flushRun()) return false;
   if (view.qos > 0 && !admit(connection, view)) return false;
   const topic = resolveTopic(connection, view);
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
@@ -40,8 +40,7 @@ function handleLive(connection: MqttConnection, view: PublishView): boolean {
     run.count++;
     return true;
   }
-  connection.flushRun();
-  if (!connection.isOpen) return false;
+  if (!connection.flushRun()) return false;
   const topic = view.sameTopic && connection.lastTopic !== undefined ? connection.lastTopic : resolveTopic(connection, view);
   if (topic === undefined) return false;
   connection.lastTopic = topic;
@@ -51,7 +50,7 @@ function handleLive(connection: MqttConnection, view: PublishView): boolean {
 
 /** With a topic alias or an expiry the packet cannot travel as it is: it is written anew, once, for all receivers. */
 function handleLiveRewritten(connection: MqttConnection, view: PublishView): boolean {
-  connection.flushRun();
+  if (!connection.flushRun()) return false;
   const topic = resolveTopic(connection, view);
   if (topic === undefined) return false;
   const forward = Buffer.alloc(view.forwardLength);
@@ -149,7 +148,7 @@ function checkHeaders(connection: MqttConnection, view: PublishView): boolean {
   const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd);
   const reserved = properties?.userProperties?.find(([name]) => name.startsWith("mess-"));
   if (reserved === undefined) return true;
-  connection.flushRun();
+  if (!connection.flushRun()) return false;
   connection.context.counters.protocolErrors++;
   connection.context.audit("property.refused", { principal: connection.principal, property: reserved[0].slice(0, 64) });
   const text = `the user property "${reserved[0].slice(0, 64)}" is reserved: names that begin with "mess-" are the broker's`;

@@ -167,7 +167,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   ack(type: number, packetId: number, reason: number): boolean {
-    this.flushRun();
+    if (!this.flushRun()) return false;
     const { engine } = this.context;
     if (type === PacketType.PUBREL) {
       this.unreleased.delete(packetId);
@@ -182,7 +182,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   packet(packet: Packet): boolean {
-    this.flushRun();
+    if (!this.flushRun()) return false;
     switch (packet.type) {
       case PacketType.CONNECT:
         return this.#connect(packet);
@@ -340,12 +340,15 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.run.count = 1;
   }
 
-  flushRun(): void {
+  /** Publishes what has gathered. False when that was refused and ended the connection: nothing after it counts. */
+  flushRun(): boolean {
     const { run } = this;
-    if (run.count === 0 || this.#runTopic === undefined) return;
-    const reason = this.context.engine.live(this.handle, this.#runTopic, run, this);
-    run.count = 0;
-    if (reason >= 0x80) this.fail(reason, "not allowed to publish to this topic");
+    if (run.count > 0 && this.#runTopic !== undefined) {
+      const reason = this.context.engine.live(this.handle, this.#runTopic, run, this);
+      run.count = 0;
+      if (reason >= 0x80) this.fail(reason, "not allowed to publish to this topic");
+    }
+    return this.#phase !== "closing" && this.#phase !== "closed";
   }
 
   /** More waits for the disk than should: read nothing from this publisher until it is less. */

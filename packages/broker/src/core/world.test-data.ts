@@ -1,0 +1,121 @@
+/** A machine with a journal in memory and a clock that the test moves: starts, crashes, starts again from what is durable. */
+import { defaultLimits, type Limits } from "../config/limits.ts";
+import type { Policy } from "../model/policy.ts";
+import { type ConnectWish, FakeClient } from "./fake-link.test-data.ts";
+import { Machine } from "./machine.ts";
+import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.test-data.ts";
+
+export interface WorldOptions {
+  readonly limits?: Partial<Limits>;
+  /** Everything is allowed when there is none. */
+  readonly policy?: Policy;
+  readonly journal?: Omit<MemoryJournalOptions, "frames">;
+  readonly reconnectGraceMs?: number;
+}
+
+export class TestClock {
+  wall = 1_700_000_000_000;
+  steady = 1_000;
+
+  now(): number {
+    return this.wall;
+  }
+
+  monotonic(): number {
+    return this.steady;
+  }
+}
+
+export class World {
+  readonly options: WorldOptions;
+  readonly clock: TestClock;
+  readonly audited: string[] = [];
+  journal: MemoryJournal;
+  machine: Machine;
+
+  constructor(options: WorldOptions = {}, clock: TestClock = new TestClock()) {
+    this.options = options;
+    this.clock = clock;
+    this.journal = new MemoryJournal(options.journal);
+    this.machine = this.#build(this.journal);
+    this.#begin();
+  }
+
+  connect(clientId: string, wish: ConnectWish = {}): FakeClient {
+    return new FakeClient(this.machine, clientId, wish);
+  }
+
+  /** Connects and commits, so that CONNACK is out. */
+  connected(clientId: string, wish: ConnectWish = {}): FakeClient {
+    const client = this.connect(clientId, wish);
+    this.journal.commitNow();
+    return client;
+  }
+
+  commit(): void {
+    this.journal.commitNow();
+  }
+
+  /** Time passes; what falls due runs. */
+  wait(milliseconds: number): void {
+    this.clock.wall += milliseconds;
+    this.clock.steady += milliseconds;
+    this.machine.tick();
+    this.journal.commitNow();
+  }
+
+  snapshot(): void {
+    this.machine.retention.snapshot();
+    this.journal.commitNow();
+  }
+
+  /** The process dies; what is durable is replayed, from the newest snapshot unless `from` says otherwise. */
+  restart(from: number = this.journal.snapshotSeq): void {
+    const { frames } = this.journal;
+    this.journal = new MemoryJournal({ ...this.options.journal, frames });
+    this.journal.snapshotSeq = from;
+    this.machine = this.#build(this.journal);
+    replayInto(this.machine, this.journal, from);
+    this.machine.retention.snapshotSeq = from;
+    this.#begin();
+  }
+
+  /** The state that replaying what is durable now from `from` on gives; nobody is revived. */
+  replayed(from = 0): Machine {
+    const journal = new MemoryJournal({ ...this.options.journal, frames: this.journal.frames });
+    const machine = this.#build(journal);
+    replayInto(machine, journal, from);
+    return machine;
+  }
+
+  #build(journal: MemoryJournal): Machine {
+    const { limits, policy, reconnectGraceMs } = this.options;
+    return new Machine(
+      {
+        journal,
+        clock: this.clock,
+        limits: { ...defaultLimits, ...limits },
+        everythingAllowed: policy === undefined,
+        hashSeed: 7,
+      },
+      policy ?? { roles: {}, principals: {} },
+      { reconnectGraceMs: reconnectGraceMs ?? 10_000, observeAudit: (event) => this.audited.push(event) },
+    );
+  }
+
+  #begin(): void {
+    this.journal.start(this.machine);
+    this.machine.begin();
+    this.journal.commitNow();
+  }
+}
+
+/** As `BrokerEngine` recovers. */
+function replayInto(machine: Machine, journal: MemoryJournal, from: number): void {
+  const frames = journal.frames.filter((frame) => frame.firstSeq + frame.count > from);
+  if (from > 0) {
+    let loading = true;
+    for (const frame of frames) if (loading) loading = machine.replay.snapshotFrame(frame);
+  }
+  for (const frame of frames) machine.replay.frame(frame, from);
+}
