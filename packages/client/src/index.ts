@@ -4,4 +4,6 @@ export { connect, type ConnectOptions, type WillOptions } from "./connect.ts";
 export type { Message } from "./message.ts";
 export { MessError, type MessErrorCode, type MessErrorDetail } from "./mess-error.ts";
 export type { PublishResult, Settled } from "./publisher.ts";
+// The form in which a message handler sees a PUBLISH: whoever has the client needs no codec of its own.
+export type { PublishView } from "@mess/wire";
 export type { OpenTransport, Transport, TransportEvents, TransportOptions } from "./transport.ts";

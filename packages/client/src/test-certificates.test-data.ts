@@ -13,7 +13,6 @@ export interface TestCertificates {
 }
 
 export async function testCertificates(names: readonly string[]): Promise<TestCertificates> {
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
   const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const times = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 86_400_000) };
@@ -22,15 +21,15 @@ export async function testCertificates(names: readonly string[]): Promise<TestCe
     name: `CN=test authority ${unique}`,
     ...times,
     signingAlgorithm: algorithm,
-    keys: caKeys as unknown as CryptoKeyPair,
+    keys: caKeys,
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
   const cert = await x509.X509CertificateGenerator.create({
     subject: "CN=test server",
     issuer: ca.subject,
     ...times,
-    publicKey: keys.publicKey as unknown as CryptoKey,
-    signingKey: caKeys.privateKey as unknown as CryptoKey,
+    publicKey: keys.publicKey,
+    signingKey: caKeys.privateKey,
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false),

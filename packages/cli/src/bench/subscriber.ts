@@ -1,4 +1,4 @@
-import type { PublishView } from "@mess/wire";
+import type { PublishView } from "@mess/client";
 import type { Histogram } from "./histogram.ts";
 import { SequenceSet } from "./sequence-set.ts";
 import { readStamp, type Stamp } from "./stamp.ts";
