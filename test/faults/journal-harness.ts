@@ -1,6 +1,6 @@
 import type { Host } from "../../packages/broker/src/host/host.ts";
-import { MachineStopped, simulatedHost, type SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import type { SimulatedFiles } from "../../packages/broker/src/host/simulated-files.ts";
+import { MachineStopped, type SimulatedHost, simulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
 import type { Journal, JournalFrame, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
 
@@ -106,7 +106,8 @@ export class JournalHarness {
       if (seq >= oldest) throw new Error(`record ${seq} cannot be fetched`);
       return;
     }
-    if (seq < frame.firstSeq || seq >= frame.firstSeq + frame.count) throw new Error(`fetch(${seq}) gave another frame`);
+    if (seq < frame.firstSeq || seq >= frame.firstSeq + frame.count)
+      throw new Error(`fetch(${seq}) gave another frame`);
     this.#compare(frame);
   }
 
@@ -197,7 +198,8 @@ export class JournalHarness {
 
   async #checkRecovered({ report, replay }: OpenedJournal): Promise<void> {
     const { lastSeq, snapshotSeq } = report;
-    if (lastSeq < this.acknowledged) throw new Error(`acknowledged through ${this.acknowledged}, recovered to ${lastSeq}`);
+    if (lastSeq < this.acknowledged)
+      throw new Error(`acknowledged through ${this.acknowledged}, recovered to ${lastSeq}`);
     if (snapshotSeq > this.snapshot) throw new Error(`recovered a snapshot at ${snapshotSeq} that nobody took`);
     for (const from of [snapshotSeq, 1]) {
       let next = 0;
@@ -213,7 +215,8 @@ export class JournalHarness {
       // From the snapshot on everything is needed; before it, what was not dropped.
       const oldest = from === snapshotSeq ? Math.max(from, 1) : this.oldestKept;
       if (lastSeq > 0 && first > oldest) throw new Error(`replay from ${from} began at ${first}, not ${oldest}`);
-      if (lastSeq > 0 && next !== lastSeq + 1 && from <= lastSeq) throw new Error(`replay ended before ${next}, not ${lastSeq}`);
+      if (lastSeq > 0 && next !== lastSeq + 1 && from <= lastSeq)
+        throw new Error(`replay ended before ${next}, not ${lastSeq}`);
     }
     // What recovery shows is visible, so it has to be durable, and what it does not show is gone for good.
     this.records.length = lastSeq;
@@ -224,7 +227,11 @@ export class JournalHarness {
 
 /** The disk said no; anything else is a finding. */
 export function isInputOutput(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "io" || error.code === "EIO" || error.code === "ENOSPC");
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    (error.code === "io" || error.code === "EIO" || error.code === "ENOSPC")
+  );
 }
 
 export { MachineStopped };

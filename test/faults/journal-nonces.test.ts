@@ -28,7 +28,9 @@ class NonceBook {
       });
     };
     const names = ["stat", "list", "makeDirectory", "rename", "remove", "syncDirectory", "freeBytes", "lock"] as const;
-    const rest = Object.fromEntries(names.map((name) => [name, (disk[name] as (...path: string[]) => unknown).bind(disk)]));
+    const rest = Object.fromEntries(
+      names.map((name) => [name, (disk[name] as (...path: string[]) => unknown).bind(disk)]),
+    );
     const moved = async (from: string, to: string): Promise<void> => {
       await disk.rename(from, to);
       salts.set(to, salts.get(from) ?? "");

@@ -13,7 +13,12 @@ async function withUnsyncedFrame(bytes: number): Promise<JournalHarness> {
   }
   // HEAD and spare segments settle, so that the frame is all that is unsynced.
   await harness.sim.run(200);
-  harness.sim.disk.plant({ operation: "datasync", nth: 1, path: "segment-", effect: { kind: "delay", milliseconds: 500 } });
+  harness.sim.disk.plant({
+    operation: "datasync",
+    nth: 1,
+    path: "segment-",
+    effect: { kind: "delay", milliseconds: 500 },
+  });
   harness.append(bytes);
   harness.commit();
   await harness.sim.run(50);
@@ -47,7 +52,10 @@ describe("a frame that was written and not synced", () => {
 
   it("cut at any byte", async () => {
     const frame = await withUnsyncedFrame(1_200);
-    const segment = frame.sim.disk.paths().filter((path) => path.startsWith(`${dataDirectory}/segment-`)).at(-1) as string;
+    const segment = frame.sim.disk
+      .paths()
+      .filter((path) => path.startsWith(`${dataDirectory}/segment-`))
+      .at(-1) as string;
     const before = frame.fork(0);
     before.sim.crash({ sectors: "none", entries: "all" });
     const after = frame.fork(0);
@@ -76,7 +84,10 @@ it("refuses to start when an acknowledged frame is gone, and says where", async 
   }
   await harness.sim.run(200);
   harness.stop("kill");
-  const segment = harness.sim.disk.paths().filter((path) => path.startsWith(`${dataDirectory}/segment-`)).at(-1) as string;
+  const segment = harness.sim.disk
+    .paths()
+    .filter((path) => path.startsWith(`${dataDirectory}/segment-`))
+    .at(-1) as string;
   const bytes = harness.sim.disk.read(segment);
   const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
   harness.sim.disk.overwrite(segment, end - 512, Buffer.alloc(512));

@@ -1,4 +1,4 @@
-import { SimulatedClient, type ClientWorld } from "./client.ts";
+import { type ClientWorld, SimulatedClient } from "./client.ts";
 import type { MessageFact } from "./facts.ts";
 
 /** A fresh client that asks for all retained messages and compares them with the last ones that were acked. */
@@ -21,7 +21,9 @@ export class Auditor {
     const wanted = this.#expected();
     await until(() => {
       const got = new Set(client.session?.deliveries.map(({ message }) => message));
-      return client.session?.subscriptions[0]?.grantedAt !== Number.POSITIVE_INFINITY && wanted.every((one) => got.has(one));
+      return (
+        client.session?.subscriptions[0]?.grantedAt !== Number.POSITIVE_INFINITY && wanted.every((one) => got.has(one))
+      );
     });
     client.disconnect();
   }

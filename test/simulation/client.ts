@@ -2,7 +2,7 @@ import type { SimulatedHost } from "../../packages/broker/src/host/simulated-hos
 import type { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
 import type { ConnackPacket, ConnectPacket, ProtocolVersion, QoS } from "../../packages/wire/src/mqtt/packet.ts";
 import { PacketType } from "./codec.ts";
-import { NEVER, payloadOf, Violation, type MessageFact, type SessionFact } from "./facts.ts";
+import { type MessageFact, NEVER, payloadOf, type SessionFact, Violation } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { ClientLink, type LinkOwner } from "./link.ts";
 import type { Pipe, PipeClient } from "./pipe.ts";
@@ -24,7 +24,9 @@ export interface ConnectWish {
   readonly cleanStart: boolean;
   /** Seconds (5.0); under 3.1.1 a clean session has 0 and another has no end. */
   readonly expiry: number;
-  readonly will: { readonly topic: string; readonly qos: QoS; readonly retain: boolean; readonly size: number } | undefined;
+  readonly will:
+    | { readonly topic: string; readonly qos: QoS; readonly retain: boolean; readonly size: number }
+    | undefined;
 }
 
 export interface ClientWorld {
@@ -221,7 +223,9 @@ export class SimulatedClient implements LinkOwner {
       cleanStart: link.cleanStart,
       keepAlive: this.plan.keepAlive,
       clientId: `c${index}`,
-      ...(link.will === undefined ? {} : { will: { ...link.will, payload: payloadOf(link.will.index, link.will.size) } }),
+      ...(link.will === undefined
+        ? {}
+        : { will: { ...link.will, payload: payloadOf(link.will.index, link.will.size) } }),
       ...(version === 5
         ? { properties: { sessionExpiryInterval: link.expiry, receiveMaximum: this.plan.receiveMaximum } }
         : {}),
@@ -232,7 +236,8 @@ export class SimulatedClient implements LinkOwner {
   #presence(link: ClientLink): "must" | "never" | "either" {
     if (link.presence !== undefined) return link.presence;
     const { session, world } = this;
-    if (session === undefined || this.#over || session.endedAt < NEVER) return this.#perhapsCreated ? "either" : "never";
+    if (session === undefined || this.#over || session.endedAt < NEVER)
+      return this.#perhapsCreated ? "either" : "never";
     if (session.endAskedAt < NEVER) return "either";
     if (session.expiry === LONG) return "must";
     const { ledger } = world;

@@ -1,10 +1,10 @@
 import {
   encodePacket,
+  type Packet,
   PacketDecoder,
   PacketType,
-  publishPacketOf,
-  type Packet,
   type ProtocolVersion,
+  publishPacketOf,
 } from "../../packages/wire/src/index.ts";
 import { Violation } from "./facts.ts";
 

@@ -16,17 +16,17 @@ function subscribe(who: number, filter: string, qos: 0 | 1 | 2): Operation {
   return { after: 5_000, kind: "subscribe", client: who, filter, qos, noLocal: false };
 }
 
-const connectAll: readonly Operation[] = [0, 1, 2].map((index) => ({ after: 2_000, kind: "connect", client: index, wish: fresh }));
+const connectAll: readonly Operation[] = [0, 1, 2].map((index) => ({
+  after: 2_000,
+  kind: "connect",
+  client: index,
+  wish: fresh,
+}));
 
 const runs: readonly { readonly name: string; readonly operations: readonly Operation[] }[] = [
   {
     name: "a QoS 0 publish goes to its own topic when a QoS 1 publish to that topic came before it",
-    operations: [
-      subscribe(1, "t/0", 1),
-      publish(0, "t/0", 0),
-      publish(0, "t/1", 1),
-      publish(0, "t/1", 0),
-    ],
+    operations: [subscribe(1, "t/0", 1), publish(0, "t/0", 0), publish(0, "t/1", 1), publish(0, "t/1", 0)],
   },
   {
     name: "a QoS 1 message below a QoS 2 delivery under way is not skipped after a crash",

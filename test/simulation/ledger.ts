@@ -1,15 +1,15 @@
 import type { PublishPacket, QoS } from "../../packages/wire/src/mqtt/packet.ts";
 import {
+  type DeliveryFact,
   indexOf,
+  type MessageFact,
   matches,
   NEVER,
   parseFilter,
   payloadOf,
-  Violation,
-  type DeliveryFact,
-  type MessageFact,
   type SessionFact,
   type SubscriptionFact,
+  Violation,
 } from "./facts.ts";
 
 /** Microseconds after which a consumer's ack is durable on a healthy disk: 100 ms (D6), and room for one commit. */
@@ -203,7 +203,10 @@ export class Ledger {
   /** DUP means that it was sent to this client before, and a message that is younger than the connection was not. */
   #checkDup(session: SessionFact, { message, dup, retain }: DeliveryFact, dialedAt: number): void {
     if (!dup || retain || message.sentAt <= dialedAt || session.seen.has(message.index)) return;
-    throw new Violation("protocol", `m${message.index} came for the first time with DUP to client ${session.client} [MQTT-3.3.1-2]`);
+    throw new Violation(
+      "protocol",
+      `m${message.index} came for the first time with DUP to client ${session.client} [MQTT-3.3.1-2]`,
+    );
   }
 
   #identify(packet: PublishPacket): MessageFact {
@@ -228,7 +231,9 @@ export class Ledger {
     if (message.outcome === "refused") throw new Violation("refused message delivered", told);
     const matching = this.#matching(session, message.topic);
     const reasons = matching.map((subscription) =>
-      isOwn(session, subscription, message) && !delivery.retain ? "it is its own" : this.#whyNot(subscription, delivery),
+      isOwn(session, subscription, message) && !delivery.retain
+        ? "it is its own"
+        : this.#whyNot(subscription, delivery),
     );
     if (reasons.includes(undefined)) {
       // Which subscriptions a message matches is settled when it is published, at which QoS when it is sent.
@@ -286,7 +291,9 @@ export class Ledger {
     // At QoS 0 the first copy may have been lost, and what comes late is the copy that was sent again.
     if (delivery.qos === 0 && message.attempts > 1) return;
     // Nor does a copy sent again count, when the first one came before a subscription that would have kept it.
-    const keeping = this.#matching(session, message.topic).filter((one) => one.qos > 0 && !isOwn(session, one, message));
+    const keeping = this.#matching(session, message.topic).filter(
+      (one) => one.qos > 0 && !isOwn(session, one, message),
+    );
     const granted = keeping.map(({ grantedAt }) => grantedAt);
     if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
     const key = `${message.publisher} ${message.qos} ${message.topic}`;
@@ -312,9 +319,15 @@ export class Ledger {
       const stop = this.stops.find(({ at }) => at > other.ackArrivedAt);
       if (stop !== undefined && stop.at < delivery.at && other.ackArrivedAt <= stop.ackedBefore) {
         const seconds = ((stop.at - other.ackArrivedAt) / 1e6).toFixed(3);
-        throw new Violation("acked delivery came back", `m${message.index}, acked ${seconds} s before the machine stopped`);
+        throw new Violation(
+          "acked delivery came back",
+          `m${message.index}, acked ${seconds} s before the machine stopped`,
+        );
       }
-      if (other.ackArrivedAt < delivery.at && this.stops.every(({ at }) => at < other.ackArrivedAt || at > delivery.at)) {
+      if (
+        other.ackArrivedAt < delivery.at &&
+        this.stops.every(({ at }) => at < other.ackArrivedAt || at > delivery.at)
+      ) {
         throw new Violation("acked delivery came back", `m${message.index}, acked and no stop between`);
       }
     }

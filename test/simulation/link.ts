@@ -9,7 +9,7 @@ import type {
 } from "../../packages/wire/src/mqtt/packet.ts";
 import type { ClientPlan, ClientWorld, Outgoing } from "./client.ts";
 import { ClientStream, encode, PacketType } from "./codec.ts";
-import { NEVER, payloadOf, Violation, type DeliveryFact, type MessageFact, type SessionFact } from "./facts.ts";
+import { type DeliveryFact, type MessageFact, NEVER, payloadOf, type SessionFact, Violation } from "./facts.ts";
 import type { Pipe } from "./pipe.ts";
 
 /** What a connection needs of its client. */
@@ -226,7 +226,6 @@ export class ClientLink {
     }
   }
 
-
   #connack(packet: ConnackPacket): void {
     if (this.#attached) throw new Violation("protocol", "a second CONNACK");
     if (packet.reasonCode >= 0x80) return;
@@ -272,7 +271,10 @@ export class ClientLink {
     const delivery = world.ledger.delivered(session, packet, this);
     this.#unacked.set(packetId, delivery?.message.index ?? -1);
     if (plan.version === 5 && this.#unacked.size > plan.receiveMaximum) {
-      throw new Violation("protocol", `${this.#unacked.size} deliveries unacked, the client takes ${plan.receiveMaximum}`);
+      throw new Violation(
+        "protocol",
+        `${this.#unacked.size} deliveries unacked, the client takes ${plan.receiveMaximum}`,
+      );
     }
     if (packet.qos === 2) held.add(packetId);
     this.#ackLater(packet.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC, packetId, delivery);

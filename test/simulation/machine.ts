@@ -1,6 +1,6 @@
 import type { Host } from "../../packages/broker/src/host/host.ts";
-import { simulatedHost, type SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import type { DiskFault, PlantedFault } from "../../packages/broker/src/host/simulated-faults.ts";
+import { type SimulatedHost, simulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import type { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
 import { Violation } from "./facts.ts";
 import { Ledger } from "./ledger.ts";

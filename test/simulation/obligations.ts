@@ -1,4 +1,4 @@
-import { matches, NEVER, type MessageFact, type SessionFact, type SubscriptionFact } from "./facts.ts";
+import { type MessageFact, matches, NEVER, type SessionFact, type SubscriptionFact } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** A message that the broker owes to a session, or to one of a group. */
@@ -16,7 +16,10 @@ interface Member {
 }
 
 const stable = ({ session, subscription }: Member): boolean =>
-  session.endAskedAt === NEVER && session.endedAt === NEVER && subscription.removalAskedAt === NEVER && subscription.qos > 0;
+  session.endAskedAt === NEVER &&
+  session.endedAt === NEVER &&
+  subscription.removalAskedAt === NEVER &&
+  subscription.qos > 0;
 
 /** Acked for sure before anyone could miss it: QoS 1 and 2, not the empty one that clears a retained message. */
 const owed = (message: MessageFact): boolean => message.outcome === "acked" && message.qos > 0 && message.size > 0;

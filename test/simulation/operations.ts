@@ -15,7 +15,13 @@ export type Operation = { readonly after: number } & (
       readonly retain: boolean;
       readonly size: number;
     }
-  | { readonly kind: "subscribe"; readonly client: number; readonly filter: string; readonly qos: QoS; readonly noLocal: boolean }
+  | {
+      readonly kind: "subscribe";
+      readonly client: number;
+      readonly filter: string;
+      readonly qos: QoS;
+      readonly noLocal: boolean;
+    }
   | { readonly kind: "unsubscribe"; readonly client: number; readonly filter: string }
   | { readonly kind: "stall" | "withhold"; readonly client: number; readonly milliseconds: number }
   | { readonly kind: "crash" | "kill" | "restart" }
@@ -125,7 +131,8 @@ class Planner {
     const filter = on.has("shared") && random.chance(0.3) ? random.pick(sharedFilters) : random.pick(filters);
     const own = new SeededRandom(client * 31 + filter.length * 7 + filter.charCodeAt(filter.length - 1));
     const qos = own.pick<QoS>([0, 1, 1, 2]);
-    const noLocal = on.has("noLocal") && !filter.startsWith("$share") && own.chance(0.3) && this.clients[client]?.version === 5;
+    const noLocal =
+      on.has("noLocal") && !filter.startsWith("$share") && own.chance(0.3) && this.clients[client]?.version === 5;
     return { after: 0, kind: "subscribe", client, filter, qos, noLocal };
   }
 
@@ -133,7 +140,8 @@ class Planner {
     const { random, on } = this;
     const retain = on.has("retain") && random.chance(0.2);
     const size = on.has("large") && random.chance(0.05) ? random.between(1_000, 20_000) : random.between(16, 120);
-    if (!retain) return { after: 0, kind: "publish", client, topic: random.pick(topics), qos: this.qos(), retain, size };
+    if (!retain)
+      return { after: 0, kind: "publish", client, topic: random.pick(topics), qos: this.qos(), retain, size };
     // A retained topic has one publisher and one QoS: the order of its values is then known.
     const qos: QoS = client % 2 === 1 && on.has("qos2") ? 2 : 1;
     const topic = `r/${client}${random.pick(["a", "b"])}`;
@@ -155,7 +163,8 @@ class Planner {
     if (roll < 92 && on.has("disconnect")) return { after: 0, kind: "disconnect", client };
     if (roll < 95) return { after: 0, kind: "connect", client, wish: this.wish(client, false) };
     if (roll < 97 && on.has("stall")) return { after: 0, kind: "stall", client, milliseconds: random.between(1, 300) };
-    if (roll < 99 && on.has("withhold")) return { after: 0, kind: "withhold", client, milliseconds: random.between(1, 400) };
+    if (roll < 99 && on.has("withhold"))
+      return { after: 0, kind: "withhold", client, milliseconds: random.between(1, 400) };
     return this.publish(client);
   }
 
@@ -227,6 +236,6 @@ export function plan(seed: number): Plan {
       spaced[at] = { ...chosen, after: chosen.after + random.between(5_000_000, 12_000_000) };
     }
   }
-  const segmentBytes = random.pick([65_536, 131_072, 1_048_576]);
+  const segmentBytes = random.pick([32_768, 65_536, 262_144]);
   return { seed, features: [...planner.on], clients: planner.clients, segmentBytes, operations: spaced };
 }

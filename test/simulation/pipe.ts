@@ -1,6 +1,6 @@
-import type { Peer, Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
 import type { SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import type { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
+import type { Peer, Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
 
 /** What the client's end of a pipe tells its owner. */
 export interface PipeClient {
@@ -110,7 +110,11 @@ export class Pipe implements Transport {
       const last = at + length === bytes.length;
       const delay = this.#random.between(20, 300);
       this.#serverBusyUntil = Math.max(this.#serverBusyUntil, this.#sim.now + delay);
-      const piece = { bytes: bytes.subarray(at, at + length), at: this.#serverBusyUntil, arrived: last ? arrived : undefined };
+      const piece = {
+        bytes: bytes.subarray(at, at + length),
+        at: this.#serverBusyUntil,
+        arrived: last ? arrived : undefined,
+      };
       this.#toServer.push(piece);
       at += length;
     }

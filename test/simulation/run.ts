@@ -1,13 +1,13 @@
 import type { Host } from "../../packages/broker/src/host/host.ts";
 import type { SimulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
-import { SimulatedClient, type ClientWorld } from "./client.ts";
+import { Auditor } from "./auditor.ts";
+import { type ClientWorld, SimulatedClient } from "./client.ts";
 import { Violation } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { Machine } from "./machine.ts";
 import { debts } from "./obligations.ts";
 import type { Operation, Plan } from "./operations.ts";
-import { Auditor } from "./auditor.ts";
 import type { StartSystem } from "./system-under-test.ts";
 
 export interface RunOptions {
@@ -87,7 +87,7 @@ export class Run {
     for (const session of sessions) {
       for (const delivery of session.deliveries) {
         delivered++;
-        this.#sim.history.note(delivery.at, "delivered", session.client, delivery.message.index);
+        this.#sim.history.note("delivered", delivery.at, { who: session.client, detail: delivery.message.index });
       }
     }
     return {
@@ -165,11 +165,17 @@ export class Run {
     const [debt] = debts(this.#ledger);
     if (debt !== undefined) {
       const { message } = debt;
-      throw new Violation("acked message lost", `m${message.index} on ${message.topic}, QoS ${message.qos}, owed to ${debt.to}`);
+      throw new Violation(
+        "acked message lost",
+        `m${message.index} on ${message.topic}, QoS ${message.qos}, owed to ${debt.to}`,
+      );
     }
     const down = this.#clients.filter((client) => !client.isUp).map(({ plan }) => plan.index);
     const waiting = this.#clients.filter(({ outgoing }) => outgoing.size > 0).map(({ plan }) => plan.index);
-    throw new Violation("liveness", `clients not connected: [${down.join()}]; with unanswered publishes: [${waiting.join()}]`);
+    throw new Violation(
+      "liveness",
+      `clients not connected: [${down.join()}]; with unanswered publishes: [${waiting.join()}]`,
+    );
   }
 
   async #until(condition: () => boolean, limitMs: number, otherwise: string): Promise<void> {

@@ -1,6 +1,6 @@
+import type { Rule } from "./facts.ts";
 import type { Operation, Plan } from "./operations.ts";
 import { Run, type RunOptions, type RunResult } from "./run.ts";
-import type { Rule } from "./facts.ts";
 
 export interface Shrunk {
   readonly operations: readonly Operation[];
@@ -12,7 +12,11 @@ export interface Shrunk {
  * Leaves operations out, in ever smaller groups, as long as the run still breaks the same rule. Not the smallest list
  * there is, but one in which hardly anything is superfluous.
  */
-export async function shrink(plan: Plan, rule: Rule, options: RunOptions & { runsMax: number }): Promise<Shrunk | undefined> {
+export async function shrink(
+  plan: Plan,
+  rule: Rule,
+  options: RunOptions & { runsMax: number },
+): Promise<Shrunk | undefined> {
   let runs = 0;
   const fails = async (operations: readonly Operation[]): Promise<RunResult | undefined> => {
     runs++;
@@ -29,7 +33,9 @@ export async function shrink(plan: Plan, rule: Rule, options: RunOptions & { run
       // The time of what is left out passes all the same, so that the rest happens when it did.
       const gone = operations.slice(start, start + size);
       const pause = gone.reduce((sum, { after }) => sum + after, 0);
-      const rest = operations.slice(start + size).map((one, i) => (i === 0 ? { ...one, after: one.after + pause } : one));
+      const rest = operations
+        .slice(start + size)
+        .map((one, i) => (i === 0 ? { ...one, after: one.after + pause } : one));
       const candidate = [...operations.slice(0, start), ...rest];
       const result = await fails(candidate);
       if (result === undefined) start += size;

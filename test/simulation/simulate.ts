@@ -4,7 +4,7 @@
  * Runs the real broker on simulated machines, one for each seed, with simulated clients and faults. Prints what broke
  * with its seed, commit, options and a short list of operations. Exit code 1 when anything did.
  */
-import { execFileSync, fork, type ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -63,7 +63,9 @@ async function runSeed(seed: number): Promise<Outcome> {
     const runsMax = Number(values.shrink);
     const shrunk = runsMax > 0 ? await shrink(planned, violation.rule, { ...options, runsMax }) : undefined;
     if (shrunk !== undefined) {
-      lines.push(`  ${shrunk.operations.length} of ${planned.operations.length} operations are enough (${shrunk.runs} runs):`);
+      lines.push(
+        `  ${shrunk.operations.length} of ${planned.operations.length} operations are enough (${shrunk.runs} runs):`,
+      );
       lines.push(...shrunk.operations.map((operation) => `    ${JSON.stringify(operation)}`));
       lines.push(`  then: ${shrunk.result.violation?.message}`);
     }
@@ -85,7 +87,9 @@ function serve(): void {
 function commit(): string {
   const git = (...words: string[]): string => execFileSync("git", words, { encoding: "utf8" }).trim();
   try {
-    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "packages") === "" ? "" : " with changes");
+    return (
+      git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "packages") === "" ? "" : " with changes")
+    );
   } catch {
     return "unknown";
   }
@@ -113,7 +117,9 @@ class Pool {
         child.kill("SIGKILL");
         child = undefined;
       }
-      this.#count(outcome ?? { seed, failure: `seed ${seed}: the run hangs or died`, acked: 0, delivered: 0, stops: 0 });
+      this.#count(
+        outcome ?? { seed, failure: `seed ${seed}: the run hangs or died`, acked: 0, delivered: 0, stops: 0 },
+      );
     }
     child?.disconnect();
   }

@@ -14,7 +14,8 @@ describe("the broker on simulated machines", () => {
   });
 
   it("has one history for one seed, and another for another", async () => {
-    const hash = async (seed: number): Promise<string> => (await new Run(plan(seed), { start: startBroker }).result()).hash;
+    const hash = async (seed: number): Promise<string> =>
+      (await new Run(plan(seed), { start: startBroker }).result()).hash;
     const first = await hash(7);
     expect(await hash(7)).toBe(first);
     expect(await hash(8)).not.toBe(first);

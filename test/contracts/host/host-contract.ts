@@ -33,7 +33,9 @@ function read(file: DiskFile, position: number, length: number): Promise<string>
   const into = Buffer.alloc(length, "?");
   return settle(
     new Promise((resolve, reject) => {
-      file.readAt(into, position, (error, count) => (error ? reject(error) : resolve(into.toString("latin1", 0, count))));
+      file.readAt(into, position, (error, count) =>
+        error ? reject(error) : resolve(into.toString("latin1", 0, count)),
+      );
     }),
   );
 }

@@ -119,8 +119,7 @@ function persistSomeEntries(files: SimulatedFiles, options: CrashOptions, random
   const mode = choice === "seeded" ? random.pick(["none", "all", "prefix", "subset"] as const) : choice;
   const edge = random.below(files.changes.length + 1);
   files.changes.forEach((change, index) => {
-    const kept =
-      mode === "all" || (mode === "prefix" && index < edge) || (mode === "subset" && random.chance(0.5));
+    const kept = mode === "all" || (mode === "prefix" && index < edge) || (mode === "subset" && random.chance(0.5));
     if (kept) change.apply();
   });
 }

@@ -1,6 +1,7 @@
 import type { DirectoryLock, Disk, DiskDone, DiskFile, DiskStat } from "./host.ts";
 import type { DiskOperation, FaultEffect, FaultPlan, Persisted } from "./simulated-faults.ts";
-import { DirectoryNode, FileNode, SimulatedDiskError, type Node, type SimulatedFiles } from "./simulated-files.ts";
+import { DirectoryNode, FileNode, type Node, SimulatedDiskError, type SimulatedFiles } from "./simulated-files.ts";
+import type { Noted } from "./simulated-history.ts";
 import type { SimulatedQueue } from "./simulated-queue.ts";
 import type { SeededRandom } from "./simulated-random.ts";
 
@@ -31,7 +32,7 @@ export interface DiskWorld {
   /** Operations under way, in the order they were asked for. */
   readonly inFlight: Set<InFlight>;
   /** Folds an operation into the history. */
-  note(operation: DiskOperation | "done", owner: number, detail: number, bytes?: Uint8Array): void;
+  note(operation: DiskOperation | "done", noted: Noted): void;
   /** A rule of the host contract was broken by the code under test. */
   violation(text: string): void;
   stop(how: "crash" | "kill"): void;
@@ -181,7 +182,7 @@ export class SimulatedDisk implements Disk {
   submit<T>(request: Request<T>): void {
     const world = this.#world;
     if (!world.isAlive(this.#owner)) return;
-    world.note(request.operation, this.#owner, request.detail, request.bytes);
+    world.note(request.operation, { who: this.#owner, detail: request.detail, bytes: request.bytes });
     const name = (): string => (request.node && world.files.pathOf(request.node)) ?? request.path;
     const effect = world.plan.meet(request.operation, name);
     if (effect?.kind === "stop" && effect.when === "before") {
@@ -210,7 +211,7 @@ export class SimulatedDisk implements Disk {
 
   #complete<T>(request: Request<T>, effect: FaultEffect | undefined, flight: InFlight): void {
     const world = this.#world;
-    world.note("done", this.#owner, request.detail);
+    world.note("done", { who: this.#owner, detail: request.detail });
     if (effect?.kind === "stop") {
       flight.settle("all");
       return world.stop(effect.how);

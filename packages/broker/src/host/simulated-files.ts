@@ -248,7 +248,8 @@ export class SimulatedFiles {
     const copyOf = <T extends Node>(node: T): T => {
       const known = copies.get(node);
       if (known !== undefined) return known as T;
-      const copy: Node = node.kind === "file" ? node.copy() : node.kind === "symlink" ? node : new DirectoryNode(node.uid);
+      const copy: Node =
+        node.kind === "file" ? node.copy() : node.kind === "symlink" ? node : new DirectoryNode(node.uid);
       copies.set(node, copy);
       if (node.kind === "directory" && copy.kind === "directory") {
         copy.mode = node.mode;

@@ -1,5 +1,11 @@
 import { crc32 } from "node:zlib";
 
+export interface Noted {
+  readonly who: number;
+  readonly detail: number;
+  readonly bytes?: Uint8Array | undefined;
+}
+
 /** Folds every operation of a simulation into 64 bits, so that two runs can be compared. */
 export class History {
   /** One line an operation, when the trace is on. */
@@ -13,18 +19,19 @@ export class History {
     this.#traced = traced;
   }
 
-  /** `now` is simulated microseconds; `who` and `detail` are any numbers that tell one operation from another. */
-  note(now: number, what: string, who: number, detail: number, bytes?: Uint8Array): void {
+  /** `at` is simulated microseconds; `who` and `detail` are any numbers that tell one operation from another. */
+  note(what: string, at: number, { who, detail, bytes }: Noted): void {
     this.#fold(this.#code(what));
-    this.#fold(now);
-    this.#fold(now / 0x1_0000_0000);
+    this.#fold(at);
+    this.#fold(at / 0x1_0000_0000);
     this.#fold(who);
     this.#fold(detail);
     if (bytes !== undefined) {
       this.#fold(bytes.length);
       this.#fold(crc32(bytes));
     }
-    if (this.#traced) this.lines.push(`${now} ${what} #${who} ${detail}${bytes === undefined ? "" : ` ${bytes.length} B`}`);
+    if (this.#traced)
+      this.lines.push(`${at} ${what} #${who} ${detail}${bytes === undefined ? "" : ` ${bytes.length} B`}`);
   }
 
   hash(): string {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { DiskError, DiskFile } from "./host.ts";
-import { MachineStopped, simulatedHost, type SimulatedHost } from "./simulated-host.ts";
+import { MachineStopped, type SimulatedHost, simulatedHost } from "./simulated-host.ts";
 
 function write(file: DiskFile, bytes: Uint8Array, position: number): Promise<void> {
-  return new Promise((resolve, reject) => file.writeAt(bytes, position, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve, reject) =>
+    file.writeAt(bytes, position, (error) => (error ? reject(error) : resolve())),
+  );
 }
 
 function sync(file: DiskFile): Promise<void> {

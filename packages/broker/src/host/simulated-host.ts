@@ -1,9 +1,9 @@
 import type { Host, Timer } from "./host.ts";
-import { losePower, pendingSectors, type CrashOptions } from "./simulated-crash.ts";
-import { defaultLatency, SimulatedDisk, type DiskLatency, type DiskWorld, type InFlight } from "./simulated-disk.ts";
+import { type CrashOptions, losePower, pendingSectors } from "./simulated-crash.ts";
+import { type DiskLatency, type DiskWorld, defaultLatency, type InFlight, SimulatedDisk } from "./simulated-disk.ts";
 import { DiskControl } from "./simulated-disk-control.ts";
 import { FaultPlan } from "./simulated-faults.ts";
-import { SimulatedFiles, type Node } from "./simulated-files.ts";
+import { type Node, SimulatedFiles } from "./simulated-files.ts";
 import { History } from "./simulated-history.ts";
 import { SimulatedClock, SimulatedQueue, SimulatedTimers, WORLD } from "./simulated-queue.ts";
 import { SeededRandom } from "./simulated-random.ts";
@@ -77,7 +77,7 @@ export class SimulatedHost {
       latency: { ...defaultLatency, ...options.latency },
       locks: new Map<Node, number>(),
       inFlight: this.#inFlight,
-      note: (operation, owner, detail, bytes) => this.history.note(this.#queue.now, operation, owner, detail, bytes),
+      note: (operation, noted) => this.history.note(operation, this.#queue.now, noted),
       violation: (text) => this.violations.push(text),
       stop: (how) => (how === "crash" ? this.crash() : this.kill()),
       isAlive: (owner) => owner === this.#incarnation,
@@ -211,7 +211,7 @@ export class SimulatedHost {
   }
 
   #endIncarnation(how: "crash" | "kill"): void {
-    this.history.note(this.#queue.now, how, this.#incarnation, 0);
+    this.history.note(how, this.#queue.now, { who: this.#incarnation, detail: 0 });
     this.#queue.cancelAll(this.#incarnation);
     this.#world.locks.clear();
     this.#incarnation++;
