@@ -1,5 +1,6 @@
 /** Bugs that the fault tests found, each by the shortest way to it. */
 import { expect, it } from "vitest";
+import { simulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import { JournalHarness, MachineStopped } from "./journal-harness.ts";
 import { openJournalUnderTest } from "./open-journal-under-test.ts";
 
@@ -41,4 +42,24 @@ it("does not forget a snapshot that was declared while the journal went on to it
   harness.sim.crash({ sectors: "none" });
   await harness.open();
   expect(harness.snapshot).toBe(snapshot);
+});
+
+it("seals again in time when asked to while it seals", async () => {
+  const sim = simulatedHost({ seed: 3 });
+  const { journal } = await sim.settle(openJournalUnderTest(sim.host));
+  const left = [1, 2, 3];
+  const committed: number[] = [];
+  journal.start({
+    // As a snapshot does: one piece a frame, and the next frame soon.
+    beforeSeal: () => {
+      if (left.pop() === undefined) return;
+      journal.openBytes.fill(0, journal.reserve(1, 8));
+      if (left.length > 0) journal.commitWithin(1);
+    },
+    committed: ({ firstSeq }) => committed.push(firstSeq),
+    failed: (reason) => expect.fail(reason),
+  });
+  journal.commit();
+  await sim.run(1_000);
+  expect(committed).toEqual([1, 2, 3]);
 });

@@ -292,7 +292,7 @@ export class Ledger {
     if (delivery.qos === 0 && message.attempts > 1) return;
     // Nor does a copy sent again count, when the first one came before a subscription that would have kept it.
     const keeping = this.#matching(session, message.topic).filter(
-      (one) => one.qos > 0 && !isOwn(session, one, message),
+      (one) => one.qos > 0 && !isOwn(session, one, message) && one.removalAskedAt > message.sentAt,
     );
     const granted = keeping.map(({ grantedAt }) => grantedAt);
     if (message.attempts > 1 && Math.min(...granted) > message.sentAt) return;
