@@ -157,6 +157,11 @@ export class Machine implements Engine, JournalListener {
     return reason;
   }
 
+  refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void {
+    const { link } = session as Session;
+    if (link !== undefined) this.#outbox.confirm(link, packetId, qos, reason);
+  }
+
   release(session: SessionHandle, packetId: number): void {
     this.#holding.release(session as Session, packetId);
   }

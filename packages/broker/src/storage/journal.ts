@@ -257,11 +257,12 @@ export class DiskJournal implements Journal {
       this.#sealScheduled = false;
       return;
     }
-    this.#listener?.beforeSeal();
-    this.#retention.append(this.#open);
     this.#sealScheduled = false;
     this.#wanted = false;
     this.#sealBy = Infinity;
+    // What the listener asks for now is for the frame after this one.
+    this.#listener?.beforeSeal();
+    this.#retention.append(this.#open);
     if (this.#open.count === 0) {
       this.#closing?.();
       return;

@@ -45,20 +45,26 @@ function deliverShared(to: Receiving, message: MessageView, form: DeliveryForm):
 
 function deliverOwn(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
   prepare(message, form);
-  if (to.aliases !== undefined) {
-    // The size is checked with the topic in: an alias is set only by a packet that is sent.
-    if (encoder.size(to.version) + 3 > to.maximumPacketSize) return false;
-    const alias = to.aliases.aliasFor(message.topic);
-    if (alias !== undefined) {
-      encoder.topicAlias = alias.alias;
-      encoder.sendTopic = !alias.known;
-    }
-  }
+  if (to.aliases !== undefined) chooseAlias(to, to.aliases, message.topic);
   const size = encoder.size(to.version);
   if (size > to.maximumPacketSize) return false;
   const at = to.output.reserve(size);
   encoder.write(to.version, to.output.chunk as Buffer, at);
   return true;
+}
+
+/** A new alias goes with its topic, and only if the packet still fits: the client must not miss the one that sets it. */
+function chooseAlias(to: Receiving, aliases: OutboundAliases, topic: string): void {
+  const known = aliases.known(topic);
+  if (known !== 0) {
+    encoder.topicAlias = known;
+    encoder.sendTopic = false;
+    return;
+  }
+  encoder.topicAlias = aliases.free;
+  if (encoder.topicAlias === 0) return;
+  if (encoder.size(to.version) > to.maximumPacketSize) encoder.topicAlias = 0;
+  else aliases.sent(topic);
 }
 
 function prepare(message: MessageView, form: DeliveryForm): void {

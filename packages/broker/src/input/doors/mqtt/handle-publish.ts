@@ -12,10 +12,10 @@ const unreleasedMax311 = 1_000;
 
 /** False when the connection is closing; a refused publish alone does not close one of 5.0. */
 export function handlePublish(connection: MqttConnection, view: PublishView): boolean {
+  if (view.qos > 0 && !(connection.flushRun() && admit(connection, view))) return false;
   if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return connection.isOpen;
   if (view.qos === 0 && !view.retain) return handleLive(connection, view);
   if (!connection.flushRun()) return false;
-  if (view.qos > 0 && !admit(connection, view)) return false;
   const topic = resolveTopic(connection, view);
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
   connection.lastTopic = topic;
@@ -148,6 +148,7 @@ function checkHeaders(connection: MqttConnection, view: PublishView): boolean {
   const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd);
   const reserved = properties?.userProperties?.find(([name]) => name.startsWith("mess-"));
   if (reserved === undefined) return true;
+  connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.context.counters.protocolErrors++;
   connection.context.audit("property.refused", { principal: connection.principal, property: reserved[0].slice(0, 64) });

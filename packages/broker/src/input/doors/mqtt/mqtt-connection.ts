@@ -23,20 +23,20 @@ import type { DeliveryForm, EndReason, Link, LiveRun, LiveSource } from "../../.
 import { DeliveryForm as Form } from "../../../model/link.ts";
 import type { MessageView } from "../../../model/message.ts";
 import type { Transport, TransportHandler } from "../../transport.ts";
+import { BackPressure } from "./back-pressure.ts";
 import { deliver } from "./deliver.ts";
 import type { MqttDoorContext, Watched } from "./door-context.ts";
 import { handleConnect } from "./handle-connect.ts";
 import { handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
+import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import { connack, disconnect, sendAck, sendPacket } from "./send.ts";
+import { connack, disconnect, refusal, refusalText, sendAck, sendPacket, sendPingresp } from "./send.ts";
 import { InboundAliases, type OutboundAliases } from "./topic-aliases.ts";
 
 type Phase = "waiting" | "attaching" | "attached" | "closing" | "closed";
 
-/** A congested receiver holds its publishers back this long at most, so that one that stalls harms nobody (THREATS A14). */
-const slowDownMs = 25;
 const noBytes: Buffer = Buffer.alloc(0);
 const liveForm: DeliveryForm = new Form();
 
@@ -57,10 +57,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   readonly #decoder: PacketDecoder;
   #phase: Phase = "waiting";
   #session: SessionHandle | undefined;
-  readonly #openedAt: number;
-  #lastHeardAt: number;
-  /** When the packet that is coming in began, monotonic; 0 when none is. */
-  #packetSince = 0;
+  readonly #times: ListeningTimes;
+  readonly #pressure: BackPressure;
   /** What this connection adds to the bytes held for unauthenticated ones. */
   #preAuthHeld = 0;
 
@@ -83,11 +81,9 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #runTopic: TopicHandle | undefined;
   lastTopic: TopicHandle | undefined;
 
-  /** Publishers that wait for this receiver, and whether it let them wait in vain. */
-  #held: Set<MqttConnection> | undefined;
-  #stalled = false;
-  #pauses = 0;
   #pingsWaiting = 0;
+  /** Why publishes were refused by the door, until the refusal has its turn. */
+  #refusalTexts: Map<number, string> | undefined;
 
   constructor(context: MqttDoorContext, transport: Transport) {
     this.context = context;
@@ -105,8 +101,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       },
       this,
     );
-    this.#openedAt = context.clock.monotonic();
-    this.#lastHeardAt = this.#openedAt;
+    this.#times = new ListeningTimes(context.clock.monotonic());
+    this.#pressure = new BackPressure(transport, context.timers);
     context.watch.add(this);
   }
 
@@ -132,21 +128,15 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   bytes(buffer: Buffer, start: number, end: number): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.context.counters.bytesReceived += end - start;
-    const now = this.context.clock.monotonic();
-    this.#lastHeardAt = now;
     this.#decoder.push(buffer, start, end);
+    this.#times.heard(this.context.clock.monotonic(), end - start, this.#decoder.bufferedBytes);
     if (this.#phase === "waiting" || this.#preAuthHeld > 0) this.#holdPreAuth();
-    this.#packetSince = this.#decoder.bufferedBytes === 0 ? 0 : this.#packetSince || now;
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
   }
 
   drained(): void {
-    this.#stalled = false;
-    if (this.#held !== undefined) {
-      for (const publisher of this.#held) publisher.#goOn();
-      this.#held = undefined;
-    }
+    this.#pressure.drained();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
   }
 
@@ -157,7 +147,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#holdPreAuth();
     this.output.discard();
     this.context.watch.remove(this);
-    this.drained();
+    this.#pressure.close();
   }
 
   // ── PacketSink ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +181,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       case PacketType.UNSUBSCRIBE:
         return handleUnsubscribe(this, packet);
       case PacketType.PINGREQ:
-        this.#sendPingresp();
+        this.#answerPing();
         return true;
       case PacketType.DISCONNECT:
         return this.#goodbye(packet);
@@ -224,7 +214,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   // ── Link ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get ready(): boolean {
-    return this.#phase === "attached" && this.output.pendingBytes < this.context.limits.outboundBytesMax;
+    return this.#phase === "attached" && this.output.hasRoom(this.context.limits.outboundBytesMax);
   }
 
   attached(sessionPresent: boolean): void {
@@ -239,20 +229,15 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       return;
     }
     this.connackProperties = {};
-    for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.#sendPingresp();
+    for (; this.#pingsWaiting > 0; this.#pingsWaiting--) sendPingresp(this.output);
   }
 
   confirm(packetId: number, qos: 1 | 2, reason: number): void {
     if (qos === 1) this.unconfirmed--;
     else if (reason >= 0x80) this.unreleased.delete(packetId);
     if (!this.isOpen || this.version === 0) return;
-    if (this.version === 4 && reason >= 0x80) {
-      // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
-      this.fail(reason, "the publish was refused");
-      return;
-    }
     const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
-    if (reason >= 0x80 && this.problemInformation) this.#sendRefusal(type, packetId, reason);
+    if (reason >= 0x80) this.#sendRefusal(type, packetId, reason);
     else sendAck(this.output, this.version, type, packetId, reason);
   }
 
@@ -273,7 +258,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase !== "attached") return;
     const { outboundBytesMax } = this.context.limits;
     const pending = this.output.pendingBytes;
-    if (pending > outboundBytesMax / 4 && !this.#stalled) source.slowDown(this);
+    if (pending > outboundBytesMax / 4 && !this.#pressure.isStalled) source.slowDown(this);
     const length = run.end - run.start;
     if (pending + length > outboundBytesMax && pending > 0) {
       this.context.counters.slowDrops += run.count;
@@ -307,16 +292,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   slowDown(by: Link): void {
-    if (by === this || !(by instanceof MqttConnection)) return;
-    by.#held ??= new Set();
-    if (by.#held.has(this)) return;
-    by.#held.add(this);
-    this.#wait();
-    this.context.timers.after(slowDownMs, () => {
-      if (by.#held?.delete(this) !== true) return;
-      by.#stalled = true;
-      this.#goOn();
-    });
+    if (by instanceof MqttConnection) by.#pressure.hold(this.#pressure);
   }
 
   // ── for the handlers ─────────────────────────────────────────────────────────────────────────────────────────
@@ -353,8 +329,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   /** More waits for the disk than should: read nothing from this publisher until it is less. */
   waitForCalm(): void {
-    this.#wait();
-    this.context.engine.whenCalm(() => this.#goOn());
+    const { engine } = this.context;
+    this.#pressure.waitForCalm((run) => engine.whenCalm(run));
   }
 
   /** The engine is asked now; it may answer before it returns. */
@@ -381,12 +357,14 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   /** A publish that cannot be taken: a code where the packet has one, else the end; never an ack for nothing. */
   refusePublish(qos: 0 | 1 | 2, packetId: number, code: number, text: string): void {
-    if (this.version === 5 && qos > 0) {
-      const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
-      this.#sendRefusal(type, packetId, code, text);
+    if (this.version !== 5 || qos === 0) {
+      this.fail(code, text);
       return;
     }
-    this.fail(code, text);
+    this.#refusalTexts ??= new Map();
+    this.#refusalTexts.set(packetId, text);
+    this.countInbound(qos, packetId);
+    this.context.engine.refuse(this.handle, packetId, qos, code);
   }
 
   /** Ends the connection for what the client did. */
@@ -401,17 +379,16 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   checkDeadlines(now: number): void {
     const { limits, counters, audit } = this.context;
     if (this.#phase === "waiting") {
-      if (now - this.#openedAt < limits.connectDeadlineMs) return;
+      if (now - this.#times.openedAt < limits.connectDeadlineMs) return;
       counters.connectDeadlines++;
       audit("limit.hit", { limit: "connectDeadlineMs", address: this.address });
       this.#close();
       return;
     }
     if (!this.isOpen) return;
-    // A packet that trickles: its share of a second a KiB, and at least half a minute [THREATS A1, slowloris].
-    const packetMs = Math.max(30_000, (this.#decoder.expectedBytes / limits.packetBytesPerSecondMin) * 1000);
-    const trickles = this.#packetSince !== 0 && now - this.#packetSince > packetMs;
-    const silent = this.keepAliveSeconds > 0 && now - this.#lastHeardAt > this.keepAliveSeconds * 1500;
+    if (this.#pressure.isPaused) this.#times.excuse(now);
+    const trickles = this.#times.trickles(now, this.#decoder.expectedBytes, limits.packetBytesPerSecondMin);
+    const silent = this.#times.isSilent(now, this.keepAliveSeconds);
     if (!trickles && !silent) return;
     counters.keepAliveTimeouts++;
     this.fail(ReasonCode.KeepAliveTimeout, trickles ? "a packet took too long to arrive" : "nothing was heard for 1.5 times the keep alive");
@@ -495,38 +472,17 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     sendAck(this.output, this.version, PacketType.PUBREL, packetId, this.version === 5 ? reason : 0);
   }
 
-  #sendRefusal(type: typeof PacketType.PUBACK | typeof PacketType.PUBREC, packetId: number, code: number, text?: string): void {
-    const properties = this.problemInformation ? { reasonString: text ?? refusalText(code) } : {};
-    sendPacket(this.output, { type, packetId, reasonCode: code, properties }, 5, this.maximumPacketSize);
+  #sendRefusal(type: typeof PacketType.PUBACK | typeof PacketType.PUBREC, packetId: number, code: number): void {
+    const text = this.#refusalTexts?.get(packetId) ?? refusalText(code);
+    this.#refusalTexts?.delete(packetId);
+    // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
+    if (this.version !== 5) this.fail(code, text);
+    else sendPacket(this.output, refusal(type, packetId, code, this.problemInformation ? text : ""), 5, this.maximumPacketSize);
   }
 
-  #sendPingresp(): void {
-    if (this.#phase === "attaching") {
-      // Asked before CONNACK went out: answered after it.
-      this.#pingsWaiting++;
-      return;
-    }
-    if (this.#phase !== "attached") return;
-    const at = this.output.reserve(2);
-    const chunk = this.output.chunk as Buffer;
-    chunk[at] = PacketType.PINGRESP << 4;
-    chunk[at + 1] = 0;
+  #answerPing(): void {
+    // Asked before CONNACK went out: answered after it.
+    if (this.#phase === "attaching") this.#pingsWaiting++;
+    else if (this.#phase === "attached") sendPingresp(this.output);
   }
-
-  #wait(): void {
-    this.#pauses++;
-    if (this.#pauses === 1) this.#transport.pause();
-  }
-
-  #goOn(): void {
-    this.#pauses--;
-    if (this.#pauses === 0 && this.isOpen) this.#transport.resume();
-  }
-}
-
-function refusalText(code: number): string {
-  if (code === ReasonCode.NotAuthorized) return "not allowed to publish to this topic";
-  if (code === ReasonCode.QuotaExceeded) return "a quota is used up: disk budget, retained messages or held QoS 2 messages";
-  if (code === ReasonCode.ImplementationSpecificError) return "storage has failed: nothing is acknowledged any more";
-  return "the publish was refused";
 }

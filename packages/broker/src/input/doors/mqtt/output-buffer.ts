@@ -72,6 +72,17 @@ export class OutputBuffer {
     return this.#used + this.#transport.pendingBytes;
   }
 
+  /**
+   * True while less than `most` bytes wait. What waits only for the end of the turn is handed over before it counts as
+   * too much: a kernel that takes it at once reports no drain, and nobody would be asked again.
+   */
+  hasRoom(most: number): boolean {
+    if (this.pendingBytes < most) return true;
+    if (this.#transport.pendingBytes > 0) return false;
+    this.flush();
+    return this.pendingBytes < most;
+  }
+
   /** Room for exactly `length` bytes at the returned position of `chunk`; the caller writes all of them. */
   reserve(length: number): number {
     let chunk = this.chunk;

@@ -1,5 +1,6 @@
 /** Packets the broker sends that are not PUBLISH. Each stays within the client's Maximum Packet Size. */
 import {
+  type AckPacket,
   type ConnackPacket,
   type DisconnectPacket,
   encodePacketWithin,
@@ -7,6 +8,7 @@ import {
   type Packet,
   type Properties,
   type ProtocolVersion,
+  ReasonCode,
   writeAck,
 } from "@mess/wire";
 import type { OutputBuffer } from "./output-buffer.ts";
@@ -20,6 +22,13 @@ export function sendAck(output: OutputBuffer, version: ProtocolVersion, type: nu
   const at = output.reserve(end);
   const chunk = output.chunk as Buffer;
   for (let i = 0; i < end; i++) chunk[at + i] = ackScratch[i] as number;
+}
+
+export function sendPingresp(output: OutputBuffer): void {
+  const at = output.reserve(2);
+  const chunk = output.chunk as Buffer;
+  chunk[at] = PacketType.PINGRESP << 4;
+  chunk[at + 1] = 0;
 }
 
 /**
@@ -44,4 +53,16 @@ export function connack(reasonCode: number, sessionPresent: boolean, properties:
 
 export function disconnect(reasonCode: number, text: string): DisconnectPacket {
   return { type: PacketType.DISCONNECT, reasonCode, properties: text === "" ? {} : { reasonString: text } };
+}
+
+/** PUBACK or PUBREC with an error, which 5.0 alone has. `text` empty: the client wants none [MQTT-3.1.2-29]. */
+export function refusal(type: typeof PacketType.PUBACK | typeof PacketType.PUBREC, packetId: number, reasonCode: number, text: string): AckPacket {
+  return { type, packetId, reasonCode, properties: text === "" ? {} : { reasonString: text } };
+}
+
+export function refusalText(code: number): string {
+  if (code === ReasonCode.NotAuthorized) return "not allowed to publish to this topic";
+  if (code === ReasonCode.QuotaExceeded) return "a quota is used up: disk budget, retained messages or held QoS 2 messages";
+  if (code === ReasonCode.ImplementationSpecificError) return "storage has failed: nothing is acknowledged any more";
+  return "the publish was refused";
 }

@@ -15,28 +15,27 @@ export class InboundAliases {
   }
 }
 
-export interface OutboundAlias {
-  readonly alias: number;
-  /** The client knows it already: the topic can stay away. */
-  readonly known: boolean;
-}
-
 /** Aliases we set: first come, first served, up to what the client takes [MQTT-3.1.2-26]. */
 export class OutboundAliases {
   readonly #maximum: number;
-  readonly #aliases: Map<string, OutboundAlias> = new Map();
+  readonly #aliases: Map<string, number> = new Map();
 
   constructor(maximum: number) {
     this.#maximum = maximum;
   }
 
-  /** `undefined` when all aliases are given to other topics. */
-  aliasFor(topic: string): OutboundAlias | undefined {
-    const known = this.#aliases.get(topic);
-    if (known !== undefined) return known;
-    if (this.#aliases.size >= this.#maximum) return undefined;
-    const alias = this.#aliases.size + 1;
-    this.#aliases.set(topic, { alias, known: true });
-    return { alias, known: false };
+  /** The alias that the client knows for the topic, or 0. */
+  known(topic: string): number {
+    return this.#aliases.get(topic) ?? 0;
+  }
+
+  /** The alias that the next topic would get; 0 when all are given to other topics. */
+  get free(): number {
+    return this.#aliases.size < this.#maximum ? this.#aliases.size + 1 : 0;
+  }
+
+  /** A packet with the topic and its alias `free` is sent. */
+  sent(topic: string): void {
+    this.#aliases.set(topic, this.#aliases.size + 1);
   }
 }
