@@ -105,13 +105,12 @@ export class Broker {
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
-    const tls = await openTls(config, host, home, log);
-    const parts: Parts = { config, log, host, home, engine, administrator, throttle, door, tls };
-    const deadlines = new Deadlines(host.timers);
-    const firstKey = await firstAdminKey(parts);
-    if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
     try {
-      const listeners = await startListeners(parts, tally, deadlines);
+      const tls = await openTls(config, host, home, log);
+      const parts: Parts = { config, log, host, home, engine, administrator, throttle, door, tls };
+      const firstKey = await firstAdminKey(parts);
+      if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
+      const listeners = await startListeners(parts, tally, new Deadlines(host.timers));
       return new Broker(parts, listeners, firstKey);
     } catch (error) {
       await engine.stop();
@@ -124,18 +123,26 @@ export class Broker {
     return this.#parts.engine.journal.hasFailed;
   }
 
-  /** SIGHUP: certificate and policy again. What is broken keeps the old and is told. */
+  /** SIGHUP: certificate and policy again. What is broken keeps the old, is told, and holds nothing else up. */
   async reload(): Promise<void> {
     const { tls, config, log } = this.#parts;
+    const path = config.policyFile;
+    const certificate = await this.#reloaded("certificate", () => tls?.reload());
+    const policy = await this.#reloaded("policy", () =>
+      path === undefined ? undefined : applyPolicyFile(this.#parts, path),
+    );
+    if (certificate && policy) log.info("reload.done");
+  }
+
+  async #reloaded(what: string, reload: () => Promise<void> | undefined): Promise<boolean> {
     try {
-      await tls?.reload();
-      if (config.policyFile !== undefined) await applyPolicyFile(this.#parts, config.policyFile);
-      log.info("reload.done");
+      await reload();
+      return true;
     } catch (error) {
-      log.error("reload.failed", {
-        reason: error instanceof Error ? error.message : String(error),
-        note: "the old settings stay",
-      });
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#parts.log.error("reload.failed", { what, reason, note: "the old one stays" });
+      this.administrator.audit("reload.failed", { what });
+      return false;
     }
   }
 

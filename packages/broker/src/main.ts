@@ -2,11 +2,12 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { type LogLevel, openLog } from "./admin/log.ts";
+import { type Log, type LogLevel, openLog } from "./admin/log.ts";
 import { Broker } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { StartError } from "./start-error.ts";
+import { StorageError } from "./storage/storage-error.ts";
 
 export interface ServeOptions {
   /** Only the flags that were given, by their long names in camel case. */
@@ -20,41 +21,91 @@ export interface ServeOptions {
 const serverFile = "server.json";
 /** A failed journal ends the process within this time (RELIABILITY F8); clients are told meanwhile. */
 const failedExitMs = 1_000;
+/** A defect of ours. */
+const internalExitCode = 70;
 
 /** Serves until told to stop; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
-  const { stderr } = options;
+  // Whoever reads our output may go away: that is no reason to stop serving.
+  options.stdout.on("error", () => undefined);
+  options.stderr.on("error", () => undefined);
+  let log: Log | undefined;
   try {
-    return await serveChecked(options, await configOf(options));
+    const config = await configOf(options);
+    log = openLogOf(options, config.logLevel as LogLevel);
+    return await serveChecked(options, config, log);
   } catch (error) {
-    const { exitCode, message } = describe(error);
-    stderr.write(`mess: ${message}\n`);
-    return exitCode;
+    tellFailedStart(options, log ?? openLogOf(options, "info"), error);
+    return exitCodeOf(error);
   }
 }
 
-async function serveChecked(options: ServeOptions, config: ServeConfig): Promise<number> {
+async function serveChecked(options: ServeOptions, config: ServeConfig, log: Log): Promise<number> {
   const { stdout, stderr } = options;
-  const isTerminal = (stderr as Partial<Writable & { isTTY: boolean }>).isTTY === true;
-  const colour = isTerminal && options.env["NO_COLOR"] === undefined;
-  const log = openLog({
-    level: config.logLevel as LogLevel,
-    stream: stderr,
-    form: colour ? "coloured" : isTerminal ? "plain" : "json",
-  });
+  endAtDefects(log);
   if (config.insecureDev) {
     stderr.write(
       "mess: --insecure-dev: NO TLS, NO AUTHENTICATION, EVERYTHING ALLOWED, on this machine only. Never use it for real data.\n",
     );
   }
+  if (process.getuid?.() === 0) {
+    log.warn("process.root", { note: "mess runs as root and needs none of its rights; give it a user of its own" });
+  }
   const signals = new Signals();
   const broker = await Broker.open({ config, log });
-  greet(options, config, broker);
-  await writeServerFile(config, broker);
-  stdout.write(`mess ready ${broker.addresses.mqtt} ${broker.addresses.http}\n`);
+  try {
+    if (!signals.isStopping) {
+      greet(options, config, broker);
+      await writeServerFile(config, broker);
+      stdout.write(`mess ready ${broker.addresses.mqtt} ${broker.addresses.http}\n`);
+    }
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
   const exitCode = await signals.run(broker);
   await rm(join(config.data, serverFile), { force: true });
   return exitCode;
+}
+
+function openLogOf({ stderr, env }: ServeOptions, level: LogLevel): Log {
+  const isTerminal = (stderr as Partial<Writable & { isTTY: boolean }>).isTTY === true;
+  const colour = isTerminal && env["NO_COLOR"] === undefined;
+  return openLog({ level, stream: stderr, form: colour ? "coloured" : isTerminal ? "plain" : "json" });
+}
+
+/** A line for people, and where the log is NDJSON one for programs, with the place of damaged data (RELIABILITY D7). */
+function tellFailedStart({ stderr }: ServeOptions, log: Log, error: unknown): void {
+  const reason = messageOf(error);
+  stderr.write(`mess: ${reason}\n`);
+  if ((stderr as Partial<Writable & { isTTY: boolean }>).isTTY === true) return;
+  const { code, detail } = error instanceof StorageError ? error : { code: undefined, detail: undefined };
+  const exitCode = exitCodeOf(error);
+  // Expected refusals speak for themselves; of a defect we want the place.
+  const stack = exitCode === internalExitCode && error instanceof Error ? error.stack : undefined;
+  log.error("start.failed", { exitCode, code, reason, detail, stack });
+}
+
+/**
+ * After a defect nothing that is in memory can be trusted: the process ends there and then, before anything else is
+ * acknowledged (LESSONS, class 4). What was acknowledged is on disk; the next start is a recovery.
+ */
+function endAtDefects(log: Log): void {
+  const end = (error: unknown): never => {
+    try {
+      const stack = error instanceof Error ? error.stack : undefined;
+      log.error("process.defect", {
+        reason: messageOf(error),
+        stack,
+        note: "this is a defect of mess: please report it",
+      });
+    } finally {
+      process.exit(internalExitCode);
+    }
+  };
+  // Before all others, which may want to say more about it.
+  process.prependListener("uncaughtException", end);
+  process.prependListener("unhandledRejection", end);
 }
 
 /** Where a person sees it, what the first start made and what to do next. Logs keep secrets for ever: never there. */
@@ -83,7 +134,7 @@ async function configOf(options: ServeOptions): Promise<ServeConfig> {
     path === undefined
       ? undefined
       : await readFile(path, "utf8").catch((error: unknown) => {
-          throw new StartError(78, `the configuration ${path} cannot be read: ${describe(error).message}`);
+          throw new StartError(78, `the configuration ${path} cannot be read: ${messageOf(error)}`);
         });
   const loaded = loadConfig({ options: flags, env: options.env, ...(text !== undefined && { file: text }) });
   if ("problems" in loaded) {
@@ -95,10 +146,13 @@ async function configOf(options: ServeOptions): Promise<ServeConfig> {
   return loaded.config;
 }
 
-function describe(error: unknown): { exitCode: number; message: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = (error as { exitCode?: unknown }).exitCode;
-  return { exitCode: typeof code === "number" ? code : 70, message };
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function exitCodeOf(error: unknown): number {
+  const code = (error as { exitCode?: unknown } | null | undefined)?.exitCode;
+  return typeof code === "number" ? code : internalExitCode;
 }
 
 /** SIGTERM and SIGINT drain, a second one exits at once; SIGHUP reloads; a failed journal ends everything. */
@@ -115,6 +169,11 @@ class Signals {
     process.on("SIGTERM", this.#onStop);
     process.on("SIGINT", this.#onStop);
     process.on("SIGHUP", this.#onReload);
+  }
+
+  /** True once the process was asked to end, also before there was a broker. */
+  get isStopping(): boolean {
+    return this.#asked;
   }
 
   async run(broker: Broker): Promise<number> {
@@ -134,7 +193,7 @@ class Signals {
   }
 
   readonly #onStop = (signal: NodeJS.Signals): void => {
-    if (this.#asked && this.#broker !== undefined) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (this.#asked) process.exit(signal === "SIGINT" ? 130 : 143);
     this.#asked = true;
     if (this.#broker !== undefined) this.#drain();
   };
@@ -146,7 +205,7 @@ class Signals {
   #drain(): void {
     this.#broker?.close().then(
       () => this.#stop?.(this.#broker?.hasFailed === true ? 74 : 0),
-      () => this.#stop?.(70),
+      () => this.#stop?.(internalExitCode),
     );
   }
 }

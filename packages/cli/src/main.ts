@@ -9,7 +9,8 @@ async function main(words: readonly string[]): Promise<void> {
     process.stdout.write(`${version}\n`);
     return;
   }
-  endQuietlyWithoutReader();
+  // The server looks after its own output: it goes on when nobody reads it.
+  if (words[0] !== "serve") endQuietlyWithoutReader();
   const io = processIo();
   const { report, run } = await import("./run.ts");
   const defect = (error: unknown): never => process.exit(report(error, io) || ExitCode.internal);

@@ -11,7 +11,9 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
-type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+type LogValue = string | number | boolean | undefined;
+/** Where something is, say, is one field with parts: `detail`. */
+type LogFields = Readonly<Record<string, LogValue | Readonly<Record<string, string | number>>>>;
 
 export interface LogOptions {
   readonly level: LogLevel;

@@ -15,14 +15,26 @@ import { loadBroker } from "./broker-library.ts";
 export async function verify(io: Io, data: string | undefined, options: VerifyOptions): Promise<void> {
   const directory = resolve(io.cwd, data ?? (io.env["MESS_DATA"] || defaultData));
   await mustHoldJournal(directory);
-  const { loadKek, nodeHost, verifyJournal } = await loadBroker();
-  const { kek } = await loadKek({ directory, ...kekSource(io, options) });
-  const bar = new ProgressBar(io.stderr, "verify");
-  const onProgress = (done: number, total: number): void => bar.update(done, total);
-  const report = await verifyJournal({ host: nodeHost(), directory, kek, onProgress }).finally(() => bar.clear());
+  const report = await check(io, directory, options);
   if (options.json === true) await printJson(io, report);
   else if (report.problem === undefined) await print(io, goodText(report));
   if (report.problem !== undefined) throw new CliError(ExitCode.damaged, badText(report.problem), damagedHint);
+}
+
+async function check(io: Io, directory: string, options: VerifyOptions): Promise<VerifyReport> {
+  const { StorageError, loadKek, nodeHost, verifyJournal } = await loadBroker();
+  const bar = new ProgressBar(io.stderr, "verify");
+  const onProgress = (done: number, total: number): void => bar.update(done, total);
+  try {
+    const { kek } = await loadKek({ directory, ...kekSource(io, options) });
+    return await verifyJournal({ host: nodeHost(), directory, kek, onProgress }).finally(() => bar.clear());
+  } catch (error) {
+    // It could not be checked: in use, without its key, unreadable. `problem` is for what was found wrong in it.
+    if (options.json === true && error instanceof StorageError) {
+      await printJson(io, { ok: false, error: { code: error.code, reason: error.message, detail: error.detail } });
+    }
+    throw error;
+  }
 }
 
 const damagedHint = "change nothing: copy the directory, and restore a backup or ask for help with the copy";
@@ -34,7 +46,8 @@ async function mustHoldJournal(directory: string): Promise<void> {
     if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     return undefined;
   });
-  if (keyring === undefined) throw configurationError(`${directory} holds no journal`, "name the data directory of a server");
+  if (keyring === undefined)
+    throw configurationError(`${directory} holds no journal`, "name the data directory of a server");
 }
 
 /** The flags, or else what `mess serve` would take from the environment. */
