@@ -41,7 +41,10 @@ export class Attaching {
     if (session?.link !== undefined) this.#takeOver(session);
     // The take-over may have ended the session; a session without time left ends with its connection.
     if (session?.ended === true) session = undefined;
-    if (session !== undefined && request.cleanStart) {
+    // Left by a crash for its will alone, which is void now that its client is back.
+    const isForWill = session !== undefined && session.expirySeconds === 0;
+    if (session !== undefined && isForWill) this.#parts.wills.forget(session);
+    if (session !== undefined && (request.cleanStart || isForWill)) {
       this.end(session);
       session = undefined;
     }
@@ -153,6 +156,7 @@ export class Attaching {
     if (session.ended) return;
     if (detached === undefined) {
       session.maybeSent = Math.min(session.receiveMaximum, this.#state.limits.inFlightMax);
+      session.maybeSentThrough = this.#state.lastMessageSeq;
       session.detachedAt = now;
       session.willAt = session.will === undefined ? undefined : now + Math.max(graceMs, session.will.delaySeconds * 1000);
       this.#recordDetached(session);

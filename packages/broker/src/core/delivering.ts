@@ -304,7 +304,7 @@ export class Delivering {
     form.subscriptionIdentifiers = manner.identifiers;
     form.secondsLeft = left;
     form.sharedSeq = manner.isShared ? seq : 0;
-    form.dup = manner.qos > 0 && manner.source === fromBacklog && session.maybeSent > 0;
+    form.dup = manner.qos > 0 && manner.source === fromBacklog && session.maybeSent > 0 && seq <= session.maybeSentThrough;
     if (form.dup) session.maybeSent--;
     if (manner.qos === 2) return this.#reserve(session, link, message, manner, seq);
     const packetId = manner.qos === 0 ? 0 : session.inFlight.take(seq, awaitingPuback, manner.source);

@@ -77,6 +77,8 @@ export class Session {
   readonly underWayBefore: Set<number> = new Set();
   /** So many of the next deliveries may have been sent before a crash: they are marked DUP [MQTT-3.3.1-1]. */
   maybeSent = 0;
+  /** Nothing later than this can have been. */
+  maybeSentThrough = 0;
   /** Packet ids under way when the connection was made, from `resendNext` on still to be sent again, in order. */
   resend: readonly number[] = [];
   resendNext = 0;
