@@ -44,7 +44,9 @@ statement(
 statement(
   "[MQTT-3.1.4-1] too many user properties in CONNECT, in a will, and thousands of them anywhere, are refused quickly",
   async () => {
-    const many = properties(60_000);
+    // built once, for building them is the slowest part
+    const section = build.properties(properties(60_000));
+    const many = section.subarray(section.length - 60_000 * (1 + 3 + 3));
     const began = performance.now();
     for (const fields of [{ properties: properties(33) }, { will: { topic: topic(), properties: properties(33) } }]) {
       const client = await shared.open();

@@ -28,13 +28,22 @@ const words = {
   property: "MARKER-user-property",
 };
 
+/** Undefined for what is no file, or is gone already: the server renames its spare segments. */
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return statSync(path).isFile() ? readFileSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Every file of the directory that holds one of the words, in any of the usual encodings. */
 function leaks(directory: string, secrets: readonly string[]): string[] {
   const found: string[] = [];
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
-    if (!statSync(path).isFile()) continue;
-    const bytes = readFileSync(path);
+    const bytes = contentOf(path);
+    if (bytes === undefined) continue;
     for (const secret of secrets) {
       const forms = [
         Buffer.from(secret),

@@ -1,9 +1,9 @@
 // A consumer that is stopped (SIGSTOP) holds up nobody, costs bounded memory, and gets its messages when it goes on (THREATS A14, F14).
 import { spawn } from "node:child_process";
 import { expect, it } from "vitest";
+import { peakMb } from "../support/process-memory.ts";
 import { cleanEnvironment, messCommand } from "../support/server.ts";
 import { sleep, topic, unique, useServer } from "../support/suite.ts";
-import { peakMb } from "./backlog.ts";
 
 const shared = useServer();
 

@@ -7,6 +7,9 @@ import { Server, type ServerOptions } from "./server.ts";
 import type { Endpoint } from "./streams.ts";
 import { target } from "./target.ts";
 
+/** `MESS_TEST_TRANSPORT=websocket` runs everything that goes through `useServer` over WebSocket. */
+const transport = process.env["MESS_TEST_TRANSPORT"] === "websocket" ? "websocket" : "socket";
+
 const run = randomBytes(3).toString("hex");
 let count = 0;
 
@@ -41,6 +44,7 @@ export function useServer(options: ServerOptions = {}): Shared {
     if (server === undefined) throw new Error("the server has not started");
     return server;
   };
+  const chosen = (): Endpoint => (transport === "websocket" ? current().webSocket : current().mqtt);
   return {
     get server() {
       return current();
@@ -48,8 +52,8 @@ export function useServer(options: ServerOptions = {}): Shared {
     get endpoint() {
       return current().mqtt;
     },
-    connect: (fields = {}) => RawClient.connect(current().mqtt, { clientId: unique("c"), ...fields }),
-    open: (version = 5) => RawClient.open(current().mqtt, version),
+    connect: (fields = {}) => RawClient.connect(chosen(), { clientId: unique("c"), ...fields }),
+    open: (version = 5) => RawClient.open(chosen(), version),
   };
 }
 
