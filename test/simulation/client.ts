@@ -258,7 +258,10 @@ export class SimulatedClient implements LinkOwner {
     this.#vanished = vanished;
     // A CONNECT that was not answered may have given the session its shorter life all the same.
     const perhapsShorter = link !== undefined && link.expiry < (session?.expiry ?? 0);
-    if (session !== undefined && perhapsShorter) session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
+    // One that came too late for the session may have made another in its place.
+    const perhapsNew = link !== undefined && !link.attached && link.presence !== "must";
+    if (session !== undefined && (perhapsShorter || perhapsNew))
+      session.endAskedAt = Math.min(session.endAskedAt, ledger.now);
     if (session !== undefined && session.expiry === 0) {
       // It ended with its connection, and so did what the client remembered of it [MQTT-3.1.2-6 of 3.1.1].
       session.endAskedAt = Math.min(session.endAskedAt, ledger.now);

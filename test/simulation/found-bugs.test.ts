@@ -66,6 +66,10 @@ const runs: readonly { readonly name: string; readonly operations: readonly Oper
     ],
   },
   {
+    name: "a message published after a crash is not marked as sent before it [MQTT-3.3.1-2]",
+    operations: [subscribe(1, "t/0", 1), { after: 100_000, kind: "kill" }, { ...publish(0, "t/0", 1), after: 300_000 }],
+  },
+  {
     name: "an UNSUBSCRIBE does not bring retained messages again that were sent already",
     operations: [
       publish(0, "r/0a", 1, true),

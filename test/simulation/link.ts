@@ -47,6 +47,8 @@ export class ClientLink {
   presence: "must" | "never" | "either" | undefined;
   will: MessageFact | undefined;
   up = false;
+  /** CONNACK came, and it was no refusal. */
+  attached = false;
   /** The client has a newer connection; what comes here is ignored. */
   stale = false;
   serverReceiveMaximum = 65_535;
@@ -154,14 +156,12 @@ export class ClientLink {
   /** The broker learned that the connection broke: the will is due, unless the machine stops before it is durable. */
   willFallsDue(cutAt: number): void {
     const { will } = this;
-    if (will === undefined || !this.#attached) return;
+    if (will === undefined || !this.attached) return;
     this.#ifCalm(() => {
       will.sentAt = cutAt;
       this.#owner.world.ledger.acked(will);
     });
   }
-
-  #attached = false;
 
   /** Runs after a while if the machine ran on with a healthy disk. */
   #ifCalm(run: () => void): void {
@@ -196,7 +196,7 @@ export class ClientLink {
   #take(packet: Packet): void {
     this.#note("<-", packet);
     if (!this.up && packet.type !== PacketType.CONNACK && packet.type !== PacketType.DISCONNECT) {
-      if (this.#attached) return;
+      if (this.attached) return;
       throw new Violation("protocol", `packet type ${packet.type} before CONNACK`);
     }
     switch (packet.type) {
@@ -227,9 +227,9 @@ export class ClientLink {
   }
 
   #connack(packet: ConnackPacket): void {
-    if (this.#attached) throw new Violation("protocol", "a second CONNACK");
+    if (this.attached) throw new Violation("protocol", "a second CONNACK");
     if (packet.reasonCode >= 0x80) return;
-    this.#attached = true;
+    this.attached = true;
     this.up = true;
     this.serverReceiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
     this.#owner.connected(this, packet);
