@@ -71,7 +71,7 @@ export const startBroker: StartSystem = async (host, events, options) => {
     limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: true,
-    machine: { reconnectGraceMs: 1_000, observeAudit: () => undefined },
+    machine: { reconnectGraceMs: 1_000, observeAudit: () => undefined, observeFailure: () => undefined },
   });
   const door = openMqttDoor({
     engine: engine.machine,

@@ -179,6 +179,9 @@ function startEngine(config: ServeConfig, host: Host, home: DataHome, log: Log):
     machine: {
       reconnectGraceMs,
       observeAudit: (event, detail) => log.info(event, detail),
+      observeFailure: (reason) => {
+        log.error("journal.failed", { reason, note: "nothing is acknowledged any more; the process ends" });
+      },
     },
   });
 }

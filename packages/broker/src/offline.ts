@@ -33,7 +33,7 @@ export async function resetAdminKey(
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: false,
-    machine: { reconnectGraceMs: 0, observeAudit: () => {} },
+    machine: { reconnectGraceMs: 0, observeAudit: () => {}, observeFailure: () => {} },
   });
   const administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
   const line = await makeAdminKey(administrator, home.directory);

@@ -39,6 +39,8 @@ export interface MachineOptions {
   /** How long wills of sessions that were connected at a crash wait for them to come back. */
   readonly reconnectGraceMs: number;
   readonly observeAudit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
+  /** The journal failed, once and for good: for the log. */
+  readonly observeFailure: (reason: string) => void;
 }
 
 export class Machine implements Engine, JournalListener {
@@ -222,9 +224,10 @@ export class Machine implements Engine, JournalListener {
   }
 
   /** A disk that failed once is not asked again: no more acknowledgements in this process (D8, F8). */
-  failed(_reason: string): void {
+  failed(reason: string): void {
     if (this.#failed) return;
     this.#failed = true;
+    this.#options.observeFailure(reason);
     this.#outbox.refuse(Reason.implementationSpecific);
     this.endAll("storage-failed", "the journal failed; nothing is acknowledged any more");
   }
