@@ -50,7 +50,7 @@ beforeEach(async () => {
     limits: defaultLimits,
     firstPolicy: policy,
     everythingAllowed: false,
-    machine: { reconnectGraceMs: 0, observeAudit: (event, detail) => audited.push({ event, detail }) },
+    machine: { reconnectGraceMs: 0, observeAudit: (event, detail) => audited.push({ event, detail }), observeFailure: () => undefined },
   });
   administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
 });

@@ -99,7 +99,7 @@ export class World {
         hashSeed: 7,
       },
       policy ?? { roles: {}, principals: {} },
-      { reconnectGraceMs: reconnectGraceMs ?? 10_000, observeAudit: (event) => this.audited.push(event) },
+      { reconnectGraceMs: reconnectGraceMs ?? 10_000, observeAudit: (event) => this.audited.push(event), observeFailure: () => undefined },
     );
   }
 
