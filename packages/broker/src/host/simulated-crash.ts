@@ -2,7 +2,7 @@ import type { FileNode, SimulatedFiles } from "./simulated-files.ts";
 import type { SeededRandom } from "./simulated-random.ts";
 
 /** Which unsynced sectors reach the platter. */
-export type SectorChoice =
+type SectorChoice =
   | "none"
   | "all"
   /** The first so many in the order they were written. */

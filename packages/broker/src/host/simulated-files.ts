@@ -126,7 +126,7 @@ export interface EntryChange {
   apply(): void;
 }
 
-export function splitPath(path: string): string[] {
+function splitPath(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
