@@ -1,8 +1,7 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { describeError } from "./describe-error.ts";
 import { ExitCode } from "./exit-code.ts";
 import { Interruption, type Io } from "./io.ts";
-import { createProgram } from "./program.ts";
 import { painter } from "./terminal/colour.ts";
 import { printable } from "./terminal/table.ts";
 
@@ -13,7 +12,7 @@ import { printable } from "./terminal/table.ts";
  * @returns the exit code; everything worth saying has been said
  */
 export async function run(words: readonly string[], io: Io, version: string): Promise<number> {
-  const program = createProgram(io, version);
+  const program = await programFor(words, io, version);
   try {
     if (words.length === 0) {
       program.outputHelp({ error: true });
@@ -24,6 +23,16 @@ export async function run(words: readonly string[], io: Io, version: string): Pr
   } catch (error) {
     return report(error, io);
   }
+}
+
+/** A server lives for months: its process holds no command but its own. */
+async function programFor(words: readonly string[], io: Io, version: string): Promise<Command> {
+  if (words[0] !== "serve") return (await import("./program.ts")).createProgram(io, version);
+  const { emptyProgram } = await import("./empty-program.ts");
+  const { registerServe } = await import("./commands/serve.ts");
+  const program = emptyProgram(io, version);
+  registerServe(program, io);
+  return program;
 }
 
 /** An error as lines on stderr, and its exit code. */
