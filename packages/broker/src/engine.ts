@@ -10,7 +10,7 @@ import type { Journal, OpenedJournal } from "./model/journal.ts";
 import type { Policy } from "./model/policy.ts";
 
 const tickMs = 100;
-const retentionMs = 5_000;
+const tidyMs = 5_000;
 const diskMs = 1_000;
 
 export interface EngineParts {
@@ -59,10 +59,7 @@ export class BrokerEngine {
     engine.journal.start(engine.machine);
     engine.machine.begin();
     engine.#every(tickMs, () => engine.#tick());
-    engine.#every(retentionMs, () => {
-      engine.machine.attaching.endOverfull();
-      engine.machine.retention.run();
-    });
+    engine.#every(tidyMs, () => engine.machine.tidy());
     engine.#every(diskMs, () => engine.#watchDisk());
     return engine;
   }
@@ -87,7 +84,7 @@ export class BrokerEngine {
     if (from > 0) {
       let loading = true;
       await opened.replay(from, (frame) => {
-        if (loading) loading = replay.snapshotFrame(frame);
+        if (loading) loading = replay.snapshotFrame(frame, from);
       });
       this.machine.retention.snapshotSeq = from;
     }

@@ -11,8 +11,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { Group } from "./group.ts";
-import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
-import type { RetainedDelivery } from "./session.ts";
+import { fromBacklog, fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 /** An acknowledgement waits for company at most this long. */
@@ -22,8 +21,8 @@ type Reader = Session | Group;
 
 /** A retained message on its way to a new subscription. */
 export interface RetainedUnderWay {
-  readonly entry: RetainedEntry;
-  readonly wanted: RetainedDelivery;
+  readonly item: RetainedEntry;
+  readonly subscription: SubscriptionEntry;
 }
 
 export class AckKeeper {
@@ -56,6 +55,11 @@ export class AckKeeper {
   /** Not for this session after all: unsubscribed meanwhile, own message, rights gone. */
   passedOver(session: Session, seq: number): void {
     this.#remove(session, session.durable, seq);
+  }
+
+  /** Not for this group after all: none of its members may read it, or it is not to be had any more. */
+  passedOverBy(group: Group, seq: number): void {
+    this.#remove(group, group.durableMembers > 0, seq);
   }
 
   /** Outgoing QoS 2, second half: PUBREC is durable before PUBREL leaves. */

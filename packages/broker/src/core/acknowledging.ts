@@ -2,11 +2,13 @@
 import type { AckKeeper } from "./ack-keeper.ts";
 import { awaitingPuback, awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 
 export interface AcknowledgingParts {
   readonly acks: AckKeeper;
   readonly outbox: Outbox;
+  readonly sending: Sending;
 }
 
 const firstError = 0x80;
@@ -14,10 +16,12 @@ const firstError = 0x80;
 export class Acknowledging {
   readonly #acks: AckKeeper;
   readonly #outbox: Outbox;
+  readonly #sending: Sending;
 
   constructor(parts: AcknowledgingParts) {
     this.#acks = parts.acks;
     this.#outbox = parts.outbox;
+    this.#sending = parts.sending;
   }
 
   /** False when nothing of that id is at that step. */
@@ -31,32 +35,29 @@ export class Acknowledging {
     }
     if (step === 2) return this.#received(session, packetId, reason, state);
     if (step === 3 && state === awaitingPubcomp) {
-      if (session.durable) this.#acks.noteCompleted(session, packetId);
-      session.inFlight.release(packetId);
+      this.#sending.free(session, packetId);
       return true;
     }
     return false;
   }
 
   #received(session: Session, packetId: number, reason: number, state: number): boolean {
-    if (state === awaitingPubcomp) {
-      session.link?.release(packetId);
-      return true;
+    if (state !== awaitingPubrec && state !== awaitingPubcomp) return false;
+    if (state === awaitingPubrec) {
+      this.#acks.acknowledged(session, packetId);
+      if (reason >= firstError) {
+        this.#sending.free(session, packetId);
+        return true;
+      }
+      session.inFlight.setState(packetId, awaitingPubcomp);
+      if (session.durable) this.#acks.noteReceived(session, packetId);
     }
-    if (state !== awaitingPubrec) return false;
-    this.#acks.acknowledged(session, packetId);
-    if (reason >= firstError) {
-      if (session.durable) this.#acks.noteCompleted(session, packetId);
-      session.inFlight.release(packetId);
-      return true;
-    }
-    session.inFlight.setState(packetId, awaitingPubcomp);
-    if (!session.durable) {
-      session.link?.release(packetId);
-      return true;
-    }
-    this.#acks.noteReceived(session, packetId);
     const { link } = session;
+    if (!session.durable) {
+      link?.release(packetId);
+      return true;
+    }
+    // Said twice: the note may still be on its way to the disk, and PUBREL waits for it.
     this.#outbox.action(() => {
       if (link !== undefined && session.link === link) link.release(packetId);
     });

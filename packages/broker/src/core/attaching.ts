@@ -1,8 +1,11 @@
 /** Connections come and go, sessions stay: attach, take over, detach, expire (MQTT 5.0 sections 3.1.2.4, 3.1.2.11.2, 4.1). */
 import { type AttachRequest, Reason, type Refusal } from "../model/engine.ts";
 import type { EndReason, Link } from "../model/link.ts";
-import { RecordKind, type SessionDetached, type SessionOpened, type WillRecord, jsonBytes } from "../model/record.ts";
+import { RecordKind, type SessionDetached, type WillRecord, jsonBytes } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import type { Group } from "./group.ts";
+import type { Sending } from "./sending.ts";
+import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { Audit } from "./audit.ts";
 import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
 import type { Delivering } from "./delivering.ts";
@@ -19,6 +22,7 @@ export interface AttachingParts {
   readonly subscribing: Subscribing;
   readonly wills: Wills;
   readonly acks: AckKeeper;
+  readonly sending: Sending;
   readonly audit: Audit;
 }
 
@@ -41,10 +45,9 @@ export class Attaching {
     if (session?.link !== undefined) this.#takeOver(session);
     // The take-over may have ended the session; a session without time left ends with its connection.
     if (session?.ended === true) session = undefined;
-    // Left by a crash for its will alone, which is void now that its client is back.
-    const isForWill = session !== undefined && session.expirySeconds === 0;
-    if (session !== undefined && isForWill) this.#parts.wills.forget(session);
-    if (session !== undefined && (request.cleanStart || isForWill)) {
+    // Left over from a crash for its will alone: the client is back, so there is nothing to tell, and no state to resume.
+    if (session?.durable === false) this.voidWill(session);
+    if (session !== undefined && (request.cleanStart || !session.durable)) {
       this.end(session);
       session = undefined;
     }
@@ -93,11 +96,11 @@ export class Attaching {
     this.remove(session);
   }
 
-  /** Cuts a connection for a reason of the broker's; its will counts as for any other loss, unless it is void. */
-  kick(session: Session, reason: EndReason, text: string, isWillVoid: boolean = false): void {
+  /** Cuts a connection for a reason of the broker's; its will counts as for any other loss, unless it was made void. */
+  kick(session: Session, reason: EndReason, text: string): void {
     const { link } = session;
     if (link === undefined) return;
-    this.detach(session, link, isWillVoid, undefined);
+    this.detach(session, link, false, undefined);
     link.end(reason, text);
   }
 
@@ -111,6 +114,12 @@ export class Attaching {
       this.kick(session, "quota", `more than ${limits.backlogMessagesMax} messages wait for this session; it is ended`);
       this.end(session);
     }
+  }
+
+  /** The will must not go out: recovery too. */
+  voidWill(session: Session): void {
+    this.#parts.wills.forget(session);
+    session.willAt = undefined;
   }
 
   /** Takes the session out of the state: recovery too. */
@@ -161,8 +170,11 @@ export class Attaching {
       session.willAt = session.will === undefined ? undefined : now + Math.max(graceMs, session.will.delaySeconds * 1000);
       this.#recordDetached(session);
     } else {
+      session.sentBefore = detached.sentThrough ?? 0;
+      session.maybeSent = detached.maybeSent ?? 0;
+      session.maybeSentThrough = detached.maybeSentThrough ?? 0;
       session.detachedAt = detached.at;
-      session.willAt = detached.willAt;
+      session.willAt = session.will === undefined ? undefined : detached.willAt;
     }
     const since = Math.max(0, now - (session.detachedAt ?? now));
     this.#parts.wills.schedule(session, Math.max(0, (session.willAt ?? now) - now));
@@ -181,7 +193,7 @@ export class Attaching {
       this.#parts.audit.write("acl.deny", { action: "will", principal: request.principal });
       return { reason: Reason.notAuthorized, text: "not allowed to publish to the will topic" };
     }
-    const isNew = state.session(request.principal, request.clientId) === undefined;
+    const isNew = state.session(request.principal, request.clientId)?.durable !== true;
     const mine = state.durableSessionsOf.get(request.principal) ?? 0;
     const isLimited = isNew && request.expirySeconds > 0 && !state.everythingAllowed;
     if (isLimited && mine >= state.limits.sessionsPerPrincipalMax) {
@@ -218,15 +230,7 @@ export class Attaching {
   }
 
   #recordOpened(session: Session): void {
-    const opened: SessionOpened = {
-      number: session.number,
-      principal: session.principal,
-      clientId: session.clientId,
-      expirySeconds: session.expirySeconds,
-      receiveMaximum: session.receiveMaximum,
-      will: session.will,
-    };
-    const body = jsonBytes(opened);
+    const body = jsonBytes(openedRecord(session));
     const at = this.#state.journal.reserve(RecordKind.sessionOpened, body.length);
     body.copy(this.#state.journal.openBytes, at);
     this.#state.journal.commit();
@@ -234,13 +238,7 @@ export class Attaching {
 
   #recordDetached(session: Session): void {
     if (!session.journaled) return;
-    const detached: SessionDetached = {
-      number: session.number,
-      at: session.detachedAt ?? this.#state.clock.now(),
-      expirySeconds: session.expirySeconds,
-      willAt: session.willAt,
-    };
-    const body = jsonBytes(detached);
+    const body = jsonBytes(detachedRecord(session, session.detachedAt ?? this.#state.clock.now()));
     const at = this.#state.journal.reserve(RecordKind.sessionDetached, body.length);
     body.copy(this.#state.journal.openBytes, at);
     this.#state.journal.commitWithin(50);
@@ -260,25 +258,24 @@ export class Attaching {
 
   /** What was under way for groups goes to other members, but for QoS 2 that began: that is this session's to finish [MQTT-4.8.2-4]. */
   #giveBack(session: Session): void {
-    const state = this.#state;
-    const released: number[] = [];
+    const { acks, delivering, outbox, sending } = this.#parts;
+    const groups = new Set<Group>();
     session.inFlight.inOrder((packetId) => {
-      const step = session.inFlight.stateOf(packetId);
       const source = session.inFlight.sourceOf(packetId);
       if (source < fromGroup) return;
-      const group = state.groupsByNumber.get(source - fromGroup);
-      const isSecondHalf = step !== awaitingPuback && step !== reserved;
-      if (isSecondHalf && session.durable) return;
-      if (isSecondHalf) this.#parts.acks.acknowledged(session, packetId);
-      else group?.returned.push(session.inFlight.seqOf(packetId));
-      if (step === reserved && session.durable) this.#parts.acks.noteCompleted(session, packetId);
-      released.push(packetId);
+      const step = session.inFlight.stateOf(packetId);
+      const hasBegun = step !== awaitingPuback && step !== reserved;
+      if (hasBegun && session.durable) return;
+      // It may have left the group meanwhile, which then has others or is no more.
+      const group = this.#state.groupsByNumber.get(source - fromGroup);
+      if (hasBegun) acks.acknowledged(session, packetId);
+      else if (group !== undefined) {
+        group.giveBack(session.inFlight.seqOf(packetId));
+        groups.add(group);
+      }
+      sending.free(session, packetId);
     });
-    for (const packetId of released) session.inFlight.release(packetId);
-    for (const group of session.groups) {
-      group.returned.sort((a, b) => a - b);
-      if (group.returned.length > 0) this.#parts.outbox.action(() => this.#parts.delivering.group(group));
-    }
+    for (const group of groups) outbox.action(() => delivering.group(group));
   }
 
   /** QoS 2 deliveries that began here are nobody else's: with the session they end too [MQTT-4.8.2-5]. */

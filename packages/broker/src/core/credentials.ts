@@ -5,14 +5,12 @@ import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
-import type { Wills } from "./wills.ts";
 
 export interface CredentialsParts {
   readonly state: State;
   readonly audit: Audit;
   readonly retained: RetainedKeeper;
   readonly attaching: Attaching;
-  readonly wills: Wills;
 }
 
 export class Credentials {
@@ -35,10 +33,7 @@ export class Credentials {
     this.applyKeyRevoked(revoked);
     this.#parts.audit.act("key.revoked", { id: revoked.id, by: revoked.by });
     for (const session of [...this.#state.sessionsByNumber.values()]) {
-      if (session.keyId !== revoked.id) continue;
-      // What was left behind under the key has no author any more: no will of it is sent.
-      if (session.link === undefined) this.#parts.wills.forget(session);
-      else this.#parts.attaching.kick(session, "not-authorized", "the key was revoked", true);
+      if (session.keyId === revoked.id) this.#parts.attaching.kick(session, "not-authorized", "the key was revoked");
     }
   }
 
@@ -59,8 +54,12 @@ export class Credentials {
     });
   }
 
+  /** What was said with the key is void: its wills must not go out, not even later (THREATS A15). */
   applyKeyRevoked(revoked: KeyRevoked): void {
     this.#state.keys.delete(revoked.id);
+    for (const session of this.#state.sessionsByNumber.values()) {
+      if (session.keyId === revoked.id) this.#parts.attaching.voidWill(session);
+    }
   }
 
   applyPolicyApplied(applied: PolicyApplied): void {

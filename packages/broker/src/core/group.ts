@@ -10,7 +10,6 @@ export class Group {
   readonly key: string;
   readonly filter: string;
   readonly backlog: Backlog;
-  readonly members: Map<Session, SubscriptionEntry> = new Map();
   readonly turns: SharedGroup<Session> = new SharedGroup();
 
   /** How many members survive their connection: while there is one, the backlog is in the journal. */
@@ -25,6 +24,8 @@ export class Group {
   ackPending = false;
   wokenFor = -1;
   fetching = false;
+  readonly #members: Map<Session, SubscriptionEntry> = new Map();
+  #highestQoS: 0 | 1 | 2 = 0;
 
   constructor(number: number, key: string, filter: string, backlog: Backlog) {
     this.number = number;
@@ -33,10 +34,44 @@ export class Group {
     this.backlog = backlog;
   }
 
-  /** The highest QoS any member was granted: 0 means that nothing has to wait for the group. */
-  highestQoS(): 0 | 1 | 2 {
-    let highest: 0 | 1 | 2 = 0;
-    for (const entry of this.members.values()) if (entry.qos > highest) highest = entry.qos;
-    return highest;
+  get members(): ReadonlyMap<Session, SubscriptionEntry> {
+    return this.#members;
+  }
+
+  /** The highest QoS any member was granted: 0 means that nothing has to wait for the group. Asked for each publish. */
+  get highestQoS(): 0 | 1 | 2 {
+    return this.#highestQoS;
+  }
+
+  /** A new member, or another form of its membership. */
+  join(session: Session, entry: SubscriptionEntry): void {
+    const isNew = !this.#members.has(session);
+    this.#members.set(session, entry);
+    this.#findHighestQoS();
+    session.groups.add(this);
+    if (!isNew) return;
+    this.turns.add(session);
+    if (session.durable) this.durableMembers++;
+  }
+
+  leave(session: Session): void {
+    if (!this.#members.delete(session)) return;
+    this.#findHighestQoS();
+    this.turns.remove(session);
+    session.groups.delete(this);
+    if (session.durable) this.durableMembers--;
+  }
+
+  /** A message that a member had and will not finish. */
+  giveBack(seq: number): void {
+    const { returned } = this;
+    let at = returned.length;
+    while (at > 0 && (returned[at - 1] as number) > seq) at--;
+    returned.splice(at, 0, seq);
+  }
+
+  #findHighestQoS(): void {
+    this.#highestQoS = 0;
+    for (const { qos } of this.#members.values()) if (qos > this.#highestQoS) this.#highestQoS = qos;
   }
 }

@@ -37,7 +37,7 @@ export class Holding {
 
   /** PUBLISH QoS 2. A repeat of an id that is held is acknowledged again and stored once [MQTT-4.3.3-10]. */
   hold(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
-    if (session.held.has(packetId)) return Reason.success;
+    if (session.held.has(packetId) && !this.#state.journal.hasFailed) return Reason.success;
     const refusal = this.#refusal(session, topic, draft);
     if (refusal !== 0) return refusal;
     const state = this.#state;

@@ -22,12 +22,14 @@ import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
 import { Credentials } from "./credentials.ts";
 import { Delivering } from "./delivering.ts";
+import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
 import { Publishing } from "./publishing.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
+import { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
@@ -42,6 +44,9 @@ export interface MachineOptions {
   /** The journal failed, once and for good: for the log. */
   readonly observeFailure: (reason: string) => void;
 }
+
+/** Wills and expiries that one turn of the loop deals with: ten thousand at once wait for one another, not everybody for them. */
+const dueAtOnce = 1_000;
 
 export class Machine implements Engine, JournalListener {
   readonly state: State;
@@ -60,6 +65,7 @@ export class Machine implements Engine, JournalListener {
   readonly #holding: Holding;
   readonly #wills: Wills;
   readonly #snapshot: SnapshotWriter;
+  readonly #retained: RetainedKeeper;
   #failed = false;
   readonly #waitingForCalm: (() => void)[] = [];
 
@@ -70,10 +76,14 @@ export class Machine implements Engine, JournalListener {
     this.audit = new Audit(state, options.observeAudit);
     this.#acks = new AckKeeper(state);
     const retained = new RetainedKeeper(state);
-    this.#delivering = new Delivering({ state, acks: this.#acks, retained });
+    this.#retained = retained;
+    const sending = new Sending(state, this.#acks);
+    const groups = new GroupDelivering(state, this.#acks, sending);
+    this.#delivering = new Delivering({ state, acks: this.#acks, retained, sending, groups });
+    // The outbox wakes deliveries and deliveries write to the outbox, so one of them is told later.
     this.#outbox = new Outbox(state.journal, this.#delivering);
-    this.#delivering.connect(this.#outbox);
-    this.publishing = new Publishing({ state, outbox: this.#outbox, delivering: this.#delivering, retained });
+    sending.connect(this.#outbox);
+    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -83,11 +93,12 @@ export class Machine implements Engine, JournalListener {
       subscribing: this.#subscribing,
       wills: this.#wills,
       acks: this.#acks,
+      sending,
       audit: this.audit,
     });
-    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox });
+    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending });
     this.#holding = new Holding({ state, outbox: this.#outbox, publishing: this.publishing, retained, audit: this.audit });
-    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching, wills: this.#wills });
+    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
     this.replay = new Replay({
       state,
       publishing: this.publishing,
@@ -103,7 +114,7 @@ export class Machine implements Engine, JournalListener {
         this.retention.snapshotSeq = firstSeq;
       });
     });
-    this.retention = new Retention(state, this.#snapshot);
+    this.retention = new Retention(state, this.#snapshot, this.#acks);
   }
 
   // ── after recovery ───────────────────────────────────────────────────────────────────────────────────────────
@@ -111,6 +122,7 @@ export class Machine implements Engine, JournalListener {
   /** Recovery is done and the journal takes records again: sessions that were connected are so no more. */
   begin(): void {
     const now = this.state.clock.now();
+    this.replay.markUnderWay();
     for (const [session, seen] of this.replay.lastSeen) this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
     this.state.journal.commitWithin(50);
@@ -119,8 +131,17 @@ export class Machine implements Engine, JournalListener {
   /** Runs what is due; returns when to be called again (monotonic milliseconds), or undefined. */
   tick(): number | undefined {
     if (this.#failed) return undefined;
-    this.state.deadlines.due(this.state.clock.monotonic(), (run) => run());
+    this.state.deadlines.due(this.state.clock.monotonic(), (run) => run(), dueAtOnce);
     return this.state.deadlines.earliest();
+  }
+
+  /** Every few seconds: ends what has grown too large, forgets what is out of date, drops what nobody waits for. */
+  tidy(): void {
+    if (this.#failed) return;
+    this.attaching.endOverfull();
+    this.#retained.dropExpired();
+    this.state.forgetStaleTopics();
+    this.retention.run();
   }
 
   /** Runs when everything written so far is durable. */
@@ -184,9 +205,12 @@ export class Machine implements Engine, JournalListener {
       codes.push(code);
       texts.push(text);
     }
+    const subscriber = session as Session;
+    subscriber.answersDue++;
     this.#outbox.action(() => {
+      subscriber.answersDue--;
       answer(codes, texts);
-      this.#delivering.session(session as Session);
+      this.#delivering.session(subscriber);
     });
   }
 

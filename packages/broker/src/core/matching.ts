@@ -1,38 +1,81 @@
 /** Who receives what: works out the receivers of a topic, once a generation, rights included (authorize at the moment of effect). */
+import type { MessageView } from "../model/message.ts";
 import { Group } from "./group.ts";
+import { allowed } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
-import type { Receiver, Topic } from "./topic.ts";
-import { allowed } from "./rights.ts";
+import { type Receiver, Topic } from "./topic.ts";
 
 const found: (SubscriptionEntry | Group)[] = [];
 
 /** Brings `topic` up to the current generation. */
 export function refresh(state: State, topic: Topic): void {
   if (topic.generation === state.generation) return;
+  const keepsRights = topic.rightsGeneration === state.rightsGeneration;
+  const receivers = topic.receivers.length;
+  if (!keepsRights || !state.changes.leaveAlone(topic.name, topic.generation, state.generation, receivers)) {
+    match(state, topic);
+    state.countReceivers(topic.receivers.length - receivers);
+  }
   topic.generation = state.generation;
+  topic.rightsGeneration = state.rightsGeneration;
+}
+
+/** The interned topic of a message, brought up to date. */
+export function topicOf(state: State, message: MessageView): Topic {
+  const { topics } = state;
+  const topic =
+    topics.find(message.bytes, message.topicStart, message.topicEnd) ??
+    topics.add(message.bytes, message.topicStart, message.topicEnd, new Topic(message.topic));
+  refresh(state, topic);
+  return topic;
+}
+
+function match(state: State, topic: Topic): void {
   found.length = 0;
   state.index.match(topic.name, collect);
-  topic.receivers = [];
-  topic.groups = [];
-  const entriesOf = new Map<Session, SubscriptionEntry[]>();
+  const groups: Group[] = [];
+  const entriesOf = new Map<Session, SubscriptionEntry | SubscriptionEntry[]>();
   for (const value of found) {
     if (value instanceof Group) {
-      topic.groups.push(value);
+      groups.push(value);
       continue;
     }
     const entries = entriesOf.get(value.session);
-    if (entries === undefined) entriesOf.set(value.session, [value]);
-    else entries.push(value);
-  }
-  for (const [session, entries] of entriesOf) {
-    if (allowed(state, session.principal, "subscribe", topic.name)) topic.receivers.push(merge(session, entries));
+    if (entries === undefined) entriesOf.set(value.session, value);
+    else if (Array.isArray(entries)) entries.push(value);
+    else entriesOf.set(value.session, [entries, value]);
   }
   found.length = 0;
+  const receivers: Receiver[] = [];
+  const mayRead = readersOf(state, topic.name);
+  for (const [session, entries] of entriesOf) {
+    if (mayRead(session.principal)) receivers.push(Array.isArray(entries) ? merge(session, entries) : alone(entries));
+  }
+  topic.set(receivers, groups);
 }
 
 function collect(value: SubscriptionEntry | Group): void {
   found.push(value);
+}
+
+/** May this principal read the topic? Asked once for each: thousands of sessions may be of one. */
+function readersOf(state: State, topic: string): (principal: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (principal) => {
+    let answer = known.get(principal);
+    if (answer === undefined) {
+      answer = allowed(state, principal, "subscribe", topic);
+      known.set(principal, answer);
+    }
+    return answer;
+  };
+}
+
+/** One subscription is one receiver, the same for all topics: its form is kept with it. */
+function alone(entry: SubscriptionEntry): Receiver {
+  entry.receiver ??= merge(entry.session, [entry]);
+  return entry.receiver;
 }
 
 /** Overlapping subscriptions of one session give one message, with the highest QoS and every identifier [MQTT-3.3.4-2, MQTT-3.3.4-4]. */
@@ -50,16 +93,20 @@ function merge(session: Session, entries: readonly SubscriptionEntry[]): Receive
   return { session, qos, noLocal, retainAsPublished, identifiers };
 }
 
-/** May this member of a group read the topic? Asked for each delivery: members may have different rights. */
-export function memberMayRead(state: State, member: Session, topic: string): boolean {
-  return allowed(state, member.principal, "subscribe", topic);
+/** May this member of a group read the topic? Asked for each delivery, since members may have different rights; remembers the last answer. */
+export function memberMayRead(state: State, member: Session, topic: Topic): boolean {
+  if (member.readTopic === topic && member.readGeneration === state.rightsGeneration) return member.readAllowed;
+  member.readTopic = topic;
+  member.readGeneration = state.rightsGeneration;
+  member.readAllowed = allowed(state, member.principal, "subscribe", topic.name);
+  return member.readAllowed;
 }
 
 /** May the session publish to this topic? Remembers the last answer: publishers mostly stay with a topic. */
 export function mayPublish(state: State, session: Session, topic: Topic): boolean {
-  if (session.publishTopic === topic && session.publishGeneration === state.generation) return session.publishAllowed;
+  if (session.publishTopic === topic && session.publishGeneration === state.rightsGeneration) return session.publishAllowed;
   session.publishTopic = topic;
-  session.publishGeneration = state.generation;
+  session.publishGeneration = state.rightsGeneration;
   session.publishAllowed = allowed(state, session.principal, "publish", topic.name);
   return session.publishAllowed;
 }

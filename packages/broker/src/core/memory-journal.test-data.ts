@@ -38,7 +38,7 @@ export class MemoryJournal implements Journal {
   #openLength = 0;
   #openSeq: number;
   #listener: JournalListener | undefined;
-  #fetches: Fetch[] = [];
+  readonly #fetches: Fetch[] = [];
   readonly #fetched: Set<JournalFrame> = new Set();
   readonly #options: MemoryJournalOptions;
 
@@ -146,13 +146,12 @@ export class MemoryJournal implements Journal {
     this.#fetches.push({ seq, done });
   }
 
-  /** Answers what was asked to be read; with `lost` the records are not to be had. */
+  /** Answers what was asked to be read by now; with `lost` the records are not to be had. */
   answerFetches(lost = false): void {
-    while (this.#fetches.length > 0) {
-      const fetch = this.#fetches.shift() as Fetch;
-      const frame = lost ? undefined : this.#frameOf(fetch.seq);
+    for (const { seq, done } of this.#fetches.splice(0)) {
+      const frame = lost ? undefined : this.#frameOf(seq);
       if (frame !== undefined) this.#fetched.add(frame);
-      fetch.done(frame);
+      done(frame);
     }
   }
 

@@ -43,6 +43,7 @@ export class Outbox {
   readonly #sealed: Batch[] = [];
   #open: Batch = new Batch(0);
   #sealedThrough: number;
+  #hasFailed = false;
 
   constructor(journal: Journal, wake: Wake) {
     this.#journal = journal;
@@ -83,6 +84,7 @@ export class Outbox {
     }
     this.#sealed.length = 0;
     this.#open = new Batch(this.#open.number + 1);
+    this.#hasFailed = true;
   }
 
   #let(batch: Batch): void {
@@ -139,6 +141,8 @@ export class Outbox {
 
   /** The batch that an effect of "now" belongs to; none when nothing is on its way to the disk. */
   #batch(): Batch | undefined {
+    // Nothing becomes durable any more: what would have to wait for it waits for ever.
+    if (this.#hasFailed) return new Batch(0);
     if (this.#journal.lastSeq > this.#sealedThrough) {
       this.#journal.commit();
       return this.#open;

@@ -3,10 +3,11 @@ import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
 import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
-import type { Delivering } from "./delivering.ts";
+import type { GroupDelivering } from "./group-delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
+import type { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
@@ -23,14 +24,16 @@ export interface Published {
 export interface PublishingParts {
   readonly state: State;
   readonly outbox: Outbox;
-  readonly delivering: Delivering;
+  readonly sending: Sending;
+  readonly groups: GroupDelivering;
   readonly retained: RetainedKeeper;
 }
 
 export class Publishing {
   readonly #state: State;
   readonly #outbox: Outbox;
-  readonly #delivering: Delivering;
+  readonly #sending: Sending;
+  readonly #groups: GroupDelivering;
   readonly #retained: RetainedKeeper;
   readonly #view: MessageView = new MessageView();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
@@ -39,7 +42,8 @@ export class Publishing {
   constructor(parts: PublishingParts) {
     this.#state = parts.state;
     this.#outbox = parts.outbox;
-    this.#delivering = parts.delivering;
+    this.#sending = parts.sending;
+    this.#groups = parts.groups;
     this.#retained = parts.retained;
   }
 
@@ -134,8 +138,8 @@ export class Publishing {
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i];
       if (group === undefined) break;
-      if (qos === 0 || group.highestQoS() === 0) {
-        if (!this.#delivering.hasReadyMember(group)) continue;
+      if (qos === 0 || group.highestQoS === 0) {
+        if (!this.#groups.hasReadyMember(group)) continue;
       }
       group.backlog.append(seq, previous);
       this.#outbox.wakeGroup(group);
@@ -158,11 +162,11 @@ export class Publishing {
     for (const group of topic.groups) {
       source.eachMessage(run, (message) => {
         const member = group.turns.nextReady(
-          (candidate) => candidate.link?.ready === true && memberMayRead(this.#state, candidate, topic.name),
+          (candidate) => candidate.link?.ready === true && memberMayRead(this.#state, candidate, topic),
         );
         const entry = member === undefined ? undefined : group.members.get(member);
         if (member?.link === undefined || entry === undefined) return;
-        this.#delivering.sendLive(member.link, message, entry);
+        this.#sending.live(member.link, message, entry);
       });
     }
   }

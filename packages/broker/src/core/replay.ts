@@ -28,7 +28,7 @@ import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
-import type { State } from "./state.ts";
+import type { RetainedEntry, State } from "./state.ts";
 import type { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
 
@@ -60,9 +60,9 @@ export class Replay {
     this.#state = parts.state;
   }
 
-  /** Applies the records of a snapshot that lie in the frame; false once its end was seen. */
-  snapshotFrame(frame: JournalFrame): boolean {
-    for (let i = 0; i < frame.count; i++) {
+  /** Applies the records of the snapshot that begins at `from`; false once its end was seen. */
+  snapshotFrame(frame: JournalFrame, from: number): boolean {
+    for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       const kind = frame.kinds[i] as number;
       if (kind === RecordKind.snapshotEnded) return false;
       if (kind !== RecordKind.snapshotPart) continue;
@@ -85,7 +85,7 @@ export class Replay {
   apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     if (messageOffset(kind) >= 0) this.#applyMessage(kind, seq, bytes, start, end);
     else if (kind === RecordKind.deliveriesAcked) this.#parts.acks.apply(readAcked(bytes, start, end));
-    else if (kind === RecordKind.retainedSettled) this.#settleRetainedOf(readDeliveryNote(bytes, start, end));
+    else if (kind === RecordKind.retainedSettled) this.#settleRetained(readDeliveryNote(bytes, start, end));
     else if (kind >= RecordKind.deliveryReserved && kind <= RecordKind.deliveryCompleted) {
       this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
     } else if (kind === RecordKind.holdDropped) {
@@ -127,36 +127,42 @@ export class Replay {
     if (session === undefined) return;
     if (kind === RecordKind.deliveryReserved) {
       const group = note.group === "" ? undefined : this.#state.groups.get(note.group);
-      if (note.isRetained) this.#settleRetained(session, note.seq);
-      else (group ?? session).underWayBefore.add(note.seq);
+      if (note.isRetained) session.retained.settle(note.seq);
       const own = note.isRetained ? fromRetained : fromBacklog;
       session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? own : fromGroup + group.number);
     } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
     else session.inFlight.release(note.packetId);
   }
 
-  #settleRetainedOf(note: DeliveryNote): void {
-    const session = this.#state.sessionsByNumber.get(note.number);
-    if (session !== undefined) this.#settleRetained(session, note.seq);
-  }
-
-  #settleRetained(session: Session, seq: number): void {
-    if (session.retainedQueue[session.retainedNext]?.seq === seq) session.retainedNext++;
-    else {
-      session.retainedQueue = session.retainedQueue.filter((due, i) => i >= session.retainedNext && due.seq !== seq);
-      session.retainedNext = 0;
-    }
-    if (session.retainedNext > 0 && session.retainedNext >= session.retainedQueue.length) {
-      session.retainedQueue = [];
-      session.retainedNext = 0;
+  /** All records are applied: what is under way is not to be sent as if it were new. */
+  markUnderWay(): void {
+    for (const session of this.#state.sessionsByNumber.values()) {
+      session.inFlight.inOrder((packetId) => {
+        const source = session.inFlight.sourceOf(packetId);
+        const group = this.#state.groupsByNumber.get(source - fromGroup);
+        const seq = session.inFlight.seqOf(packetId);
+        if (source === fromBacklog) session.underWayBefore.add(seq);
+        else group?.underWayBefore.add(seq);
+      });
     }
   }
 
+  #settleRetained(note: DeliveryNote): void {
+    this.#state.sessionsByNumber.get(note.number)?.retained.settle(note.seq);
+  }
+
+  /** Comes behind the index of the snapshot: what is not there any more is due to nobody. */
   #restoreRetainedDue(due: RetainedDue): void {
     const session = this.#state.sessionsByNumber.get(due.number);
-    for (const { seq, topic, filter } of due.items) {
-      const entry = session?.subscriptions.get(filter);
-      if (entry !== undefined) session?.retainedQueue.push({ seq, topic, entry });
+    if (session === undefined) return;
+    let items: RetainedEntry[] = [];
+    for (const [i, { seq, topic, filter }] of due.items.entries()) {
+      const item = this.#state.retained.get(topic);
+      if (item?.seq === seq) items.push(item);
+      if (due.items[i + 1]?.filter === filter) continue;
+      const subscription = session.subscriptions.get(filter);
+      if (subscription !== undefined) session.retained.push(subscription, items);
+      items = [];
     }
   }
 
@@ -217,6 +223,7 @@ export class Replay {
     session.journaled = true;
     session.expirySeconds = opened.expirySeconds;
     session.receiveMaximum = opened.receiveMaximum;
+    session.keyId = opened.keyId ?? "";
     session.will = opened.will;
     this.#parts.attaching.setDurable(session, opened.expirySeconds > 0);
     state.lastSessionNumber = Math.max(state.lastSessionNumber, opened.number);

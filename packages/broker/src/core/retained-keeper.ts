@@ -6,9 +6,12 @@ import { allowed } from "./rights.ts";
 
 /** Index cost of an entry beside its payload: the quota counts it, so that a million empty topics are not free. */
 const entryOverheadBytes = 120;
+const sweptAtOnce = 10_000;
 
 export class RetainedKeeper {
   readonly #state: State;
+  /** Where `dropExpired` stands. */
+  #sweep: IterableIterator<[string, RetainedEntry]> | undefined;
 
   constructor(state: State) {
     this.#state = state;
@@ -62,11 +65,28 @@ export class RetainedKeeper {
     else state.retainedOf.delete(entry.principal);
   }
 
-  /** The message that a delivery means, if it is still the one, has not expired, and its author may still retain it. */
-  current(topic: string, seq: number): RetainedEntry | undefined {
-    const entry = this.#state.retained.get(topic);
-    if (entry === undefined || entry.seq !== seq) return undefined;
-    return entry.expiresAt <= this.#state.clock.now() ? undefined : entry;
+  /** Is it still the one of its topic, and has it not expired? What its author may no longer retain is gone at once. */
+  isCurrent(entry: RetainedEntry): boolean {
+    return this.#state.retained.get(entry.topic) === entry && entry.expiresAt > this.#state.clock.now();
+  }
+
+  /**
+   * Forgets what has expired, some thousand topics a call. Nothing is recorded: the time says it again after a restart,
+   * and until then nobody is given such a message.
+   */
+  dropExpired(): void {
+    const now = this.#state.clock.now();
+    const sweep = this.#sweep ?? this.#state.retained.entries();
+    this.#sweep = sweep;
+    for (let looked = 0; looked < sweptAtOnce; looked++) {
+      const next = sweep.next();
+      if (next.done === true) {
+        this.#sweep = undefined;
+        return;
+      }
+      const [topic, entry] = next.value;
+      if (entry.expiresAt <= now) this.remove(topic);
+    }
   }
 
   /**

@@ -5,6 +5,7 @@
 import { RecordKind } from "../model/record.ts";
 import type { SegmentInfo } from "../model/journal.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
+import type { AckKeeper } from "./ack-keeper.ts";
 import type { SnapshotWriter } from "./snapshot.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
@@ -14,12 +15,14 @@ const carriedMax = 10_000;
 export class Retention {
   readonly #state: State;
   readonly #snapshot: SnapshotWriter;
+  readonly #acks: AckKeeper;
   /** First record of the newest durable snapshot. */
   snapshotSeq = 0;
   #snapshotBytes = 0;
 
-  constructor(state: State, snapshot: SnapshotWriter) {
+  constructor(state: State, snapshot: SnapshotWriter, acks: AckKeeper) {
     this.#state = state;
+    this.#acks = acks;
     this.#snapshot = snapshot;
   }
 
@@ -44,7 +47,11 @@ export class Retention {
     const alive = new Set<number>();
     for (const session of this.#state.sessionsByNumber.values()) {
       mark(candidates, session.backlog, alive);
-      session.inFlight.inOrder((packetId) => markSeq(candidates, session.inFlight.seqOf(packetId), alive));
+      session.inFlight.inOrder((packetId) => {
+        // A retained message under way may have been carried, and replaced meanwhile: its bytes are where they were then.
+        const carried = this.#acks.retainedUnderWay(session, packetId)?.item.at;
+        markSeq(candidates, carried ?? session.inFlight.seqOf(packetId), alive);
+      });
     }
     for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
     const retainedIn = this.#retainedIn(candidates);

@@ -5,7 +5,8 @@ import type { Link } from "../model/link.ts";
 import type { WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
-import type { Topic } from "./topic.ts";
+import { RetainedQueue } from "./retained-queue.ts";
+import type { Receiver, Topic } from "./topic.ts";
 
 /** One subscription of one session, or its membership in a shared one. */
 export interface SubscriptionEntry {
@@ -17,13 +18,8 @@ export interface SubscriptionEntry {
   readonly retainAsPublished: boolean;
   readonly identifier: number;
   readonly group: Group | undefined;
-}
-
-/** A retained message that a new subscription still has to get. */
-export interface RetainedDelivery {
-  readonly seq: number;
-  readonly topic: string;
-  readonly entry: SubscriptionEntry;
+  /** Its form as the only subscription of its session that matches, once that was asked for. */
+  receiver: Receiver | undefined;
 }
 
 /** A QoS 2 message received and not released: the bytes of its message, ready to be written again. */
@@ -75,15 +71,18 @@ export class Session {
   sentThrough = 0;
   /** Numbers under way since before a restart (QoS 2): the backlog is sent again from its start, without them. */
   readonly underWayBefore: Set<number> = new Set();
-  /** So many of the next deliveries may have been sent before a crash: they are marked DUP [MQTT-3.3.1-1]. */
+  /** What waits up to this number was sent before a restart, whose ids are forgotten: it is marked DUP [MQTT-3.3.1-1]. */
+  sentBefore = 0;
+  /** So many of the next deliveries may have been sent before a crash: the same. */
   maybeSent = 0;
   /** Nothing later than this can have been. */
   maybeSentThrough = 0;
   /** Packet ids under way when the connection was made, from `resendNext` on still to be sent again, in order. */
   resend: readonly number[] = [];
   resendNext = 0;
-  retainedQueue: RetainedDelivery[] = [];
-  retainedNext = 0;
+  readonly retained: RetainedQueue = new RetainedQueue();
+  /** SUBACKs that wait for their commit: what is retained for those subscriptions goes out after them. */
+  answersDue = 0;
 
   /** Acknowledged and not yet in the journal: everything up to the floor, and single numbers beyond. */
   ackedFloor = 0;
@@ -96,10 +95,14 @@ export class Session {
   settling = false;
   fetching = false;
 
-  /** The last answer to "may it publish here": valid for this topic object at this generation. */
+  /** The last answer to "may it publish here": valid for this topic object at this generation of rights. */
   publishTopic: Topic | undefined;
   publishGeneration = -1;
   publishAllowed = false;
+  /** The same for "may it read this", as a member of a group. */
+  readTopic: Topic | undefined;
+  readGeneration = -1;
+  readAllowed = false;
 
   constructor(parts: SessionParts) {
     this.number = parts.number;

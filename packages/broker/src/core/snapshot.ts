@@ -7,16 +7,16 @@ import {
   deliveryNoteBytes,
   jsonBytes,
   RecordKind,
+  type RetainedDue,
   type RetainedState,
-  type SessionDetached,
-  type SessionOpened,
   type SubscriptionSet,
   writeDeliveryNote,
 } from "../model/record.ts";
 import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
-import type { State } from "./state.ts";
+import { detachedRecord, openedRecord } from "./session-records.ts";
+import type { RetainedEntry, State } from "./state.ts";
 
 interface Part {
   readonly kind: number;
@@ -97,37 +97,21 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: group.backlog.save(), count: group.backlog.count });
   }
   for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
+  state.retained.forEach((entry) => {
+    add(RecordKind.retainedState, { ...entry } satisfies RetainedState);
+  });
   for (const session of state.sessionsByNumber.values()) {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
-  state.retained.forEach((entry) => {
-    add(RecordKind.retainedState, { ...entry } satisfies RetainedState);
-  });
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, { lastMessageSeq: state.lastMessageSeq, lastSessionNumber: state.lastSessionNumber });
   return parts;
 }
 
 function addSession(parts: Part[], add: (kind: number, value: unknown) => void, session: Session): void {
-  const opened: SessionOpened = {
-    number: session.number,
-    principal: session.principal,
-    clientId: session.clientId,
-    expirySeconds: session.expirySeconds,
-    receiveMaximum: session.receiveMaximum,
-    will: session.will,
-  };
-  add(RecordKind.sessionOpened, opened);
-  if (session.detachedAt !== undefined) {
-    const detached: SessionDetached = {
-      number: session.number,
-      at: session.detachedAt,
-      expirySeconds: session.expirySeconds,
-      willAt: session.willAt,
-    };
-    add(RecordKind.sessionDetached, detached);
-  }
+  add(RecordKind.sessionOpened, openedRecord(session));
+  if (session.detachedAt !== undefined) add(RecordKind.sessionDetached, detachedRecord(session, session.detachedAt));
   if (!session.durable) return;
   for (const entry of session.subscriptions.values()) add(RecordKind.subscriptionSet, setOf(session, entry));
   const backlog: BacklogState = { number: session.number, group: "", runs: session.backlog.save(), count: session.backlog.count };
@@ -169,13 +153,16 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
   });
 }
 
-/** Retained messages not delivered yet, and those under way at QoS 1, whose ids a restart forgets. */
-function retainedDue(session: Session, acks: AckKeeper): { seq: number; topic: string; filter: string }[] {
-  const due = session.retainedQueue.slice(session.retainedNext);
+/** Retained messages under way at QoS 1, whose ids a restart forgets, and those that are not delivered yet. */
+function retainedDue(session: Session, acks: AckKeeper): RetainedDue["items"] {
+  const due: RetainedDue["items"][number][] = [];
+  const add = ({ text }: SubscriptionEntry, { seq, topic }: RetainedEntry): void => {
+    due.push({ seq, topic, filter: text });
+  };
   session.inFlight.inOrder((packetId) => {
-    if (session.inFlight.stateOf(packetId) !== awaitingPuback) return;
     const underWay = acks.retainedUnderWay(session, packetId);
-    if (underWay !== undefined) due.push(underWay.wanted);
+    if (underWay !== undefined && session.inFlight.stateOf(packetId) === awaitingPuback) add(underWay.subscription, underWay.item);
   });
-  return due.map(({ seq, topic, entry }) => ({ seq, topic, filter: entry.text }));
+  session.retained.forEach(add);
+  return due;
 }

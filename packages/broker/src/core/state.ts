@@ -12,6 +12,7 @@ import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
+import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
 
 export interface RetainedEntry {
@@ -59,6 +60,8 @@ export interface StatePorts {
 /** Sessions that are not in the journal are numbered from here, so the two never meet. */
 const transientBase = 0x8000_0000;
 const topicTableCapacity = 65_536;
+/** Receivers worked out for all topics together: a flood of topics that many clients read must not fill the memory. */
+const receiversMax = 1_000_000;
 
 export class State {
   readonly journal: Journal;
@@ -81,8 +84,12 @@ export class State {
   policy: Policy;
   compiled: CompiledPolicy;
 
-  /** Grows with every change of a subscription or a right; what was worked out under an older one is stale. */
+  /** Grows with every change of a subscription or a right; what was worked out under an older one may be stale. */
   generation = 0;
+  /** Grows with every change of a right: what was allowed under an older one has to be asked for again. */
+  rightsGeneration = 0;
+  readonly changes: SubscriptionChanges = new SubscriptionChanges();
+  #receivers = 0;
   lastMessageSeq = 0;
   lastSessionNumber = 0;
   heldBytes = 0;
@@ -99,7 +106,11 @@ export class State {
     this.everythingAllowed = ports.everythingAllowed;
     this.index = new SubscriptionIndex(ports.hashSeed);
     this.retained = new RetainedIndex(ports.hashSeed);
-    this.topics = new TopicTable({ seed: ports.hashSeed, capacity: topicTableCapacity });
+    this.topics = new TopicTable({
+      seed: ports.hashSeed,
+      capacity: topicTableCapacity,
+      evicted: (topic) => this.countReceivers(-topic.receivers.length),
+    });
     this.policy = policy;
     this.compiled = compilePolicy(policy);
   }
@@ -122,7 +133,9 @@ export class State {
   }
 
   nextTransientNumber(): number {
-    this.#lastTransient = this.#lastTransient >= 0xffff_fffe ? transientBase : this.#lastTransient + 1;
+    do {
+      this.#lastTransient = this.#lastTransient >= 0xffff_fffe ? transientBase : this.#lastTransient + 1;
+    } while (this.sessionsByNumber.has(this.#lastTransient));
     return this.#lastTransient;
   }
 
@@ -151,5 +164,30 @@ export class State {
     this.policy = policy;
     this.compiled = compilePolicy(policy);
     this.generation++;
+    this.rightsGeneration++;
+  }
+
+  /** Somebody came to or left `filter`. */
+  subscriptionsChanged(filter: string): void {
+    this.generation++;
+    this.changes.add(this.generation, filter);
+  }
+
+  /** So many more receivers are remembered. Too many: all topics are forgotten, and those in use come again. */
+  countReceivers(more: number): void {
+    this.#receivers += more;
+    if (this.#receivers <= receiversMax) return;
+    for (const topic of this.topics.values()) topic.forget();
+    this.topics.clear();
+    this.#receivers = 0;
+  }
+
+  /** Topics that nobody used since something changed keep sessions in memory that may be over. */
+  forgetStaleTopics(): void {
+    for (const topic of this.topics.values()) {
+      if (topic.generation === this.generation || topic.receivers.length + topic.groups.length === 0) continue;
+      this.#receivers -= topic.receivers.length;
+      topic.forget();
+    }
   }
 }

@@ -1,11 +1,11 @@
 /** Subscription Manager, the deciding part: subscribe, unsubscribe, shared groups, retained messages that are due. */
 import { Reason, type SubscribeRequest } from "../model/engine.ts";
-import { RecordKind, type SubscriptionSet, jsonBytes } from "../model/record.ts";
+import { type BacklogState, RecordKind, type SubscriptionSet, jsonBytes } from "../model/record.ts";
 import { isFilterProblem, type ParsedFilter, parseFilter } from "../topics/topic-filter.ts";
 import type { Audit } from "./audit.ts";
 import type { Group } from "./group.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
-import type { State } from "./state.ts";
+import type { RetainedEntry, State } from "./state.ts";
 import { allowedFilter } from "./rights.ts";
 
 export interface SubscribeAnswer {
@@ -13,6 +13,9 @@ export interface SubscribeAnswer {
   /** Why not, for people; empty when granted. */
   readonly text: string;
 }
+
+/** Retained messages due to one session, past which it may not ask for more: overlapping filters multiply them. */
+const retainedDueMax = 1_000_000;
 
 export class Subscribing {
   readonly #state: State;
@@ -26,11 +29,13 @@ export class Subscribing {
   subscribe(session: Session, request: SubscribeRequest): SubscribeAnswer {
     const parsed = parseFilter(request.filter, this.#state.limits);
     if (isFilterProblem(parsed)) return { code: Reason.topicFilterInvalid, text: parsed.reason };
-    const refused = this.#refusal(session, parsed);
+    const refused = this.#refusal(session, parsed, request.retainHandling !== 2);
     if (refused !== undefined) return refused;
     const set: SubscriptionSet = { ...request, number: session.number };
     if (session.durable) this.#record(RecordKind.subscriptionSet, set);
+    const wasDurable = (this.#state.groups.get(parsed.text)?.durableMembers ?? 0) > 0;
     this.apply(session, set, parsed);
+    if (session.durable && !wasDurable) this.#recordBacklog(session.subscriptions.get(set.filter)?.group);
     return { code: request.qos, text: "" };
   }
 
@@ -47,16 +52,18 @@ export class Subscribing {
       retainAsPublished: set.retainAsPublished,
       identifier: set.identifier,
       group,
+      receiver: undefined,
     };
     session.subscriptions.set(set.filter, entry);
     if (before === undefined) state.subscriptionCount++;
-    state.generation++;
+    state.subscriptionsChanged(parsed.filter);
     if (group !== undefined) {
-      this.#join(session, group, entry, before === undefined);
+      group.join(session, entry);
       return;
     }
     state.index.set(parsed.filter, indexKey(session), entry);
-    if (set.retainHandling === 0 || (set.retainHandling === 1 && before === undefined)) this.#queueRetained(session, entry, parsed.filter);
+    if (set.retainHandling === 0 || (set.retainHandling === 1 && before === undefined)) this.#queueRetained(session, entry);
+    else session.retained.replace(entry);
   }
 
   /** False when there was none. */
@@ -72,21 +79,22 @@ export class Subscribing {
     const state = this.#state;
     session.subscriptions.delete(entry.text);
     state.subscriptionCount--;
-    state.generation++;
-    if (entry.group === undefined) {
+    const { group } = entry;
+    state.subscriptionsChanged(group?.filter ?? entry.text);
+    if (group === undefined) {
       state.index.remove(entry.text, indexKey(session));
-      session.retainedQueue = session.retainedQueue.filter((wanted) => wanted.entry !== entry);
-      session.retainedNext = 0;
+      session.retained.drop(entry.text);
       return;
     }
-    this.#leave(session, entry.group);
+    group.leave(session);
+    if (group.members.size === 0) state.dropGroup(group);
   }
 
   removeAll(session: Session): void {
     for (const entry of [...session.subscriptions.values()]) this.remove(session, entry);
   }
 
-  #refusal(session: Session, parsed: ParsedFilter): SubscribeAnswer | undefined {
+  #refusal(session: Session, parsed: ParsedFilter, wantsRetained: boolean): SubscribeAnswer | undefined {
     const state = this.#state;
     if (parsed.filter.startsWith("$")) {
       return { code: Reason.topicFilterInvalid, text: `topics that begin with "$" are reserved; "${prefixOf(parsed.filter)}" is not served` };
@@ -97,6 +105,10 @@ export class Subscribing {
       state.counters.deniedSubscribe++;
       this.#audit.write("acl.deny", { action, principal: session.principal });
       return { code: Reason.notAuthorized, text: `${action} is not granted on this filter` };
+    }
+    if (wantsRetained && session.retained.length >= retainedDueMax) {
+      this.#audit.write("limit.hit", { limit: "retainedDueMax", principal: session.principal });
+      return { code: Reason.quotaExceeded, text: `${retainedDueMax} retained messages for earlier subscriptions are still on their way` };
     }
     if (session.subscriptions.has(parsed.text)) return undefined;
     if (session.subscriptions.size >= state.limits.subscriptionsPerSessionMax) {
@@ -110,30 +122,20 @@ export class Subscribing {
     return undefined;
   }
 
-  #queueRetained(session: Session, entry: SubscriptionEntry, filter: string): void {
-    const found: { seq: number; topic: string }[] = [];
-    this.#state.retained.matching(filter, (retained) => found.push({ seq: retained.seq, topic: retained.topic }));
-    if (found.length === 0) return;
+  #queueRetained(session: Session, entry: SubscriptionEntry): void {
+    const found: RetainedEntry[] = [];
+    this.#state.retained.matching(entry.text, (retained) => found.push(retained));
     found.sort((a, b) => a.seq - b.seq);
-    session.retainedQueue = session.retainedQueue.slice(session.retainedNext);
-    session.retainedNext = 0;
-    for (const { seq, topic } of found) session.retainedQueue.push({ seq, topic, entry });
+    session.retained.drop(entry.text);
+    session.retained.push(entry, found);
   }
 
-  #join(session: Session, group: Group, entry: SubscriptionEntry, isNew: boolean): void {
-    group.members.set(session, entry);
-    session.groups.add(group);
-    if (!isNew) return;
-    group.turns.add(session);
-    if (session.durable) group.durableMembers++;
-  }
-
-  #leave(session: Session, group: Group): void {
-    group.members.delete(session);
-    group.turns.remove(session);
-    session.groups.delete(group);
-    if (session.durable) group.durableMembers--;
-    if (group.members.size === 0) this.#state.dropGroup(group);
+  /** The first member that stays brings what waits for the group into the journal. */
+  #recordBacklog(group: Group | undefined): void {
+    if (group === undefined || group.backlog.runs === 0) return;
+    const { backlog, key } = group;
+    const saved: BacklogState = { number: 0, group: key, runs: backlog.save(), count: backlog.count };
+    this.#record(RecordKind.backlogState, saved);
   }
 
   #record(kind: number, value: unknown): void {

@@ -13,20 +13,53 @@ export interface Receiver {
   readonly identifiers: readonly number[];
 }
 
+/** With more receivers they are looked up in a map: comparing with each would make a fan-out quadratic. */
+const listedMax = 16;
+const nobody: readonly Receiver[] = [];
+const noGroups: readonly Group[] = [];
+
 export class Topic implements TopicHandle {
   readonly name: string;
   readonly reserved: boolean;
+  /** Of the state's `generation` and `rightsGeneration`, when the rest was worked out. */
   generation = -1;
-  receivers: Receiver[] = [];
-  groups: Group[] = [];
+  rightsGeneration = -1;
+  #receivers: readonly Receiver[] = nobody;
+  #groups: readonly Group[] = noGroups;
+  #bySession: Map<Session, Receiver> | undefined;
 
   constructor(name: string) {
     this.name = name;
     this.reserved = name.startsWith("$");
   }
 
+  get receivers(): readonly Receiver[] {
+    return this.#receivers;
+  }
+
+  get groups(): readonly Group[] {
+    return this.#groups;
+  }
+
+  set(receivers: readonly Receiver[], groups: readonly Group[]): void {
+    this.#receivers = receivers.length === 0 ? nobody : receivers;
+    this.#groups = groups.length === 0 ? noGroups : groups;
+    this.#bySession = undefined;
+  }
+
+  /** What was worked out is out of date: it must not keep sessions in memory that are over. */
+  forget(): void {
+    this.set(nobody, noGroups);
+    this.generation = -1;
+  }
+
   receiverOf(session: Session): Receiver | undefined {
-    for (const receiver of this.receivers) if (receiver.session === session) return receiver;
+    const receivers = this.#receivers;
+    if (receivers.length > listedMax) {
+      this.#bySession ??= new Map(receivers.map((receiver) => [receiver.session, receiver]));
+      return this.#bySession.get(session);
+    }
+    for (const receiver of receivers) if (receiver.session === session) return receiver;
     return undefined;
   }
 }

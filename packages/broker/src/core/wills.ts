@@ -78,6 +78,7 @@ export class Wills {
     const body = jsonBytes({ number: session.number });
     const at = this.#state.journal.reserve(RecordKind.willTaken, body.length);
     body.copy(this.#state.journal.openBytes, at);
+    this.#state.journal.commitWithin(50);
   }
 }
 

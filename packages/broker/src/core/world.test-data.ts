@@ -115,7 +115,7 @@ function replayInto(machine: Machine, journal: MemoryJournal, from: number): voi
   const frames = journal.frames.filter((frame) => frame.firstSeq + frame.count > from);
   if (from > 0) {
     let loading = true;
-    for (const frame of frames) if (loading) loading = machine.replay.snapshotFrame(frame);
+    for (const frame of frames) if (loading) loading = machine.replay.snapshotFrame(frame, from);
   }
   for (const frame of frames) machine.replay.frame(frame, from);
 }

@@ -35,8 +35,9 @@ export const RecordKind = {
   /** One record of the snapshot: u8 kind, body. */
   snapshotPart: 21,
   snapshotEnded: 22,
-  // only inside snapshots
+  /** What waits for a reader: in snapshots, and when a shared subscription gets its first member that stays. */
   backlogState: 23,
+  // only inside snapshots
   retainedState: 24,
   counterState: 25,
   /** A retained message that a subscription was due needs no delivery any more: a delivery note. */
@@ -74,6 +75,8 @@ export interface WillRecord {
 export interface SessionOpened {
   readonly number: number;
   readonly principal: string;
+  /** Credential it came with: with its revocation the will is void. */
+  readonly keyId?: string | undefined;
   readonly clientId: string;
   /** 0: the session ends with its connection, and is here for its will only. */
   readonly expirySeconds: number;
@@ -87,6 +90,11 @@ export interface SessionDetached {
   readonly expirySeconds: number;
   /** When the will falls due, wall-clock ms; absent when there is none (any more). */
   readonly willAt?: number | undefined;
+  /** What waits up to this number was sent; after a restart it is sent again, marked DUP. */
+  readonly sentThrough?: number | undefined;
+  /** So many of what waits beyond may have been sent, in a life before that ended in a crash. */
+  readonly maybeSent?: number | undefined;
+  readonly maybeSentThrough?: number | undefined;
 }
 
 export interface SubscriptionSet {
