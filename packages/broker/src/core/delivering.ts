@@ -59,11 +59,17 @@ export class Delivering {
     this.#groups.pump(group);
   }
 
-  /** After a reconnect: everything under way again, in order, under the old ids [MQTT-4.4.0-1, MQTT-4.6.0-1]. */
+  /**
+   * After a reconnect: everything under way again, in order, under the old ids [MQTT-4.4.0-1, MQTT-4.6.0-1]. The order
+   * is that of the journal, which is the order of first sending before any restart.
+   */
   resume(session: Session): void {
     const again: number[] = [];
-    session.inFlight.inOrder((packetId) => again.push(packetId));
-    session.resend = again;
+    const { inFlight, underWayBefore } = session;
+    inFlight.inOrder((packetId) => {
+      if (underWayBefore.get(inFlight.seqOf(packetId)) !== packetId) again.push(packetId);
+    });
+    session.resend = again.sort((a, b) => inFlight.seqOf(a) - inFlight.seqOf(b));
     session.resendNext = 0;
     this.session(session);
   }
@@ -176,7 +182,16 @@ export class Delivering {
       session.backlog.skip(seq);
       return;
     }
-    if (session.underWayBefore.size > 0 && session.underWayBefore.delete(seq)) return;
+    const packetId = session.underWayBefore.size > 0 ? session.underWayBefore.get(seq) : undefined;
+    if (packetId !== undefined) {
+      session.underWayBefore.delete(seq);
+      // Behind what was reserved for this client just now: its PUBLISH waits for the disk, and was published earlier.
+      this.#sending.whenReserved(() => {
+        const isStill = session.link === link && session.inFlight.stateOf(packetId) === awaitingPubrec;
+        if (isStill) this.#sending.again(session, link, readMessage(this.#message, frame, index), packetId, false);
+      });
+      return;
+    }
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
     const receiver = topic.receiverOf(session);

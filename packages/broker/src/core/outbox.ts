@@ -79,7 +79,7 @@ export class Outbox {
     for (const batch of [...this.#sealed, this.#open]) {
       for (let i = 0; i < batch.links.length; i++) {
         const code = batch.codes[i] as number;
-        if (Math.floor(code / kindFactor) !== kindPubcomp) answer(batch.links[i] as Link, code - (code & 0xff) + reason);
+        if (Math.floor(code / kindFactor) === kindPuback) answer(batch.links[i] as Link, code - (code & 0xff) + reason);
       }
     }
     this.#sealed.length = 0;

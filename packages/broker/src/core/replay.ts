@@ -141,7 +141,8 @@ export class Replay {
         const source = session.inFlight.sourceOf(packetId);
         const group = this.#state.groupsByNumber.get(source - fromGroup);
         const seq = session.inFlight.seqOf(packetId);
-        if (source === fromBacklog) session.underWayBefore.add(seq);
+        if (session.inFlight.stateOf(packetId) !== awaitingPubrec) return;
+        if (source === fromBacklog) session.underWayBefore.set(seq, packetId);
         else group?.underWayBefore.add(seq);
       });
     }

@@ -35,12 +35,18 @@ export class Sending {
     this.#outbox = outbox;
   }
 
+  /** Runs once the ids reserved so far are durable; at once when none waits. */
+  whenReserved(run: () => void): void {
+    this.#outbox?.action(run);
+  }
+
   hasCredit(session: Session): boolean {
     const { link } = session;
     if (link === undefined || !link.ready) return false;
     const { inFlightMax } = this.#state.limits;
     // What is still to be sent again is not under way on this connection.
-    const underWay = session.inFlight.size - (session.resend.length - session.resendNext);
+    const toCome = session.resend.length - session.resendNext + session.underWayBefore.size;
+    const underWay = session.inFlight.size - toCome;
     return underWay < (session.receiveMaximum < inFlightMax ? session.receiveMaximum : inFlightMax);
   }
 

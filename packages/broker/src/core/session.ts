@@ -69,8 +69,11 @@ export class Session {
 
   /** The last number of the backlog that was sent or passed over; what is not acknowledged of it is under way. */
   sentThrough = 0;
-  /** Numbers under way since before a restart (QoS 2): the backlog is sent again from its start, without them. */
-  readonly underWayBefore: Set<number> = new Set();
+  /**
+   * QoS 2 deliveries under way since before a restart: number to packet id. They are sent again in their turn of the
+   * backlog, which is sent again from its start: the ids of QoS 1 are not kept over a restart.
+   */
+  readonly underWayBefore: Map<number, number> = new Map();
   /** What waits up to this number was sent before a restart, whose ids are forgotten: it is marked DUP [MQTT-3.3.1-1]. */
   sentBefore = 0;
   /** So many of the next deliveries may have been sent before a crash: the same. */
