@@ -66,7 +66,8 @@ export class Attaching {
     session.resend = [];
     session.resendNext = 0;
     this.#state.connected--;
-    if (expirySeconds !== undefined) session.expirySeconds = Math.min(expirySeconds, this.#state.limits.sessionExpirySecondsMax);
+    // A session that was to end with its connection gets no time from its goodbye [MQTT-3.14.2-2].
+    if (expirySeconds !== undefined && session.durable) session.expirySeconds = Math.min(expirySeconds, this.#state.limits.sessionExpirySecondsMax);
     this.#giveBack(session);
     if (clean) this.#parts.wills.forget(session);
     if (session.expirySeconds === 0) {

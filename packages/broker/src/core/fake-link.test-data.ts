@@ -25,6 +25,8 @@ export class FakeLink implements Link {
   ended: EndReason | undefined;
   /** Payloads longer than this are refused by `deliver`. */
   largest: number = Number.POSITIVE_INFINITY;
+  onDelivered: ((delivered: Delivered) => void) | undefined;
+  onReleased: ((packetId: number) => void) | undefined;
   /** Called before each note: checks of what must hold at that moment. */
   watch: ((what: "attached" | "confirm" | "completed" | "deliver" | "release" | "forward", detail: Delivered | number) => void) | undefined;
 
@@ -61,6 +63,7 @@ export class FakeLink implements Link {
     if (delivered.payload.length > this.largest) return false;
     this.watch?.("deliver", delivered);
     this.delivered.push(delivered);
+    this.onDelivered?.(delivered);
     this.told.push(`deliver ${delivered.topic} ${delivered.payload}`);
     return true;
   }
@@ -68,6 +71,7 @@ export class FakeLink implements Link {
   release(packetId: number): void {
     this.watch?.("release", packetId);
     this.released.push(packetId);
+    this.onReleased?.(packetId);
     this.told.push(`release ${packetId}`);
   }
 

@@ -53,7 +53,7 @@ export class RetainedQueue {
     for (const due of this.#lists) if (due.entry.text === entry.text) due.entry = entry;
   }
 
-  /** The subscription is gone, or gets everything anew. */
+  /** The subscription is gone. */
   drop(filter: string): void {
     this.#keep(this.#lists.filter((due) => due.entry.text !== filter));
   }

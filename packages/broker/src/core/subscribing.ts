@@ -62,8 +62,8 @@ export class Subscribing {
       return;
     }
     state.index.set(parsed.filter, indexKey(session), entry);
+    session.retained.replace(entry);
     if (set.retainHandling === 0 || (set.retainHandling === 1 && before === undefined)) this.#queueRetained(session, entry);
-    else session.retained.replace(entry);
   }
 
   /** False when there was none. */
@@ -126,7 +126,6 @@ export class Subscribing {
     const found: RetainedEntry[] = [];
     this.#state.retained.matching(entry.text, (retained) => found.push(retained));
     found.sort((a, b) => a.seq - b.seq);
-    session.retained.drop(entry.text);
     session.retained.push(entry, found);
   }
 
