@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DrainFigures, drainBacklog, leaveSession, queueBacklog, type QueueOptions } from "./load/backlog.ts";
+import { type DrainFigures, drainBacklog, leaveSession, type QueueOptions, queueBacklog } from "./load/backlog.ts";
 import { startMess } from "./mess.ts";
 import { memory } from "./process-figures.ts";
 
@@ -45,7 +45,16 @@ export async function runBacklog(options: BacklogOptions): Promise<BacklogFigure
     const drain = await drainBacklog(second.target, options);
     const peakDraining = memory(second.process.pid).peak;
     const restartSeconds = second.startSeconds;
-    return { queueSeconds, residentAtStart, peakQueueing, stopSeconds, restartSeconds, residentAfterRestart, peakDraining, ...drain };
+    return {
+      queueSeconds,
+      residentAtStart,
+      peakQueueing,
+      stopSeconds,
+      restartSeconds,
+      residentAfterRestart,
+      peakDraining,
+      ...drain,
+    };
   } finally {
     await second.process.kill();
   }

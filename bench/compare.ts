@@ -5,7 +5,7 @@ import { externalLoad } from "./external-load.ts";
 import type { Figures } from "./figures.ts";
 import { describeMachine, loadAverage } from "./machine.ts";
 import { ownLoad } from "./own-load.ts";
-import { reportScenario, type Round } from "./report.ts";
+import { type Round, reportScenario } from "./report.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { withScratch } from "./scratch.ts";
 
@@ -42,7 +42,10 @@ async function main(): Promise<void> {
   const chosenBrokers = chosen(values.brokers, values.brokers === undefined ? installed : brokers);
   const chosenScenarios = chosen(values.scenarios, scenarios);
   console.log(describeMachine());
-  for (const broker of chosenBrokers) console.log(`${broker.name.padEnd(10)} ${broker.version() ?? "not installed"}; an acknowledgement means ${broker.promise}`);
+  for (const broker of chosenBrokers)
+    console.log(
+      `${broker.name.padEnd(10)} ${broker.version() ?? "not installed"}; an acknowledgement means ${broker.promise}`,
+    );
   console.log(`load       ${values.mqload ?? "own"}\n`);
   const settings = { rounds: Number(values.rounds), seconds: Number(values.seconds), mqload: values.mqload };
   await withScratch((directory) => runAll(chosenBrokers, chosenScenarios, { ...settings, directory }));
@@ -54,11 +57,15 @@ function list(): void {
 }
 
 /** The named ones, in the order of the names. */
-function chosen<Item extends { readonly name: string }>(names: string | undefined, items: readonly Item[]): readonly Item[] {
+function chosen<Item extends { readonly name: string }>(
+  names: string | undefined,
+  items: readonly Item[],
+): readonly Item[] {
   if (names === undefined) return items;
   return names.split(",").map((name) => {
     const item = items.find((candidate) => candidate.name === name);
-    if (item === undefined) throw new Error(`there is no ${name}; there are ${items.map((candidate) => candidate.name).join(", ")}`);
+    if (item === undefined)
+      throw new Error(`there is no ${name}; there are ${items.map((candidate) => candidate.name).join(", ")}`);
     return item;
   });
 }

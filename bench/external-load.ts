@@ -16,13 +16,24 @@ export interface ExternalOptions {
 /** Runs a scenario with a load generator that speaks the command line of `mqload`. */
 export async function externalLoad(running: Running, scenario: Scenario, options: ExternalOptions): Promise<Figures> {
   const { host, port, ca } = running.target;
-  const words = ["--host", host, "--port", String(port), "--watch", String(running.process.pid), "--size", String(payloadBytes)];
+  const words = [
+    "--host",
+    host,
+    "--port",
+    String(port),
+    "--watch",
+    String(running.process.pid),
+    "--size",
+    String(payloadBytes),
+  ];
   if (ca !== undefined) {
     const file = join(options.directory, "ca.pem");
     writeFileSync(file, ca);
     words.push("--tls", "--cafile", file);
   }
-  const { stdout } = await promisify(execFile)(options.path, [...words, ...shapeWords(scenario, options.seconds)], { timeout: 120_000 });
+  const { stdout } = await promisify(execFile)(options.path, [...words, ...shapeWords(scenario, options.seconds)], {
+    timeout: 120_000,
+  });
   return figuresOf(JSON.parse(stdout) as Printed, scenario);
 }
 

@@ -29,7 +29,12 @@ export interface Mark {
 }
 
 /** How figures are printed. */
-export const figureTable: readonly { readonly name: FigureName; readonly title: string; readonly digits: number; readonly per: number }[] = [
+export const figureTable: readonly {
+  readonly name: FigureName;
+  readonly title: string;
+  readonly digits: number;
+  readonly per: number;
+}[] = [
   { name: "receivedPerSecond", title: "received/s", digits: 0, per: 1 },
   { name: "acknowledgedPerSecond", title: "acked/s", digits: 0, per: 1 },
   { name: "queuedPerSecond", title: "queued/s", digits: 0, per: 1 },

@@ -65,7 +65,8 @@ async function compare(directory: string, rounds: number, each: number): Promise
 }
 
 function report(lone: number[], bare: number[]): void {
-  const at = (times: number[], share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
+  const at = (times: number[], share: number): number =>
+    times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
   for (const times of [lone, bare]) times.sort((one, other) => one - other);
   const line = (name: string, times: number[]): string =>
     `${name}  p50 ${milliseconds(at(times, 0.5))}  p99 ${milliseconds(at(times, 0.99))}  most ${milliseconds(at(times, 1))}`;
@@ -74,7 +75,9 @@ function report(lone: number[], bare: number[]): void {
   console.log(`\n${lone.length} of each  (load average ${loadAverage()})`);
   console.log(line("acknowledgement of a lone publish", lone));
   console.log(line("bare write + fdatasync           ", bare));
-  console.log(`ratio p50 ${ratio.toFixed(2)}, ${verdict(ratio <= goalRatio, `goal <= ${goalRatio}`)}; p99 ${tail.toFixed(2)}`);
+  console.log(
+    `ratio p50 ${ratio.toFixed(2)}, ${verdict(ratio <= goalRatio, `goal <= ${goalRatio}`)}; p99 ${tail.toFixed(2)}`,
+  );
 }
 
 /** Publishes one message, waits for its acknowledgement, publishes the next. Nobody is subscribed. */

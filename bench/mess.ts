@@ -24,7 +24,9 @@ export async function startMess(options: MessOptions): Promise<RunningMess> {
   const command = join(repository, "packages/cli/bin/mess");
   const ports = ["--mqtt-port", "0", "--http-port", "0"];
   const secure =
-    tls === undefined ? [] : ["--mqtts-port", String(tls.port), "--tls-cert", tls.certificateFile, "--tls-key", tls.keyFile];
+    tls === undefined
+      ? []
+      : ["--mqtts-port", String(tls.port), "--tls-cert", tls.certificateFile, "--tls-key", tls.keyFile];
   const server = new StartedProcess(command, [
     ...["serve", "--insecure-dev", "--data", dataDir, "--log-level", "warn"],
     ...ports,

@@ -20,15 +20,29 @@ export function reportScenario(scenario: Scenario, rounds: readonly Round[]): st
     const ofBroker = mine.filter((round) => round.broker === broker);
     const good = ofBroker.filter((round) => round.failure === undefined);
     const cells = columns.map(({ name, digits, per }) => format(medianOf(good, name) / per, digits));
-    lines.push([broker, ...cells, good.length === ofBroker.length ? `${good.length}` : `${good.length} of ${ofBroker.length}`]);
+    lines.push([
+      broker,
+      ...cells,
+      good.length === ofBroker.length ? `${good.length}` : `${good.length} of ${ofBroker.length}`,
+    ]);
   }
-  const failures = mine.flatMap(({ broker, failure }) => (failure === undefined ? [] : [`${broker} failed: ${failure}`]));
-  return [`${scenario.name}: ${scenario.about}`, table(lines), ...ratios(scenario, mine, names), ...new Set(failures)].join("\n");
+  const failures = mine.flatMap(({ broker, failure }) =>
+    failure === undefined ? [] : [`${broker} failed: ${failure}`],
+  );
+  return [
+    `${scenario.name}: ${scenario.about}`,
+    table(lines),
+    ...ratios(scenario, mine, names),
+    ...new Set(failures),
+  ].join("\n");
 }
 
 function ratios(scenario: Scenario, rounds: readonly Round[], [first, ...others]: readonly string[]): string[] {
   const of = (broker: string | undefined, name: FigureName): number =>
-    medianOf(rounds.filter((round) => round.broker === broker && round.failure === undefined), name);
+    medianOf(
+      rounds.filter((round) => round.broker === broker && round.failure === undefined),
+      name,
+    );
   return marksOf(scenario).flatMap(({ name, isMoreBetter }) => {
     const title = figureTable.find((figure) => figure.name === name)?.title ?? name;
     const parts = others.map((other) => `${(of(first, name) / of(other, name)).toFixed(2)} x ${other}`);

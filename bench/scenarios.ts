@@ -119,7 +119,9 @@ export function layout(shape: FloodShape): Layout {
       return {
         topicsOf: publishers.map((index) => [`bench/each/${index}`]),
         filtersOf: subscribers.map((index) =>
-          publishers.filter((publisher) => publisher % shape.subscribers === index).map((publisher) => `bench/each/${publisher}`),
+          publishers
+            .filter((publisher) => publisher % shape.subscribers === index)
+            .map((publisher) => `bench/each/${publisher}`),
         ),
         deliveriesPerMessage: 1,
       };

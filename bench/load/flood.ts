@@ -57,7 +57,8 @@ export async function runFlood(options: FloodOptions): Promise<FloodFigures> {
     const expected = await drained(counters, threads, layout(shape).deliveriesPerMessage);
     const deliveries = await subscribing.report();
     const publishes = await publishing.report();
-    const perSecond = (name: keyof typeof before): number => ((after[name] - before[name]) >>> 0) / ((after.at - before.at) / 1_000);
+    const perSecond = (name: keyof typeof before): number =>
+      ((after[name] - before[name]) >>> 0) / ((after.at - before.at) / 1_000);
     return {
       publishedPerSecond: perSecond("sent"),
       receivedPerSecond: perSecond("received"),
@@ -76,7 +77,12 @@ export async function runFlood(options: FloodOptions): Promise<FloodFigures> {
 
 function reading(counters: Counters): { at: number; sent: number; received: number; acknowledged: number } {
   const at = performance.now();
-  return { at, sent: counters.read("sent"), received: counters.read("received"), acknowledged: counters.read("acknowledged") };
+  return {
+    at,
+    sent: counters.read("sent"),
+    received: counters.read("received"),
+    acknowledged: counters.read("acknowledged"),
+  };
 }
 
 async function working(threads: readonly LoadThread[], seconds: number): Promise<void> {

@@ -20,7 +20,9 @@ export async function openIdle(target: Target, count: number): Promise<IdleConne
     while (next < count) {
       const index = next++;
       const localAddress = `127.1.${index % addresses}.${1 + (Math.floor(index / addresses) % 250)}`;
-      links.push(await Link.open({ target, clientId: `bench-i${index}`, cleanSession: true, keepAlive: 600, localAddress }));
+      links.push(
+        await Link.open({ target, clientId: `bench-i${index}`, cleanSession: true, keepAlive: 600, localAddress }),
+      );
     }
   };
   const closeAll = (): void => {

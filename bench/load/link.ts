@@ -1,7 +1,7 @@
-import { type Socket, connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type ConnectFields, PacketType, connectPacket, disconnectPacket, subscribePacket } from "./packets.ts";
 import { type PacketHandler, PacketSplitter } from "./packet-splitter.ts";
+import { type ConnectFields, connectPacket, disconnectPacket, PacketType, subscribePacket } from "./packets.ts";
 
 /** Where the broker listens. */
 export interface Target {

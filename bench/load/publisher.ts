@@ -49,7 +49,8 @@ export class Publisher {
     this.#freeCount = plan.window;
     this.#sentAt = new Uint32Array(plan.window + 1);
     link.onPacket = (first, bytes, at): void => {
-      if ((first & 0xf0) === PacketType.puback) this.#acknowledged(((bytes[at] as number) << 8) | (bytes[at + 1] as number));
+      if ((first & 0xf0) === PacketType.puback)
+        this.#acknowledged(((bytes[at] as number) << 8) | (bytes[at + 1] as number));
     };
     link.onReadEnd = (): void => {
       if (this.#acknowledgedNow > 0) plan.onProgress(0, this.#acknowledgedNow);

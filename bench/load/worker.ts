@@ -109,7 +109,8 @@ async function run(): Promise<void> {
   const publishers = role === "publish" ? await openPublishers() : [];
   const subscribers = role === "subscribe" ? await openSubscribers() : [];
   let isStopped = false;
-  const sum = (field: "gaps" | "repeated"): number => subscribers.reduce((total, subscriber) => total + subscriber[field], 0);
+  const sum = (field: "gaps" | "repeated"): number =>
+    subscribers.reduce((total, subscriber) => total + subscriber[field], 0);
   const obey: Readonly<Record<WorkerOrder, () => void>> = {
     start: () => drive(publishers, () => isStopped),
     measure: () => latency.reset(),
@@ -123,4 +124,6 @@ async function run(): Promise<void> {
   tell({ news: "ready" });
 }
 
-run().catch((error: unknown) => tell({ news: "failed", reason: error instanceof Error ? error.message : String(error) }));
+run().catch((error: unknown) =>
+  tell({ news: "failed", reason: error instanceof Error ? error.message : String(error) }),
+);
