@@ -10,7 +10,7 @@ import { checkInvariants } from "./invariants.ts";
 import type { Machine } from "./machine.ts";
 import type { MemoryJournal } from "./memory-journal.test-data.ts";
 import { fromGroup, fromRetained, type Session } from "./session.ts";
-import { World } from "./world.test-data.ts";
+import type { World } from "./world.test-data.ts";
 
 type Facts = Record<string, unknown>;
 

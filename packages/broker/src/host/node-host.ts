@@ -9,6 +9,12 @@ import { lockDirectory } from "./node-lock.ts";
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
+/** Writes up to this size are made at once. */
+const QUICK_WRITE_BYTES = 16 * 1_024;
+/** One that takes longer shows a disk in trouble: for a while all go through the thread pool. */
+const SLOW_WRITE_MS = 2;
+const SLOW_FOR_MS = 10_000;
+
 const openFlags = {
   read: constants.O_RDONLY | constants.O_NOFOLLOW,
   readwrite: constants.O_RDWR | constants.O_NOFOLLOW,
@@ -31,17 +37,43 @@ async function run<T>(promise: Promise<T>): Promise<T> {
 class NodeFile implements DiskFile {
   readonly #fd: number;
   #syncFailed = false;
+  /** Monotonic time until when small writes go through the thread pool too, since one kept the process waiting. */
+  #slowUntil = 0;
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
+  /**
+   * A small write into the page cache takes microseconds, a way through the thread pool fifty of them (ADR 0015): it is
+   * made at once, unless such a write was slow not long ago.
+   */
   writeAt(bytes: Uint8Array, position: number, done: DiskDone<void>): void {
+    if (bytes.length <= QUICK_WRITE_BYTES && performance.now() >= this.#slowUntil) this.#writeNow(bytes, position, done);
+    else this.#writeLater(bytes, position, done);
+  }
+
+  #writeNow(bytes: Uint8Array, position: number, done: DiskDone<void>): void {
+    const began = performance.now();
+    let written: number;
+    try {
+      written = fs.writeSync(this.#fd, bytes, 0, bytes.length, position);
+    } catch (error) {
+      process.nextTick(done, diskError(error as NodeJS.ErrnoException), undefined);
+      return;
+    }
+    const ended = performance.now();
+    if (ended - began > SLOW_WRITE_MS) this.#slowUntil = ended + SLOW_FOR_MS;
+    if (written === bytes.length) process.nextTick(done, undefined, undefined);
+    else this.#writeLater(bytes.subarray(written), position + written, done);
+  }
+
+  #writeLater(bytes: Uint8Array, position: number, done: DiskDone<void>): void {
     fs.write(this.#fd, bytes, 0, bytes.length, position, (error, written) => {
       if (error !== null) done(diskError(error), undefined);
       else if (written === bytes.length) done(undefined, undefined);
       else if (written === 0) done({ code: "EIO", message: "the disk took no bytes" }, undefined);
-      else this.writeAt(bytes.subarray(written), position + written, done);
+      else this.#writeLater(bytes.subarray(written), position + written, done);
     });
   }
 

@@ -3,7 +3,7 @@ import type { Timer, Timers } from "../../../host/host.ts";
 import type { Transport } from "../../transport.ts";
 
 /** A congested receiver holds its publishers back this long at most, so that one that stalls harms nobody (THREATS A14). */
-const slowDownMs = 25;
+const slowDownMs = 100;
 
 /**
  * Of one connection, as publisher and as receiver. As publisher it is paused while at least one holds it back: a slow

@@ -200,7 +200,11 @@ export class Door {
   #after(milliseconds: number, run: () => void): Timer {
     const timer = { at: this.world.clock.monotonic() + milliseconds, run, isCancelled: false };
     this.#timers.push(timer);
-    return { cancel: () => void (timer.isCancelled = true) };
+    return {
+      cancel: () => {
+        timer.isCancelled = true;
+      },
+    };
   }
 }
 

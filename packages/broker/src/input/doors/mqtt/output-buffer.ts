@@ -4,14 +4,16 @@
  */
 import type { Transport } from "../../transport.ts";
 
-const chunkSizes = [512, 8 * 1024, 64 * 1024] as const;
-const pooledPerSize = [2_048, 512, 128] as const;
+/** The last is for runs of publishes as long as the shared read buffer, which would otherwise be allocated one by one. */
+const chunkSizes = [512, 8 * 1024, 64 * 1024, 256 * 1024] as const;
+const pooledPerSize = [2_048, 512, 128, 32] as const;
+/** A chunk is sent rather than grown past this. */
 const largest: number = chunkSizes[2];
 
 class ChunkPool {
   readonly #free: Buffer[][] = chunkSizes.map(() => []);
 
-  /** A chunk of at least `length` bytes, and its size class; class -1 is not pooled. */
+  /** A chunk of at least `length` bytes; larger ones than the largest size are not pooled. */
   take(length: number): Buffer {
     for (let i = 0; i < chunkSizes.length; i++) {
       const size = chunkSizes[i] as number;
