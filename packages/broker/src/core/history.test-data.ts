@@ -153,6 +153,8 @@ export class Player {
   /** Deliveries a connection has not completed. */
   readonly unacked: Unacked[][] = [];
   readonly holds: number[][] = [];
+  /** Of the last publish. */
+  lastReason = 0;
   #payloads = 0;
   /** Told of each connection before anything else happens on it. */
   onConnect: ((client: FakeClient, index: number) => void) | undefined;
@@ -287,6 +289,7 @@ export class Player {
     // Ids of QoS 1 are never those of QoS 2.
     const packetId = step.qos === 2 ? 40_000 + number : number;
     const reason = client.publish(step.topic, payload, { ...step, packetId });
+    this.lastReason = reason;
     if (reason >= 0x80) return;
     if (step.qos === 2) this.holds[step.client]?.push(packetId);
     this.onPublish?.(payload, this.world.journal.lastSeq, step.client, packetId);
