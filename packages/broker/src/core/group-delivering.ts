@@ -83,8 +83,10 @@ export class GroupDelivering {
   }
 
   #passed(group: Group, seq: number): void {
-    if (group.returned[0] === seq) group.returned.shift();
-    else group.sentThrough = seq;
+    // Mostly the first; while it was read from disk others may have been given back.
+    const at = group.returned.indexOf(seq);
+    if (at < 0) group.sentThrough = seq;
+    else group.returned.splice(at, 1);
   }
 
   /** A record that is not to be had any more (dropped, damaged) is stepped over: never stand still. */

@@ -54,8 +54,8 @@ const will = fc.record({ topic, qos, retain: fc.boolean(), delaySeconds: fc.cons
 const connect = fc.record({
   do: fc.constant("connect" as const),
   client,
-  clean: fc.boolean(),
-  expiry: fc.constantFrom(0, 20, 1_000, 1_000),
+  clean: fc.nat(5).map((n) => n === 0),
+  expiry: fc.constantFrom(0, 20, 1_000, 1_000, 1_000),
   receiveMaximum: fc.constantFrom(1, 2, 65_535),
   will: fc.option(will, { nil: undefined, freq: 3 }),
 });
@@ -65,7 +65,7 @@ const publish = fc.record({
   topic,
   qos,
   retain: fc.boolean(),
-  isEmpty: fc.boolean().map((empty) => empty),
+  isEmpty: fc.nat(3).map((n) => n === 0),
   expiry: fc.constantFrom(0xffff_ffff, 0xffff_ffff, 30),
 });
 const subscribe = fc.record({
@@ -81,16 +81,32 @@ const ofClient = (...what: ("cut" | "settle" | "stall" | "flow" | "release")[]):
 const bare = (...what: ("commitSealed" | "commit" | "read" | "lose" | "snapshot" | "tidy" | "crash")[]): fc.Arbitrary<Step> =>
   fc.record({ do: fc.constantFrom(...what) });
 
+const stays = { do: "connect", clean: false, expiry: 1_000, receiveMaximum: 65_535, will: undefined } as const;
+const reads = { do: "subscribe", qos: 2, retainHandling: 0, noLocal: false } as const;
+
+/** Four clients that stay, with a subscription each; many histories begin so, or they would end before they get anywhere. */
+const opening: readonly Step[] = [0, 1, 2, 3].flatMap((client): Step[] => [
+  { ...stays, client },
+  { ...reads, client, filter: ["a/#", "$share/g/a/#", "$share/g/a/#", "#"][client] as string },
+  { do: "commit" },
+]);
+
+/** Histories of `least` to `most` steps, without what is named. */
+export function histories(least: number, most: number, without: readonly Step["do"][] = []): fc.Arbitrary<Step[]> {
+  const later = fc.array(steps(without), { minLength: least, maxLength: most, size: "max" });
+  return fc.oneof(later, later.map((rest) => [...opening, ...rest]), later.map((rest) => [...opening, ...rest]));
+}
+
 /** Everything that may happen; what `without` names does not. */
-export function steps(without: readonly Step["do"][] = []): fc.Arbitrary<Step> {
+function steps(without: readonly Step["do"][]): fc.Arbitrary<Step> {
   return fc
     .oneof(
       { weight: 6, arbitrary: connect },
       { weight: 6, arbitrary: subscribe },
       { weight: 14, arbitrary: publish },
-      { weight: 8, arbitrary: fc.record({ do: fc.constant("ack" as const), client, last: fc.boolean(), error: fc.nat(9).map((n) => n === 0) }) },
-      { weight: 5, arbitrary: ofClient("release", "settle") },
-      { weight: 3, arbitrary: ofClient("cut", "stall", "flow") },
+      { weight: 14, arbitrary: fc.record({ do: fc.constant("ack" as const), client, last: fc.boolean(), error: fc.nat(9).map((n) => n === 0) }) },
+      { weight: 6, arbitrary: ofClient("release", "release", "settle") },
+      { weight: 3, arbitrary: ofClient("cut", "stall", "flow", "flow") },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("disconnect" as const), client, expiry: fc.constantFrom(undefined, undefined, 0, 50) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), client, filter }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("live" as const), client, topic }) },
@@ -98,7 +114,7 @@ export function steps(without: readonly Step["do"][] = []): fc.Arbitrary<Step> {
       { weight: 1, arbitrary: fc.record({ do: fc.constant("revoke" as const), client }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), milliseconds: fc.constantFrom(10, 6_000, 25_000) }) },
       { weight: 4, arbitrary: fc.record({ do: fc.constant("seal" as const), own: fc.constantFrom(0, 0, 1) }) },
-      { weight: 8, arbitrary: bare("commitSealed", "commit", "read") },
+      { weight: 16, arbitrary: bare("commitSealed", "commit", "commit", "read") },
       { weight: 2, arbitrary: bare("snapshot", "tidy") },
       { weight: 1, arbitrary: bare("lose", "crash") },
     )
@@ -137,11 +153,15 @@ export class Player {
   /** Deliveries a connection has not completed. */
   readonly unacked: Unacked[][] = [];
   readonly holds: number[][] = [];
+  /** Of the last publish. */
+  lastReason = 0;
   #payloads = 0;
   /** Told of each connection before anything else happens on it. */
   onConnect: ((client: FakeClient, index: number) => void) | undefined;
   /** Told of each publish that was taken: the number its record has. */
   onPublish: ((payload: string, seq: number, client: number, packetId: number) => void) | undefined;
+  /** Told of each PUBREL: the number of the last record then. */
+  onRelease: ((seq: number, client: number, packetId: number) => void) | undefined;
 
   constructor(options: WorldOptions) {
     this.world = new World(options);
@@ -269,6 +289,7 @@ export class Player {
     // Ids of QoS 1 are never those of QoS 2.
     const packetId = step.qos === 2 ? 40_000 + number : number;
     const reason = client.publish(step.topic, payload, { ...step, packetId });
+    this.lastReason = reason;
     if (reason >= 0x80) return;
     if (step.qos === 2) this.holds[step.client]?.push(packetId);
     this.onPublish?.(payload, this.world.journal.lastSeq, step.client, packetId);
@@ -276,7 +297,9 @@ export class Player {
 
   #release(client: FakeClient, index: number): void {
     const packetId = this.holds[index]?.shift();
-    if (packetId !== undefined) client.release(packetId);
+    if (packetId === undefined) return;
+    client.release(packetId);
+    this.onRelease?.(this.world.journal.lastSeq, index, packetId);
   }
 
   #ack(client: FakeClient, step: Extract<Step, { do: "ack" }>): void {

@@ -79,6 +79,20 @@ export class MemoryJournal implements Journal {
     return start;
   }
 
+  /** Every record after `seq`, durable or not. */
+  recordsAfter(seq: number): { seq: number; kind: number; bytes: Buffer; start: number; end: number }[] {
+    const records: ReturnType<MemoryJournal["recordsAfter"]> = [];
+    for (const frame of [...this.frames, ...this.sealed]) {
+      if (frame.firstSeq + frame.count <= seq) continue;
+      for (let i = Math.max(0, seq + 1 - frame.firstSeq); i < frame.count; i++) {
+        const [kind, start, end] = [frame.kinds[i] as number, frame.starts[i] as number, frame.ends[i] as number];
+        records.push({ seq: frame.firstSeq + i, kind, bytes: frame.bytes, start, end });
+      }
+    }
+    const open = this.#open.map((pending, i) => ({ ...pending, seq: this.#openSeq + i, bytes: this.openBytes }));
+    return [...records, ...open.filter((record) => record.seq > seq)];
+  }
+
   commit(): void {
     this.wanted = true;
   }

@@ -126,10 +126,8 @@ export class Replay {
     const session = this.#state.sessionsByNumber.get(note.number);
     if (session === undefined) return;
     if (kind === RecordKind.deliveryReserved) {
-      const group = note.group === "" ? undefined : this.#state.groups.get(note.group);
       if (note.isRetained) session.retained.settle(note.seq);
-      const own = note.isRetained ? fromRetained : fromBacklog;
-      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, group === undefined ? own : fromGroup + group.number);
+      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, this.#sourceOf(note));
     } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
     else session.inFlight.release(note.packetId);
   }
@@ -146,6 +144,13 @@ export class Replay {
         else group?.underWayBefore.add(seq);
       });
     }
+  }
+
+  #sourceOf(note: DeliveryNote): number {
+    if (note.isRetained) return fromRetained;
+    if (note.group === "") return fromBacklog;
+    // No group has the number 0.
+    return fromGroup + (this.#state.groups.get(note.group)?.number ?? 0);
   }
 
   #settleRetained(note: DeliveryNote): void {

@@ -5,6 +5,7 @@
 import {
   type BacklogState,
   deliveryNoteBytes,
+  endedGroup,
   jsonBytes,
   RecordKind,
   type RetainedDue,
@@ -144,7 +145,7 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
     const step = session.inFlight.stateOf(packetId);
     const source = session.inFlight.sourceOf(packetId);
     if (step === awaitingPuback) return;
-    const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? "") : "";
+    const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? endedGroup) : "";
     const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group, isRetained: source === fromRetained };
     const body = Buffer.alloc(deliveryNoteBytes + Buffer.byteLength(group));
     writeDeliveryNote(body, 0, note);

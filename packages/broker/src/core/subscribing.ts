@@ -33,9 +33,10 @@ export class Subscribing {
     if (refused !== undefined) return refused;
     const set: SubscriptionSet = { ...request, number: session.number };
     if (session.durable) this.#record(RecordKind.subscriptionSet, set);
-    const wasDurable = (this.#state.groups.get(parsed.text)?.durableMembers ?? 0) > 0;
+    const group = parsed.shareName === undefined ? undefined : this.#state.groups.get(parsed.text);
+    const isFirstToStay = session.durable && group?.durableMembers === 0;
     this.apply(session, set, parsed);
-    if (session.durable && !wasDurable) this.#recordBacklog(session.subscriptions.get(set.filter)?.group);
+    if (group !== undefined && isFirstToStay) this.#recordBacklog(group);
     return { code: request.qos, text: "" };
   }
 
@@ -70,7 +71,8 @@ export class Subscribing {
   unsubscribe(session: Session, filter: string): boolean {
     const entry = session.subscriptions.get(filter);
     if (entry === undefined) return false;
-    if (session.durable) this.#record(RecordKind.subscriptionRemoved, { number: session.number, filter });
+    // Also of a session that will not stay but did: its subscriptions are in the journal, and keep groups alive there.
+    if (session.journaled) this.#record(RecordKind.subscriptionRemoved, { number: session.number, filter });
     this.remove(session, entry);
     return true;
   }
@@ -129,9 +131,8 @@ export class Subscribing {
     session.retained.push(entry, found);
   }
 
-  /** The first member that stays brings what waits for the group into the journal. */
-  #recordBacklog(group: Group | undefined): void {
-    if (group === undefined || group.backlog.runs === 0) return;
+  /** The first member that stays brings what waits for the group into the journal: what happened to it before is not there. */
+  #recordBacklog(group: Group): void {
     const { backlog, key } = group;
     const saved: BacklogState = { number: 0, group: key, runs: backlog.save(), count: backlog.count };
     this.#record(RecordKind.backlogState, saved);

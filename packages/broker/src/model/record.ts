@@ -179,7 +179,7 @@ export interface BacklogState {
 
 /**
  * DeliveryReserved, DeliveryReceived, DeliveryCompleted, RetainedSettled: u32 session, u16 packet id, u16 flags (1: a
- * retained message for a new subscription), f64 seq, group key (UTF-8, to the end).
+ * retained message for a new subscription), f64 seq, group key (UTF-8, to the end; `endedGroup` when it is over).
  */
 export interface DeliveryNote {
   readonly number: number;
@@ -190,6 +190,8 @@ export interface DeliveryNote {
 }
 
 export const deliveryNoteBytes = 16;
+/** Stands for a shared subscription that ended while the delivery was under way. */
+export const endedGroup = "-";
 
 export function writeDeliveryNote(out: Buffer, at: number, note: DeliveryNote): void {
   out.writeUInt32LE(note.number, at);
