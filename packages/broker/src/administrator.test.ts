@@ -50,7 +50,11 @@ beforeEach(async () => {
     limits: defaultLimits,
     firstPolicy: policy,
     everythingAllowed: false,
-    machine: { reconnectGraceMs: 0, observeAudit: (event, detail) => audited.push({ event, detail }), observeFailure: () => undefined },
+    machine: {
+      reconnectGraceMs: 0,
+      observeAudit: (event, detail) => audited.push({ event, detail }),
+      observeFailure: () => undefined,
+    },
   });
   administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
 });

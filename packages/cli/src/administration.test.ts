@@ -1,7 +1,8 @@
 /** The commands that speak to the HTTP side, against a small one. */
+
+import { readFile, stat, writeFile } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -32,7 +33,12 @@ beforeEach(async () => {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
     const { method, url } = request;
-    const one = { method, url, authorization: request.headers.authorization, body: text === "" ? undefined : JSON.parse(text) };
+    const one = {
+      method,
+      url,
+      authorization: request.headers.authorization,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
     seen.push(one);
     const { status = 200, body } = answer(one);
     response.writeHead(status, { "content-type": "application/json" });
@@ -56,7 +62,14 @@ describe("key", () => {
     const { code, out, err } = await mess(["key", "create", "dev7", "--role", "device", "--role", "reader"]);
     expect({ code, out }).toEqual({ code: 0, out: "k_2.mess_shown-once\n" });
     expect(err).toContain("shown once");
-    expect(seen).toEqual([{ method: "POST", url: "/v1/keys", authorization: "Bearer k_1.hidden", body: { name: "dev7", roles: ["device", "reader"] } }]);
+    expect(seen).toEqual([
+      {
+        method: "POST",
+        url: "/v1/keys",
+        authorization: "Bearer k_1.hidden",
+        body: { name: "dev7", roles: ["device", "reader"] },
+      },
+    ]);
     expect((await mess(["key", "create", "dev7", "--json"])).out).toBe(`${JSON.stringify(key)}\n`);
   });
 
@@ -74,7 +87,10 @@ describe("key", () => {
     }));
 
   it("lists them as a table and as JSON lines", async () => {
-    const list = [{ id: "k_1", principal: "admin", name: "admin", createdAt: 1_700_000_000_000 }, { id: "k_2", principal: "dev7", name: "dev7\u001b[2J", createdAt: 0 }];
+    const list = [
+      { id: "k_1", principal: "admin", name: "admin", createdAt: 1_700_000_000_000 },
+      { id: "k_2", principal: "dev7", name: "dev7\u001b[2J", createdAt: 0 },
+    ];
     answer = () => ({ body: { keys: list } });
     expect((await mess(["key", "list"])).out).toBe(
       "ID   PRINCIPAL  NAME         CREATED (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
@@ -101,25 +117,41 @@ describe("policy", () => {
   it("sends TOML as JSON: first to see what changes, then to apply it", () =>
     withDirectory(async (cwd) => {
       await writeFile(join(cwd, "policy.toml"), toml);
-      answer = ({ url }) => ({ body: { lines: ["+ role writer (1 grant)"], applied: url === "/v1/policy?dryRun=false" } });
+      answer = ({ url }) => ({
+        body: { lines: ["+ role writer (1 grant)"], applied: url === "/v1/policy?dryRun=false" },
+      });
       const dry = await mess(["policy", "apply", "policy.toml", "--dry-run"], { cwd });
       expect(dry).toEqual({ code: 0, out: "+ role writer (1 grant)\n", err: "dry run: nothing was changed\n" });
-      const body = { roles: { writer: { allow: [{ publish: "orders/#" }] } }, principals: { shop: { roles: ["writer"] } } };
+      const body = {
+        roles: { writer: { allow: [{ publish: "orders/#" }] } },
+        principals: { shop: { roles: ["writer"] } },
+      };
       expect(seen).toMatchObject([{ method: "PUT", url: "/v1/policy?dryRun=true", body }]);
       expect(await mess(["policy", "apply", "policy.toml"], { cwd })).toMatchObject({ code: 64 });
       const applied = await mess(["policy", "apply", "policy.toml", "--yes"], { cwd });
       expect(applied).toEqual({ code: 0, out: "+ role writer (1 grant)\n", err: "the policy is applied\n" });
       expect(seen.at(-1)).toMatchObject({ url: "/v1/policy?dryRun=false", body });
-      expect((await mess(["policy", "apply", "-", "--yes", "--json"], { stdin: toml })).out).toBe('{"lines":["+ role writer (1 grant)"],"applied":true}\n');
+      expect((await mess(["policy", "apply", "-", "--yes", "--json"], { stdin: toml })).out).toBe(
+        '{"lines":["+ role writer (1 grant)"],"applied":true}\n',
+      );
     }));
 
   it("names the place of a mistake", () =>
     withDirectory(async (cwd) => {
       await writeFile(join(cwd, "p.toml"), "[roles.x]\nallow = [{\n");
       await writeFile(join(cwd, "p.json"), "{");
-      expect(await mess(["policy", "apply", "p.toml"], { cwd })).toMatchObject({ code: 78, err: expect.stringMatching(/^mess: p\.toml:\d+:\d+: /u) });
-      expect(await mess(["policy", "apply", "p.json"], { cwd })).toMatchObject({ code: 78, err: expect.stringContaining("p.json is not JSON") });
-      expect(await mess(["policy", "apply", "none.toml"], { cwd })).toMatchObject({ code: 78, err: expect.stringContaining("does not exist") });
+      expect(await mess(["policy", "apply", "p.toml"], { cwd })).toMatchObject({
+        code: 78,
+        err: expect.stringMatching(/^mess: p\.toml:\d+:\d+: /u),
+      });
+      expect(await mess(["policy", "apply", "p.json"], { cwd })).toMatchObject({
+        code: 78,
+        err: expect.stringContaining("p.json is not JSON"),
+      });
+      expect(await mess(["policy", "apply", "none.toml"], { cwd })).toMatchObject({
+        code: 78,
+        err: expect.stringContaining("does not exist"),
+      });
       expect(seen).toEqual([]);
     }));
 
@@ -142,14 +174,22 @@ describe("why", () => {
     const { code, out } = await mess(["why", "dev7", "publish", "plant/8/temp"]);
     expect({ code, out }).toEqual({ code: 0, out: 'DENY   publish is allowed only on "plant/7/#"\n' });
     expect(seen[0]?.url).toBe("/v1/why?principal=dev7&action=publish&topic=plant%2F8%2Ftemp");
-    expect(JSON.parse((await mess(["why", "dev7", "publish", "t", "--json"])).out)).toMatchObject({ allowed: false, role: "device" });
+    expect(JSON.parse((await mess(["why", "dev7", "publish", "t", "--json"])).out)).toMatchObject({
+      allowed: false,
+      role: "device",
+    });
   });
 });
 
 describe("errors of the server", () => {
   it.each([
     [401, { title: "Not authenticated" }, 77, /^mess: Not authenticated\n.*--key-file/u],
-    [403, { title: "Not permitted", detail: "admin.keys is not granted" }, 77, /Not permitted: admin\.keys is not granted/u],
+    [
+      403,
+      { title: "Not permitted", detail: "admin.keys is not granted" },
+      77,
+      /Not permitted: admin\.keys is not granted/u,
+    ],
     [404, { title: "No such key" }, 64, /No such key/u],
     [503, {}, 69, /HTTP status 503/u],
     [500, "<html>", 70, /HTTP status 500/u],

@@ -6,7 +6,12 @@ import { describeError } from "./describe-error.ts";
 
 describe("describeError", () => {
   it("keeps the exit code and hint of an expected failure", () => {
-    expect(describeError(new CliError(75, "in use", "stop it"))).toEqual({ exitCode: 75, message: "in use", hint: "stop it", stack: undefined });
+    expect(describeError(new CliError(75, "in use", "stop it"))).toEqual({
+      exitCode: 75,
+      message: "in use",
+      hint: "stop it",
+      stack: undefined,
+    });
   });
 
   it.each([
@@ -18,7 +23,12 @@ describe("describeError", () => {
     ["INVALID_ARGUMENT", 64],
     ["TOO_LARGE", 64],
   ] as const)("maps the client's %s to %s", (code, exitCode) => {
-    expect(describeError(new MessError(code, "m", { hint: "h" }))).toEqual({ exitCode, message: "m", hint: "h", stack: undefined });
+    expect(describeError(new MessError(code, "m", { hint: "h" }))).toEqual({
+      exitCode,
+      message: "m",
+      hint: "h",
+      stack: undefined,
+    });
   });
 
   it("tells errors of the system from defects", async () => {
@@ -26,12 +36,18 @@ describe("describeError", () => {
     expect(describeError(missing)).toMatchObject({ exitCode: 78, stack: undefined });
     expect(describeError(Object.assign(new Error("x"), { code: "EACCES", syscall: "open" })).exitCode).toBe(77);
     expect(describeError(Object.assign(new Error("x"), { code: "EIO", syscall: "read" })).exitCode).toBe(74);
-    expect(describeError(new TypeError("x is undefined"))).toMatchObject({ exitCode: 70, message: "internal error: x is undefined" });
+    expect(describeError(new TypeError("x is undefined"))).toMatchObject({
+      exitCode: 70,
+      message: "internal error: x is undefined",
+    });
     expect(describeError(new TypeError("x is undefined")).stack).toContain("describe-error.test");
     expect(describeError("thrown text").exitCode).toBe(70);
   });
 
   it("takes the exit code of an error of the broker", () => {
-    expect(describeError(Object.assign(new Error("damaged"), { exitCode: 65, hint: "restore" }))).toMatchObject({ exitCode: 65, hint: "restore" });
+    expect(describeError(Object.assign(new Error("damaged"), { exitCode: 65, hint: "restore" }))).toMatchObject({
+      exitCode: 65,
+      hint: "restore",
+    });
   });
 });

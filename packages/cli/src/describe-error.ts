@@ -42,7 +42,8 @@ export function describeError(error: unknown): ErrorDescription {
   if (error instanceof CliError) {
     return { exitCode: error.exitCode, message: error.message, hint: error.hint, stack: undefined };
   }
-  if (!(error instanceof Error)) return { exitCode: ExitCode.internal, message: String(error), hint: undefined, stack: undefined };
+  if (!(error instanceof Error))
+    return { exitCode: ExitCode.internal, message: String(error), hint: undefined, stack: undefined };
   const exitCode = expectedExitCode(error);
   if (exitCode === undefined) {
     return {
@@ -61,7 +62,8 @@ function expectedExitCode(error: Error): number | undefined {
   if ("exitCode" in error && typeof error.exitCode === "number") return error.exitCode;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   if (code === undefined) return undefined;
-  if (error.name === "MessError") return Object.hasOwn(clientCodes, code) ? clientCodes[code as MessErrorCode] : undefined;
+  if (error.name === "MessError")
+    return Object.hasOwn(clientCodes, code) ? clientCodes[code as MessErrorCode] : undefined;
   // Errors of system calls have `syscall`; errors of Node's own checks (ERR_…) are defects of ours.
   if (!("syscall" in error)) return undefined;
   return systemCodes[code] ?? ExitCode.inputOutput;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { serveOptions, flagOf } from "../../broker/src/config/serve-options.ts";
+import { flagOf, serveOptions } from "../../broker/src/config/serve-options.ts";
 import { allNodes, commandTree } from "./completion/command-tree.ts";
 import { documentation } from "./documentation.ts";
 import { createProgram } from "./program.ts";

@@ -2,7 +2,11 @@ import type { Command } from "commander";
 
 /** The reference `docs/cli.md`, made from the command tree, so that the two cannot differ. */
 export function documentation(program: Command): string {
-  const parts = [intro, contents(program), ...commandsOf(program, []).map(({ command, path }) => chapter(command, path))];
+  const parts = [
+    intro,
+    contents(program),
+    ...commandsOf(program, []).map(({ command, path }) => chapter(command, path)),
+  ];
   return `${parts.join("\n")}`;
 }
 
@@ -72,8 +76,12 @@ function chapter(command: Command, path: string): string {
   });
   const alias = command.alias() === undefined ? "" : `Also \`${command.alias()}\`. `;
   const rows = [
-    ...help.visibleArguments(command).map((argument) => `| \`${argument.name()}\` | ${cell(help.argumentDescription(argument))} |`),
-    ...help.visibleOptions(command).map((option) => `| \`${option.flags}\` | ${cell(help.optionDescription(option))} |`),
+    ...help
+      .visibleArguments(command)
+      .map((argument) => `| \`${argument.name()}\` | ${cell(help.argumentDescription(argument))} |`),
+    ...help
+      .visibleOptions(command)
+      .map((option) => `| \`${option.flags}\` | ${cell(help.optionDescription(option))} |`),
   ];
   return `### mess ${path}
 

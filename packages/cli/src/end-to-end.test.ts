@@ -57,23 +57,35 @@ describe.skipIf(!built)("a server and its command line", () => {
   it("publishes and subscribes without options", async () => {
     // Retained, so that it arrives whichever of the two is first.
     const subscribed = run("sub", "a/#", "-v", "--limit", "1");
-    expect(await run("pub", "a/b", "hello", "--retain")).toMatchObject({ code: 0, out: expect.stringMatching(/^durable \(/u) });
+    expect(await run("pub", "a/b", "hello", "--retain")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^durable \(/u),
+    });
     expect(await subscribed).toMatchObject({ code: 0, out: "a/b hello\n" });
   });
 
   it("keeps what came while a session was away", async () => {
     await run("sub", "jobs/#", "--session", "worker", "--timeout", "100ms");
     expect(await run("pub", "jobs/1", "one", "--count", "3", "--qos", "2")).toMatchObject({ code: 0 });
-    expect(await run("sub", "jobs/#", "--session", "worker", "--limit", "3", "--qos", "2")).toMatchObject({ code: 0, out: "one\none\none\n" });
+    expect(await run("sub", "jobs/#", "--session", "worker", "--limit", "3", "--qos", "2")).toMatchObject({
+      code: 0,
+      out: "one\none\none\n",
+    });
   });
 
   it("gives, explains, uses and revokes rights", async () => {
     await writeFile(join(cwd, "policy.toml"), '[roles.device]\nallow = [{ publish = "plant/{principal}/#" }]\n');
-    expect(await run("policy", "apply", "policy.toml", "--yes")).toMatchObject({ code: 0, out: expect.stringContaining("+ role device") });
+    expect(await run("policy", "apply", "policy.toml", "--yes")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("+ role device"),
+    });
     expect(await run("policy", "show")).toMatchObject({ code: 0, out: expect.stringContaining("[roles.device]") });
     expect(await run("key", "create", "dev7", "--role", "device", "--out", "dev7.key")).toMatchObject({ code: 0 });
     expect(await run("key", "list")).toMatchObject({ code: 0, out: expect.stringContaining("dev7") });
-    expect(await run("why", "dev7", "publish", "plant/8/t")).toMatchObject({ code: 0, out: expect.stringMatching(/^DENY/u) });
+    expect(await run("why", "dev7", "publish", "plant/8/t")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^DENY/u),
+    });
     expect(await run("pub", "plant/dev7/t", "x", "--key-file", "dev7.key")).toMatchObject({ code: 0 });
     expect(await run("pub", "plant/8/t", "x", "--key-file", "dev7.key")).toMatchObject({ code: 77 });
     expect(await run("key", "list", "--key-file", "dev7.key")).toMatchObject({ code: 77 });
@@ -96,7 +108,16 @@ describe.skipIf(!built)("a server and its command line", () => {
   });
 
   it("loses and repeats nothing under load", async () => {
-    const { code, out } = await run("bench", "--publishers", "2", "--subscribers", "2", "--duration", "500ms", "--json");
+    const { code, out } = await run(
+      "bench",
+      "--publishers",
+      "2",
+      "--subscribers",
+      "2",
+      "--duration",
+      "500ms",
+      "--json",
+    );
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0, failed: 0 });
   });
@@ -121,6 +142,9 @@ describe.skipIf(!built)("a server and its command line", () => {
     await file.write(Buffer.from([0xff, 0xff]), 0, 2, 9000);
     await file.close();
     const kek = join(cwd, "mess-data.kek");
-    expect(await run("verify", "copy", "--kek-file", kek)).toMatchObject({ code: 65, err: expect.stringContaining(first) });
+    expect(await run("verify", "copy", "--kek-file", kek)).toMatchObject({
+      code: 65,
+      err: expect.stringContaining(first),
+    });
   });
 });

@@ -2,9 +2,9 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { PacketType } from "@mess/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TestServer } from "../../client/src/test-server.test-data.ts";
-import { PacketType } from "@mess/wire";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const mess = path("../bin/mess");
@@ -23,7 +23,10 @@ interface Ended {
   readonly err: string;
 }
 
-function start(file: string, words: readonly string[]): { kill: (signal: NodeJS.Signals) => void; ended: Promise<Ended> } {
+function start(
+  file: string,
+  words: readonly string[],
+): { kill: (signal: NodeJS.Signals) => void; ended: Promise<Ended> } {
   const { PATH, HOME } = process.env;
   const child = spawn(file, words, { env: { PATH, HOME, MESS_URL: url }, stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
@@ -76,7 +79,14 @@ describe.skipIf(!existsSync(path("../dist/main.js")))("the mess process", () => 
     const { ended } = start("bash", ["-c", pipe]);
     await vi.waitFor(() => expect(server.connections[0]?.subscriptions.length).toBe(1), 10_000);
     const timer = setInterval(() => {
-      server.connection.send({ type: PacketType.PUBLISH, topic: "t", payload: Buffer.from("line"), qos: 0, retain: false, dup: false });
+      server.connection.send({
+        type: PacketType.PUBLISH,
+        topic: "t",
+        payload: Buffer.from("line"),
+        qos: 0,
+        retain: false,
+        dup: false,
+      });
     }, 20);
     const { out, err } = await ended;
     clearInterval(timer);

@@ -18,7 +18,10 @@ async function serve(options: TestServerOptions = {}): Promise<{ server: TestSer
   return { server, url: await server.listen() };
 }
 
-async function open(options: TestServerOptions = {}, more: ConnectOptions = {}): Promise<{ server: TestServer; client: MessClient }> {
+async function open(
+  options: TestServerOptions = {},
+  more: ConnectOptions = {},
+): Promise<{ server: TestServer; client: MessClient }> {
   const { server, url } = await serve(options);
   const client = await connect(url, more);
   clients.push(client);
@@ -53,7 +56,15 @@ describe.each([5, 4] as const)("MQTT level %s", (version) => {
 
   it("sends what it was told in CONNECT", async () => {
     const will = { topic: "gone", payload: "bye", qos: 2, retain: true } as const;
-    const options = { keyId: "k_1", secret: "not a real one", clientId: "me", cleanStart: false, keepAlive: 7, will, version };
+    const options = {
+      keyId: "k_1",
+      secret: "not a real one",
+      clientId: "me",
+      cleanStart: false,
+      keepAlive: 7,
+      will,
+      version,
+    };
     const { server } = await open({}, options);
     const connectPacket = server.connection.connect;
     expect(connectPacket).toMatchObject({ version, clientId: "me", cleanStart: false, keepAlive: 7, username: "k_1" });
@@ -73,10 +84,23 @@ describe("publish", () => {
   it("carries 5.0 properties there and back", async () => {
     const { client } = await open();
     await client.subscribe(["p"]);
-    const properties = { contentType: "text/plain", correlationData: Buffer.from([0, 255]), userProperties: [["a", "1"], ["a", "2"]] } as const;
+    const properties = {
+      contentType: "text/plain",
+      correlationData: Buffer.from([0, 255]),
+      userProperties: [
+        ["a", "1"],
+        ["a", "2"],
+      ],
+    } as const;
     await client.publish("p", new Uint8Array([1, 2]), { properties });
     const { value } = await client.messages().next();
-    expect(value?.properties).toMatchObject({ contentType: "text/plain", userProperties: [["a", "1"], ["a", "2"]] });
+    expect(value?.properties).toMatchObject({
+      contentType: "text/plain",
+      userProperties: [
+        ["a", "1"],
+        ["a", "2"],
+      ],
+    });
     expect([...(value?.properties.correlationData ?? [])]).toEqual([0, 255]);
     expect([...(value?.payload ?? [])]).toEqual([1, 2]);
   });
@@ -108,7 +132,12 @@ describe("publish", () => {
         return true;
       },
     });
-    await expect(client.publish("t", "x")).rejects.toMatchObject({ code: "NOT_AUTHORIZED", reasonCode: 0x87, reason: "Not authorized", retryable: false });
+    await expect(client.publish("t", "x")).rejects.toMatchObject({
+      code: "NOT_AUTHORIZED",
+      reasonCode: 0x87,
+      reason: "Not authorized",
+      retryable: false,
+    });
   });
 
   it("reports 0x10 as a success that nobody reads", async () => {
@@ -122,14 +151,21 @@ describe("publish", () => {
     expect(await client.publish("t", "x", { qos: 2 })).toEqual({ reasonCode: 0x10 });
   });
 
-  it.each(["", "a/#", "+", "a\0b", "\ud800", "x".repeat(65_536)])("refuses a bad topic before it is sent (%#)", async (topic) => {
-    const { client } = await open();
-    await expect(client.publish(topic, "x")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-  });
+  it.each(["", "a/#", "+", "a\0b", "\ud800", "x".repeat(65_536)])(
+    "refuses a bad topic before it is sent (%#)",
+    async (topic) => {
+      const { client } = await open();
+      await expect(client.publish(topic, "x")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    },
+  );
 
   it("refuses what the server said it does not take, and goes on", async () => {
     const { client } = await open({
-      connack: () => ({ sessionPresent: false, reasonCode: 0, properties: { maximumPacketSize: 100, maximumQoS: 1, retainAvailable: false } }),
+      connack: () => ({
+        sessionPresent: false,
+        reasonCode: 0,
+        properties: { maximumPacketSize: 100, maximumQoS: 1, retainAvailable: false },
+      }),
     });
     await expect(client.publish("t", "x".repeat(200))).rejects.toMatchObject({ code: "TOO_LARGE" });
     await expect(client.publish("t", "x", { qos: 2 })).rejects.toMatchObject({ reasonCode: 0x9b });
@@ -154,7 +190,9 @@ describe("publish", () => {
       },
       { waitingMax: 2 },
     );
-    const outcomes = Array.from({ length: 4 }, () => client.publish("t", "x", { timeout: 50 }).then(String, (error) => error.code));
+    const outcomes = Array.from({ length: 4 }, () =>
+      client.publish("t", "x", { timeout: 50 }).then(String, (error) => error.code),
+    );
     expect(await Promise.all(outcomes)).toEqual(["TIMEOUT", "TIMEOUT", "TIMEOUT", "QUEUE_FULL"]);
   });
 });
@@ -166,7 +204,12 @@ describe("a server that does not read", () => {
     const payload = Buffer.alloc(64 * 1024);
     const outcomes: Promise<string>[] = [];
     for (let index = 0; index < 1000; index += 1) {
-      outcomes.push(client.publish("t", payload, { qos: 0 }).then(() => "sent", (error) => error.code));
+      outcomes.push(
+        client.publish("t", payload, { qos: 0 }).then(
+          () => "sent",
+          (error) => error.code,
+        ),
+      );
       await new Promise((resolve) => setImmediate(resolve));
     }
     server.connection.socket.resume();
@@ -184,7 +227,8 @@ describe("receiving", () => {
     await client.subscribe([{ filter: "t", qos: 0 }]);
     const payload = Buffer.alloc(1024, "x");
     const total = 20_000;
-    for (let index = 0; index < total; index += 1) server.connection.send({ type: PacketType.PUBLISH, topic: "t", payload, qos: 0, retain: false, dup: false });
+    for (let index = 0; index < total; index += 1)
+      server.connection.send({ type: PacketType.PUBLISH, topic: "t", payload, qos: 0, retain: false, dup: false });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(server.connection.socket.writableLength).toBeGreaterThan(1 << 20);
     expect((await take(client, total)).length).toBe(total);
@@ -199,12 +243,21 @@ describe("receiving", () => {
     expect(server.connection.received.some(isType(PacketType.PUBACK))).toBe(false);
     value?.ack(0x97);
     value?.ack();
-    await vi.waitFor(() => expect(server.connection.received.filter(isType(PacketType.PUBACK))).toMatchObject([{ reasonCode: 0x97 }]));
+    await vi.waitFor(() =>
+      expect(server.connection.received.filter(isType(PacketType.PUBACK))).toMatchObject([{ reasonCode: 0x97 }]),
+    );
   });
 
   it("takes a repeated QoS 2 packet for the same message", async () => {
     const { client, server } = await open();
-    const publish = { type: PacketType.PUBLISH, topic: "t", payload: Buffer.from("once"), qos: 2, retain: false, packetId: 9 } as const;
+    const publish = {
+      type: PacketType.PUBLISH,
+      topic: "t",
+      payload: Buffer.from("once"),
+      qos: 2,
+      retain: false,
+      packetId: 9,
+    } as const;
     server.connection.send({ ...publish, dup: false });
     server.connection.send({ ...publish, dup: true });
     expect(await take(client, 1)).toEqual(["once"]);
@@ -217,10 +270,20 @@ describe("receiving", () => {
   it("ends the connection when the server exceeds our Receive Maximum", async () => {
     const { client, server } = await open({}, { receiveMaximum: 2, acknowledge: "manual" });
     for (const packetId of [1, 2, 3]) {
-      server.connection.send({ type: PacketType.PUBLISH, topic: "t", payload: Buffer.alloc(0), qos: 1, retain: false, dup: false, packetId });
+      server.connection.send({
+        type: PacketType.PUBLISH,
+        topic: "t",
+        payload: Buffer.alloc(0),
+        qos: 1,
+        retain: false,
+        dup: false,
+        packetId,
+      });
     }
     expect(await client.ended).toMatchObject({ code: "PROTOCOL_ERROR", reasonCode: 0x93 });
-    await vi.waitFor(() => expect(server.connection.received.at(-1)).toMatchObject({ type: PacketType.DISCONNECT, reasonCode: 0x93 }));
+    await vi.waitFor(() =>
+      expect(server.connection.received.at(-1)).toMatchObject({ type: PacketType.DISCONNECT, reasonCode: 0x93 }),
+    );
   });
 
   it("ends the connection on bytes that are not MQTT", async () => {
@@ -236,7 +299,10 @@ describe("the end", () => {
     const { client, server } = await open({
       intercept: (packet, connection) => {
         if (packet.type !== PacketType.PUBLISH) return false;
-        setTimeout(() => connection.send({ type: PacketType.PUBACK, packetId: packet.packetId ?? 0, reasonCode: 0 }), 100);
+        setTimeout(
+          () => connection.send({ type: PacketType.PUBACK, packetId: packet.packetId ?? 0, reasonCode: 0 }),
+          100,
+        );
         return true;
       },
     });
@@ -262,8 +328,16 @@ describe("the end", () => {
   it("tells why the server ended it", async () => {
     const { client, server } = await open();
     const waiting = client.messages().next();
-    server.connection.send({ type: PacketType.DISCONNECT, reasonCode: 0x8e, properties: { reasonString: "taken over by 10.0.0.1" } });
-    await expect(waiting).rejects.toMatchObject({ code: "REFUSED", reasonCode: 0x8e, reason: "taken over by 10.0.0.1" });
+    server.connection.send({
+      type: PacketType.DISCONNECT,
+      reasonCode: 0x8e,
+      properties: { reasonString: "taken over by 10.0.0.1" },
+    });
+    await expect(waiting).rejects.toMatchObject({
+      code: "REFUSED",
+      reasonCode: 0x8e,
+      reason: "taken over by 10.0.0.1",
+    });
   });
 
   it("notices a server that stops answering", async () => {
@@ -273,7 +347,10 @@ describe("the end", () => {
 
   it("keeps an idle connection alive", async () => {
     const { client, server } = await open({}, { keepAlive: 1 });
-    await vi.waitFor(() => expect(server.connection.received.filter(isType(PacketType.PINGREQ)).length).toBeGreaterThan(1), 5000);
+    await vi.waitFor(
+      () => expect(server.connection.received.filter(isType(PacketType.PINGREQ)).length).toBeGreaterThan(1),
+      5000,
+    );
     await client.publish("t", "x");
   });
 });

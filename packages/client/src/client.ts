@@ -10,16 +10,16 @@ import {
   type QoS,
   type Subscription,
 } from "@mess/wire";
+import { checkTopic, payloadBytes } from "./check.ts";
 import { Link, type LinkEvents } from "./link.ts";
-import type { Message } from "./message.ts";
 import { MessError } from "./mess-error.ts";
+import type { Message } from "./message.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { PacketIds } from "./packet-ids.ts";
 import { Publisher, type PublishResult, type Settled } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import { refusal } from "./refusal.ts";
 import { Requests } from "./requests.ts";
-import { checkTopic, payloadBytes } from "./check.ts";
 
 /** Milliseconds between two looks at the deadlines. */
 const tickMs = 250;
@@ -172,7 +172,10 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     if (filters.length === 0) throw new MessError("INVALID_ARGUMENT", "subscribe needs at least one topic filter");
     const packetId = this.#takeId();
     const subscriptions = filters.map(subscription);
-    return this.#ask({ type: PacketType.SUBSCRIBE, packetId, subscriptions, ...(properties && { properties }) }, packetId);
+    return this.#ask(
+      { type: PacketType.SUBSCRIBE, packetId, subscriptions, ...(properties && { properties }) },
+      packetId,
+    );
   }
 
   /** @returns the server's code for each filter (5.0); empty under 3.1.1 */

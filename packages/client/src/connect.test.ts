@@ -28,9 +28,16 @@ async function closedPort(): Promise<number> {
 
 describe("connect", () => {
   it("fails with the server's reason", async () => {
-    const { url } = await serve({ connack: () => ({ sessionPresent: false, reasonCode: 0x86, properties: { reasonString: "no such key" } }) });
+    const { url } = await serve({
+      connack: () => ({ sessionPresent: false, reasonCode: 0x86, properties: { reasonString: "no such key" } }),
+    });
     const refused = connect(url, { keyId: "k", secret: "s" });
-    await expect(refused).rejects.toMatchObject({ code: "NOT_AUTHORIZED", reasonCode: 0x86, reason: "no such key", message: /no such key/u });
+    await expect(refused).rejects.toMatchObject({
+      code: "NOT_AUTHORIZED",
+      reasonCode: 0x86,
+      reason: "no such key",
+      message: /no such key/u,
+    });
   });
 
   it("understands the return codes of 3.1.1", async () => {
@@ -39,7 +46,11 @@ describe("connect", () => {
   });
 
   it("says when nothing listens", async () => {
-    await expect(connect(`mqtt://127.0.0.1:${await closedPort()}`)).rejects.toMatchObject({ code: "UNREACHABLE", retryable: true, hint: /nothing listens/u });
+    await expect(connect(`mqtt://127.0.0.1:${await closedPort()}`)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      retryable: true,
+      hint: /nothing listens/u,
+    });
   });
 
   it("gives up at its deadline, and by its signal", async () => {
@@ -56,13 +67,23 @@ describe("connect", () => {
         return true;
       },
     });
-    await expect(connect(url)).rejects.toMatchObject({ code: "CONNECTION_LOST", message: /before it answered CONNECT/u });
+    await expect(connect(url)).rejects.toMatchObject({
+      code: "CONNECTION_LOST",
+      message: /before it answered CONNECT/u,
+    });
   });
 
   it("takes a PUBLISH before CONNACK for what it is", async () => {
     const { url } = await serve({
       intercept: (_packet, connection) => {
-        connection.send({ type: PacketType.PUBLISH, topic: "t", payload: Buffer.alloc(0), qos: 0, retain: false, dup: false });
+        connection.send({
+          type: PacketType.PUBLISH,
+          topic: "t",
+          payload: Buffer.alloc(0),
+          qos: 0,
+          retain: false,
+          dup: false,
+        });
         return true;
       },
     });
@@ -81,7 +102,9 @@ describe("connect", () => {
     }
     expect(opened).toBe(0);
     await expect(connect("mqtt://192.0.2.1", { transport })).rejects.toThrow("opened");
-    await expect(connect("mqtt://192.0.2.1", { transport, keyId: "k", insecureCleartextCredentials: true })).rejects.toThrow("opened");
+    await expect(
+      connect("mqtt://192.0.2.1", { transport, keyId: "k", insecureCleartextCredentials: true }),
+    ).rejects.toThrow("opened");
   });
 
   it("wants the id of a key with its secret", async () => {
@@ -111,7 +134,9 @@ describe("connect over TLS", () => {
 
   it("says when the port does not speak TLS, and the other way round", async () => {
     const plain = await serve();
-    await expect(connect(plain.url.replace("mqtt:", "mqtts:"), { connectTimeout: 2000 })).rejects.toMatchObject({ code: /TLS_FAILED|UNREACHABLE|TIMEOUT/u });
+    await expect(connect(plain.url.replace("mqtt:", "mqtts:"), { connectTimeout: 2000 })).rejects.toMatchObject({
+      code: /TLS_FAILED|UNREACHABLE|TIMEOUT/u,
+    });
     const { key, cert } = await testCertificates(["localhost"]);
     const secure = await serve({ tls: { key, cert } });
     await expect(connect(secure.url.replace("mqtts:", "mqtt:"))).rejects.toMatchObject({ hint: /mqtts:\/\//u });

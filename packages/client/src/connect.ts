@@ -1,4 +1,11 @@
-import { type ConnectPacket, PacketType, type Properties, type ProtocolVersion, type PublishView, type QoS } from "@mess/wire";
+import {
+  type ConnectPacket,
+  PacketType,
+  type Properties,
+  type ProtocolVersion,
+  type PublishView,
+  type QoS,
+} from "@mess/wire";
 import { type Address, parseAddress } from "./address.ts";
 import { payloadBytes } from "./check.ts";
 import { MessClient } from "./client.ts";
@@ -94,7 +101,12 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   return client;
 }
 
-async function open(client: MessClient, address: Address, packet: ConnectPacket, options: ConnectOptions): Promise<void> {
+async function open(
+  client: MessClient,
+  address: Address,
+  packet: ConnectPacket,
+  options: ConnectOptions,
+): Promise<void> {
   const timeout = options.connectTimeout ?? 30_000;
   const deadline = AbortSignal.timeout(timeout);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);

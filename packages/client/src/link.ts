@@ -163,7 +163,9 @@ export class Link {
       if (this.#pingAt === 0 && !this.#paused) this.#pingAt = now;
     }
     if (this.#pingAt !== 0 && now - this.#pingAt > this.#keepAlive) {
-      this.fail(new MessError("TIMEOUT", "the server stopped answering", { hint: "the network or the server is down" }));
+      this.fail(
+        new MessError("TIMEOUT", "the server stopped answering", { hint: "the network or the server is down" }),
+      );
     }
   }
 
@@ -212,7 +214,10 @@ export class Link {
   #ended(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    const lost = error === undefined ? undefined : new MessError("CONNECTION_LOST", `the connection broke: ${error.message}`, { cause: error });
+    const lost =
+      error === undefined
+        ? undefined
+        : new MessError("CONNECTION_LOST", `the connection broke: ${error.message}`, { cause: error });
     this.#events.closed(this.#failure ?? lost);
   }
 }

@@ -7,7 +7,8 @@ function message(text: string, ack: () => void = () => undefined): Message {
   return { topic: "t", payload: Buffer.from(text), qos: 1, retain: false, duplicate: false, properties: {}, ack };
 }
 
-const text = ({ value }: IteratorResult<Message, undefined>): string | undefined => value && Buffer.from(value.payload).toString();
+const text = ({ value }: IteratorResult<Message, undefined>): string | undefined =>
+  value && Buffer.from(value.payload).toString();
 
 describe("MessageQueue", () => {
   it("gives messages in order, to readers who wait and to those who come later", async () => {

@@ -1,6 +1,6 @@
 import { Fifo } from "./fifo.ts";
-import type { Message } from "./message.ts";
 import type { MessError } from "./mess-error.ts";
+import type { Message } from "./message.ts";
 
 export interface MessageQueueLimits {
   /** Messages held before the socket is paused. */

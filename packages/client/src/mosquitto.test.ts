@@ -6,8 +6,8 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect } from "./connect.ts";
 import type { MessClient } from "./client.ts";
+import { connect } from "./connect.ts";
 import { testCertificates } from "./test-certificates.test-data.ts";
 
 const program = "/usr/sbin/mosquitto";
@@ -87,10 +87,16 @@ describe.skipIf(!existsSync(program))("with mosquitto", () => {
 
   it("keeps 5.0 properties and retained messages", async () => {
     await using client = await connect(plain);
-    await client.publish("kept", "v", { retain: true, properties: { userProperties: [["k", "v"]], contentType: "text/plain" } });
+    await client.publish("kept", "v", {
+      retain: true,
+      properties: { userProperties: [["k", "v"]], contentType: "text/plain" },
+    });
     await client.subscribe(["kept"]);
     const { value } = await client.messages().next();
-    expect(value).toMatchObject({ retain: true, properties: { userProperties: [["k", "v"]], contentType: "text/plain" } });
+    expect(value).toMatchObject({
+      retain: true,
+      properties: { userProperties: [["k", "v"]], contentType: "text/plain" },
+    });
     await client.publish("kept", "", { retain: true });
   });
 });

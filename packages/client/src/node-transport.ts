@@ -79,7 +79,10 @@ function connectFailure({ address, signal }: TransportOptions, error: unknown): 
   const code = errorCode(error);
   const text = error instanceof Error && error.message !== "" ? error.message : String(error);
   if (isTlsFailure(code)) {
-    return new MessError("TLS_FAILED", `no trusted connection to ${where}: ${text}`, { hint: tlsHint(code), cause: error });
+    return new MessError("TLS_FAILED", `no trusted connection to ${where}: ${text}`, {
+      hint: tlsHint(code),
+      cause: error,
+    });
   }
   const hint = code === undefined ? undefined : unreachableCodes[code];
   return new MessError("UNREACHABLE", `cannot connect to ${where}${code === undefined ? `: ${text}` : ` (${code})`}`, {
@@ -101,7 +104,8 @@ function isTlsFailure(code: string | undefined): boolean {
 }
 
 function tlsHint(code: string | undefined): string {
-  if (code === "CERT_HAS_EXPIRED") return "the server's certificate is over its date: renew it, or set this machine's clock";
+  if (code === "CERT_HAS_EXPIRED")
+    return "the server's certificate is over its date: renew it, or set this machine's clock";
   if (code === "CERT_NOT_YET_VALID") return "the certificate begins in the future: is this machine's clock right?";
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return "the certificate does not name this host: start the server with --host-name, or use a name it has";

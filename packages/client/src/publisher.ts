@@ -1,4 +1,4 @@
-import { PacketType, type AckPacket, type Properties, type QoS } from "@mess/wire";
+import { type AckPacket, PacketType, type Properties, type QoS } from "@mess/wire";
 import { Fifo } from "./fifo.ts";
 import { MessError } from "./mess-error.ts";
 import type { PacketIds } from "./packet-ids.ts";

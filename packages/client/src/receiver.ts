@@ -1,4 +1,12 @@
-import { type AckPacket, decodeString, ownBytes, PacketType, type PublishView, type QoS, readProperties } from "@mess/wire";
+import {
+  type AckPacket,
+  decodeString,
+  ownBytes,
+  PacketType,
+  type PublishView,
+  type QoS,
+  readProperties,
+} from "@mess/wire";
 import type { Message } from "./message.ts";
 
 export interface ReceiverLink {

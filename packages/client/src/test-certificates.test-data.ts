@@ -33,7 +33,9 @@ export async function testCertificates(names: readonly string[]): Promise<TestCe
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false),
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: /^[\d.]+$/u.test(value) ? "ip" : "dns", value }))),
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: /^[\d.]+$/u.test(value) ? "ip" : "dns", value })),
+      ),
     ],
   });
   const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");

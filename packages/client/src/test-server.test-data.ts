@@ -82,7 +82,13 @@ export class TestServer {
     this.#sockets.add(socket);
     const connection = new TestConnection(socket);
     const decoder = new PacketDecoder(
-      { role: "server", maxPacketSize: 1 << 24, userPropertiesMax: 100, userPropertyBytesMax: 65_536, subscriptionsMax: 1000 },
+      {
+        role: "server",
+        maxPacketSize: 1 << 24,
+        userPropertiesMax: 100,
+        userPropertyBytesMax: 65_536,
+        subscriptionsMax: 1000,
+      },
       {
         publish: (view) => this.#packet(publishPacketOf(view), connection),
         packet: (packet) => this.#packet(packet, connection),
@@ -126,7 +132,11 @@ export class TestServer {
           reasonCodes: packet.subscriptions.map(({ qos }) => qos),
         });
       case PacketType.UNSUBSCRIBE:
-        return connection.send({ type: PacketType.UNSUBACK, packetId: packet.packetId, reasonCodes: packet.filters.map(() => 0) });
+        return connection.send({
+          type: PacketType.UNSUBACK,
+          packetId: packet.packetId,
+          reasonCodes: packet.filters.map(() => 0),
+        });
       case PacketType.PINGREQ:
         return connection.send({ type: PacketType.PINGRESP });
       case PacketType.DISCONNECT:

@@ -1,8 +1,8 @@
 import {
   copyBytes,
   PacketType,
-  patchPacketId,
   type ProtocolVersion,
+  patchPacketId,
   type QoS,
   stringByteLength,
   VARIABLE_INTEGER_MAX,

@@ -118,14 +118,26 @@ export class AckKeeper {
   #noteRetained(session: Session, seq: number): void {
     if (!session.durable) return;
     const at = this.#state.journal.reserve(RecordKind.retainedSettled, deliveryNoteBytes);
-    writeDeliveryNote(this.#state.journal.openBytes, at, { number: session.number, packetId: 0, seq, group: "", isRetained: true });
+    writeDeliveryNote(this.#state.journal.openBytes, at, {
+      number: session.number,
+      packetId: 0,
+      seq,
+      group: "",
+      isRetained: true,
+    });
     this.#state.journal.commitWithin(ackDelayMs);
   }
 
   #note(kind: number, session: Session, packetId: number): void {
     const at = this.#state.journal.reserve(kind, deliveryNoteBytes);
     const seq = session.inFlight.seqOf(packetId);
-    writeDeliveryNote(this.#state.journal.openBytes, at, { number: session.number, packetId, seq, group: "", isRetained: false });
+    writeDeliveryNote(this.#state.journal.openBytes, at, {
+      number: session.number,
+      packetId,
+      seq,
+      group: "",
+      isRetained: false,
+    });
   }
 
   #remove(reader: Reader, durable: boolean, seq: number): void {

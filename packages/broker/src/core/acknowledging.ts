@@ -1,6 +1,7 @@
 /** What a client says about deliveries: PUBACK, PUBREC, PUBCOMP (MQTT 5.0 section 4.3). */
-import type { AckKeeper } from "./ack-keeper.ts";
+
 import { awaitingPuback, awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
+import type { AckKeeper } from "./ack-keeper.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";

@@ -6,7 +6,10 @@ import { World } from "./world.test-data.ts";
 const day = 86_400;
 const everything: Policy = {
   roles: {
-    user: { allow: (["publish", "subscribe", "retain", "will"] as const).map((action) => ({ action, filter: "#" })), deny: [] },
+    user: {
+      allow: (["publish", "subscribe", "retain", "will"] as const).map((action) => ({ action, filter: "#" })),
+      deny: [],
+    },
   },
   principals: { dev: { roles: ["user"] }, other: { roles: ["user"] } },
 };
@@ -112,7 +115,10 @@ describe("wills", () => {
   test("without the right at that moment it does not go out", () => {
     const { world, wills } = watched({ policy: everything });
     const client = world.connected("a", { principal: "other", will, expiry: day });
-    world.machine.credentials.applyPolicy({ policy: { ...everything, principals: { dev: { roles: ["user"] } } }, by: "test" });
+    world.machine.credentials.applyPolicy({
+      policy: { ...everything, principals: { dev: { roles: ["user"] } } },
+      by: "test",
+    });
     client.cut();
     expect(wills()).toEqual([]);
     expect(world.audited).toContain("acl.deny");
@@ -190,9 +196,15 @@ describe("sessions", () => {
     world.wait(5_000);
     world.machine.tidy();
     const { state } = world.machine;
-    expect([state.sessions.size, state.sessionsByNumber.size, state.groups.size, state.groupsByNumber.size]).toEqual([1, 1, 0, 0]);
-    expect([state.subscriptionCount, state.index.size, state.heldBytes, state.deadlines.size, state.connected]).toEqual([0, 0, 0, 0, 1]);
-    const remembered = [...state.topics.values()].filter(({ receivers, groups }) => receivers.length + groups.length > 0);
+    expect([state.sessions.size, state.sessionsByNumber.size, state.groups.size, state.groupsByNumber.size]).toEqual([
+      1, 1, 0, 0,
+    ]);
+    expect([state.subscriptionCount, state.index.size, state.heldBytes, state.deadlines.size, state.connected]).toEqual(
+      [0, 0, 0, 0, 1],
+    );
+    const remembered = [...state.topics.values()].filter(
+      ({ receivers, groups }) => receivers.length + groups.length > 0,
+    );
     expect(remembered).toEqual([]);
   });
 });

@@ -1,16 +1,17 @@
 /** Connections come and go, sessions stay: attach, take over, detach, expire (MQTT 5.0 sections 3.1.2.4, 3.1.2.11.2, 4.1). */
+
+import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
 import { type AttachRequest, Reason, type Refusal } from "../model/engine.ts";
 import type { EndReason, Link } from "../model/link.ts";
-import { RecordKind, type SessionDetached, type WillRecord, jsonBytes } from "../model/record.ts";
+import { jsonBytes, RecordKind, type SessionDetached, type WillRecord } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
-import type { Group } from "./group.ts";
-import type { Sending } from "./sending.ts";
-import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { Audit } from "./audit.ts";
-import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
 import type { Delivering } from "./delivering.ts";
+import type { Group } from "./group.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Sending } from "./sending.ts";
 import { fromGroup, type Session, sessionKey } from "./session.ts";
+import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { State } from "./state.ts";
 import type { Subscribing } from "./subscribing.ts";
 import type { Wills } from "./wills.ts";
@@ -67,7 +68,8 @@ export class Attaching {
     session.resendNext = 0;
     this.#state.connected--;
     // A session that was to end with its connection gets no time from its goodbye [MQTT-3.14.2-2].
-    if (expirySeconds !== undefined && session.durable) session.expirySeconds = Math.min(expirySeconds, this.#state.limits.sessionExpirySecondsMax);
+    if (expirySeconds !== undefined && session.durable)
+      session.expirySeconds = Math.min(expirySeconds, this.#state.limits.sessionExpirySecondsMax);
     this.#giveBack(session);
     if (clean) this.#parts.wills.forget(session);
     if (session.expirySeconds === 0) {
@@ -168,7 +170,8 @@ export class Attaching {
       session.maybeSent = Math.min(session.receiveMaximum, this.#state.limits.inFlightMax);
       session.maybeSentThrough = this.#state.lastMessageSeq;
       session.detachedAt = now;
-      session.willAt = session.will === undefined ? undefined : now + Math.max(graceMs, session.will.delaySeconds * 1000);
+      session.willAt =
+        session.will === undefined ? undefined : now + Math.max(graceMs, session.will.delaySeconds * 1000);
       this.#recordDetached(session);
     } else {
       session.sentBefore = detached.sentThrough ?? 0;
@@ -181,14 +184,16 @@ export class Attaching {
     this.#parts.wills.schedule(session, Math.max(0, (session.willAt ?? now) - now));
     const leftMs = Math.max(0, session.expirySeconds * 1000 - since);
     // A session without time of its own lives until its will is out.
-    if (session.expirySeconds === 0 && session.will !== undefined) this.expireAfter(session, Math.max(0, (session.willAt ?? now) - now) + 1);
+    if (session.expirySeconds === 0 && session.will !== undefined)
+      this.expireAfter(session, Math.max(0, (session.willAt ?? now) - now) + 1);
     else if (leftMs === 0) this.end(session);
     else this.expireAfter(session, leftMs);
   }
 
   #refusal(request: AttachRequest): Refusal | undefined {
     const state = this.#state;
-    if (state.journal.hasFailed) return { reason: Reason.serverUnavailable, text: "storage has failed; the broker must be restarted" };
+    if (state.journal.hasFailed)
+      return { reason: Reason.serverUnavailable, text: "storage has failed; the broker must be restarted" };
     if (request.will !== undefined && !this.#parts.wills.allowed(request.principal, request.will)) {
       state.counters.deniedWill++;
       this.#parts.audit.write("acl.deny", { action: "will", principal: request.principal });
@@ -199,7 +204,10 @@ export class Attaching {
     const isLimited = isNew && request.expirySeconds > 0 && !state.everythingAllowed;
     if (isLimited && mine >= state.limits.sessionsPerPrincipalMax) {
       this.#parts.audit.write("limit.hit", { limit: "sessionsPerPrincipalMax", principal: request.principal });
-      return { reason: Reason.quotaExceeded, text: `a principal may have ${state.limits.sessionsPerPrincipalMax} sessions` };
+      return {
+        reason: Reason.quotaExceeded,
+        text: `a principal may have ${state.limits.sessionsPerPrincipalMax} sessions`,
+      };
     }
     return undefined;
   }
@@ -283,7 +291,8 @@ export class Attaching {
   #settleGroups(session: Session): void {
     session.inFlight.inOrder((packetId) => {
       const isGroups = session.inFlight.sourceOf(packetId) >= fromGroup;
-      if (isGroups && session.inFlight.stateOf(packetId) !== awaitingPubcomp) this.#parts.acks.acknowledged(session, packetId);
+      if (isGroups && session.inFlight.stateOf(packetId) !== awaitingPubcomp)
+        this.#parts.acks.acknowledged(session, packetId);
     });
   }
 

@@ -1,5 +1,5 @@
 /** Audit records: security-relevant acts, in the same journal as everything else. Bounded in rate; what is left out is counted. */
-import { RecordKind, jsonBytes } from "../model/record.ts";
+import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { State } from "./state.ts";
 
 const perSecondMax = 50;
@@ -26,7 +26,8 @@ export class Audit {
   write(event: string, detail: Readonly<Record<string, string | number>>): void {
     this.countOf.set(event, (this.countOf.get(event) ?? 0) + 1);
     const limit = detail["limit"];
-    if (event === "limit.hit" && typeof limit === "string") this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
+    if (event === "limit.hit" && typeof limit === "string")
+      this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
     const now = this.#state.clock.monotonic();
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * perSecondMax);
     this.#filledAt = now;

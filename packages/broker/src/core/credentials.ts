@@ -1,6 +1,6 @@
 /** Keys and policy: folds over the journal like the rest, and what a change of them does to those who are connected. */
 import type { KeyCreated, KeyRevoked, PolicyApplied } from "../model/record.ts";
-import { RecordKind, jsonBytes } from "../model/record.ts";
+import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";

@@ -137,7 +137,12 @@ describe("DUP over a restart [MQTT-3.3.1-1]", () => {
     }
     world.restart();
     const again = world.connected("r", { expiry: day });
-    expect(again.link.delivered.map(({ payload, dup }) => [payload, dup])).toEqual([["1", true], ["2", true], ["3", false], ["4", false]]);
+    expect(again.link.delivered.map(({ payload, dup }) => [payload, dup])).toEqual([
+      ["1", true],
+      ["2", true],
+      ["3", false],
+      ["4", false],
+    ]);
   });
 
   test("a client that was connected: as many as may have been under way", () => {
@@ -150,7 +155,11 @@ describe("DUP over a restart [MQTT-3.3.1-1]", () => {
     world.restart();
     world.restart();
     const again = world.connected("r", { expiry: day });
-    expect(again.link.delivered.map(({ payload, dup }) => [payload, dup])).toEqual([["1", true], ["2", true], ["3", false]]);
+    expect(again.link.delivered.map(({ payload, dup }) => [payload, dup])).toEqual([
+      ["1", true],
+      ["2", true],
+      ["3", false],
+    ]);
   });
 });
 
@@ -249,7 +258,10 @@ describe("retained messages", () => {
     reader.subscribe("a/+", { qos: 1, retainHandling: 2, identifier: 9 });
     world.commit();
     reader.ack(1);
-    expect(reader.link.delivered).toMatchObject([{ payload: "a/1", identifiers: [] }, { payload: "a/2", identifiers: [9] }]);
+    expect(reader.link.delivered).toMatchObject([
+      { payload: "a/1", identifiers: [] },
+      { payload: "a/2", identifiers: [9] },
+    ]);
     reader.unsubscribe("a/+");
     world.commit();
     reader.ack(2);
@@ -271,7 +283,10 @@ describe("retained messages", () => {
   });
 
   test("one that has expired is forgotten, and the quota it took is free", () => {
-    const world = new World({ policy: rights(["publish", "#"], ["retain", "#"], ["subscribe", "#"]), limits: { retainedPerPrincipalMax: 1 } });
+    const world = new World({
+      policy: rights(["publish", "#"], ["retain", "#"], ["subscribe", "#"]),
+      limits: { retainedPerPrincipalMax: 1 },
+    });
     const publisher = world.connected("p");
     publisher.publish("a", "short", { retain: true, expiry: 10 });
     world.commit();

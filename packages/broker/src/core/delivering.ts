@@ -147,7 +147,13 @@ export class Delivering {
     const message = messageAt(this.#message, frame, item.at);
     if (message === undefined) return;
     const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2;
-    const manner = { qos, retain: true, identifiers: identifiersOf(subscription), source: fromRetained, isShared: false };
+    const manner = {
+      qos,
+      retain: true,
+      identifiers: identifiersOf(subscription),
+      source: fromRetained,
+      isShared: false,
+    };
     const packetId = this.#sending.message(session, link, message, manner, item.seq);
     if (packetId > 0) this.#acks.rememberRetained(session, packetId, what);
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readDeliveryNote, RecordKind } from "../model/record.ts";
+import { RecordKind, readDeliveryNote } from "../model/record.ts";
 import type { FakeClient } from "./fake-link.test-data.ts";
 import { histories, Player, policies } from "./history.test-data.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -39,14 +39,27 @@ class Watch {
       // One that is not known yet is confirmed inside the call that asks for it.
       const record = what === "confirm" ? this.#confirmedBy : this.#completedBy;
       if (what === "confirm" || what === "completed") {
-        expect(record.get(`${index} ${detail}`) ?? Number.POSITIVE_INFINITY, `${what} before its record`).toBeLessThanOrEqual(durable);
+        expect(
+          record.get(`${index} ${detail}`) ?? Number.POSITIVE_INFINITY,
+          `${what} before its record`,
+        ).toBeLessThanOrEqual(durable);
       }
-      if (what === "release" && this.#isDurable(number)) expect(this.#isNoted(RecordKind.deliveryReceived, number, detail as number), "PUBREL before its note").toBe(true);
+      if (what === "release" && this.#isDurable(number))
+        expect(this.#isNoted(RecordKind.deliveryReceived, number, detail as number), "PUBREL before its note").toBe(
+          true,
+        );
       if (what !== "deliver" || typeof detail === "number") return;
       // The empty ones that clear a topic look alike.
-      if (detail.payload !== "") expect(this.#publishedAs.get(detail.payload) ?? 0, `${detail.payload} delivered before its record`).toBeLessThanOrEqual(durable);
+      if (detail.payload !== "")
+        expect(
+          this.#publishedAs.get(detail.payload) ?? 0,
+          `${detail.payload} delivered before its record`,
+        ).toBeLessThanOrEqual(durable);
       if (detail.qos === 2 && this.#isDurable(number)) {
-        expect(this.#isNoted(RecordKind.deliveryReserved, number, detail.packetId), "QoS 2 PUBLISH before its packet id").toBe(true);
+        expect(
+          this.#isNoted(RecordKind.deliveryReserved, number, detail.packetId),
+          "QoS 2 PUBLISH before its packet id",
+        ).toBe(true);
       }
     };
   }

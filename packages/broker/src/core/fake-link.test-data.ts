@@ -28,7 +28,12 @@ export class FakeLink implements Link {
   onDelivered: ((delivered: Delivered) => void) | undefined;
   onReleased: ((packetId: number) => void) | undefined;
   /** Called before each note: checks of what must hold at that moment. */
-  watch: ((what: "attached" | "confirm" | "completed" | "deliver" | "release" | "forward", detail: Delivered | number) => void) | undefined;
+  watch:
+    | ((
+        what: "attached" | "confirm" | "completed" | "deliver" | "release" | "forward",
+        detail: Delivered | number,
+      ) => void)
+    | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -80,7 +85,16 @@ export class FakeLink implements Link {
     source.eachMessage(run, (message) => {
       const topic = message.topic;
       const payload = message.bytes.toString("utf8", message.payloadStart, message.payloadEnd);
-      const delivered: Delivered = { topic, payload, qos: 0, packetId: 0, dup: false, retain: false, identifiers, secondsLeft: noExpiry };
+      const delivered: Delivered = {
+        topic,
+        payload,
+        qos: 0,
+        packetId: 0,
+        dup: false,
+        retain: false,
+        identifiers,
+        secondsLeft: noExpiry,
+      };
       this.watch?.("forward", delivered);
       this.delivered.push(delivered);
       this.told.push(`forward ${topic} ${payload}`);

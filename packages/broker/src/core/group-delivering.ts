@@ -69,7 +69,13 @@ export class GroupDelivering {
     if (member?.link === undefined || entry === undefined) return this.#passOver(group, topic, seq);
     const qos = Math.min(message.qos, entry.qos) as 0 | 1 | 2;
     const retain = message.retain && entry.retainAsPublished;
-    const manner = { qos, retain, identifiers: identifiersOf(entry), source: fromGroup + group.number, isShared: false };
+    const manner = {
+      qos,
+      retain,
+      identifiers: identifiersOf(entry),
+      source: fromGroup + group.number,
+      isShared: false,
+    };
     this.#sending.message(member, member.link, message, manner, seq);
     return true;
   }

@@ -78,8 +78,9 @@ const subscribe = fc.record({
 });
 const ofClient = (...what: ("cut" | "settle" | "stall" | "flow" | "release")[]): fc.Arbitrary<Step> =>
   fc.record({ do: fc.constantFrom(...what), client });
-const bare = (...what: ("commitSealed" | "commit" | "read" | "lose" | "snapshot" | "tidy" | "crash")[]): fc.Arbitrary<Step> =>
-  fc.record({ do: fc.constantFrom(...what) });
+const bare = (
+  ...what: ("commitSealed" | "commit" | "read" | "lose" | "snapshot" | "tidy" | "crash")[]
+): fc.Arbitrary<Step> => fc.record({ do: fc.constantFrom(...what) });
 
 const stays = { do: "connect", clean: false, expiry: 1_000, receiveMaximum: 65_535, will: undefined } as const;
 const reads = { do: "subscribe", qos: 2, retainHandling: 0, noLocal: false } as const;
@@ -94,7 +95,11 @@ const opening: readonly Step[] = [0, 1, 2, 3].flatMap((client): Step[] => [
 /** Histories of `least` to `most` steps, without what is named. */
 export function histories(least: number, most: number, without: readonly Step["do"][] = []): fc.Arbitrary<Step[]> {
   const later = fc.array(steps(without), { minLength: least, maxLength: most, size: "max" });
-  return fc.oneof(later, later.map((rest) => [...opening, ...rest]), later.map((rest) => [...opening, ...rest]));
+  return fc.oneof(
+    later,
+    later.map((rest) => [...opening, ...rest]),
+    later.map((rest) => [...opening, ...rest]),
+  );
 }
 
 /** Everything that may happen; what `without` names does not. */
@@ -104,15 +109,33 @@ function steps(without: readonly Step["do"][]): fc.Arbitrary<Step> {
       { weight: 6, arbitrary: connect },
       { weight: 6, arbitrary: subscribe },
       { weight: 14, arbitrary: publish },
-      { weight: 14, arbitrary: fc.record({ do: fc.constant("ack" as const), client, last: fc.boolean(), error: fc.nat(9).map((n) => n === 0) }) },
+      {
+        weight: 14,
+        arbitrary: fc.record({
+          do: fc.constant("ack" as const),
+          client,
+          last: fc.boolean(),
+          error: fc.nat(9).map((n) => n === 0),
+        }),
+      },
       { weight: 6, arbitrary: ofClient("release", "release", "settle") },
       { weight: 3, arbitrary: ofClient("cut", "stall", "flow", "flow") },
-      { weight: 2, arbitrary: fc.record({ do: fc.constant("disconnect" as const), client, expiry: fc.constantFrom(undefined, undefined, 0, 50) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          do: fc.constant("disconnect" as const),
+          client,
+          expiry: fc.constantFrom(undefined, undefined, 0, 50),
+        }),
+      },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), client, filter }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("live" as const), client, topic }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("policy" as const), which: fc.nat(3) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("revoke" as const), client }) },
-      { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), milliseconds: fc.constantFrom(10, 6_000, 25_000) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constant("wait" as const), milliseconds: fc.constantFrom(10, 6_000, 25_000) }),
+      },
       { weight: 4, arbitrary: fc.record({ do: fc.constant("seal" as const), own: fc.constantFrom(0, 0, 1) }) },
       { weight: 16, arbitrary: bare("commitSealed", "commit", "commit", "read") },
       { weight: 2, arbitrary: bare("snapshot", "tidy") },
@@ -128,8 +151,17 @@ const everything: Policy = policy(["p0", "p1"], []);
 /** Everything; without `a/b`; without retaining; nothing for p1. */
 export const policies: readonly [Policy, ...Policy[]] = [
   everything,
-  policy(["p0", "p1"], actions.map((action) => ({ action, filter: "a/b" }))),
-  policy(["p0", "p1"], [{ action: "retain", filter: "#" }, { action: "will", filter: "#" }]),
+  policy(
+    ["p0", "p1"],
+    actions.map((action) => ({ action, filter: "a/b" })),
+  ),
+  policy(
+    ["p0", "p1"],
+    [
+      { action: "retain", filter: "#" },
+      { action: "will", filter: "#" },
+    ],
+  ),
   policy(["p0"], []),
 ];
 
@@ -238,7 +270,8 @@ export class Player {
       if (qos > 0) unacked.push({ packetId, payload, step: qos === 1 ? 1 : 2 });
     };
     client.link.onReleased = (packetId) => {
-      if (!unacked.some((one) => one.packetId === packetId && one.step === 3)) unacked.push({ packetId, payload: "", step: 3 });
+      if (!unacked.some((one) => one.packetId === packetId && one.step === 3))
+        unacked.push({ packetId, payload: "", step: 3 });
     };
     this.onConnect?.(client, step.client);
   }

@@ -9,10 +9,10 @@ import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
+import { allowed } from "./rights.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
-import { allowed } from "./rights.ts";
 
 export interface HoldingParts {
   readonly state: State;

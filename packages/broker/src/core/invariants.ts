@@ -38,7 +38,8 @@ function checkSessions(state: State, report: Report): void {
   let connected = 0;
   for (const [number, session] of state.sessionsByNumber) {
     const isKnown = state.sessions.get(sessionKey(session.principal, session.clientId)) === session;
-    if (!isKnown || session.number !== number || session.ended) report("S1", `${name(session)} is not the one of its name, or over`);
+    if (!isKnown || session.number !== number || session.ended)
+      report("S1", `${name(session)} is not the one of its name, or over`);
     if (session.durable) durable.set(session.principal, (durable.get(session.principal) ?? 0) + 1);
     if (session.durable && !session.journaled) report("S2", `${name(session)} stays, and the journal does not know it`);
     if (session.link !== undefined) connected++;
@@ -51,7 +52,8 @@ function checkSessions(state: State, report: Report): void {
 function checkConnection(session: Session, report: Report): void {
   const isWaiting = session.willDeadline?.pending === true || session.expiryDeadline?.pending === true;
   if (session.link !== undefined) {
-    if (session.detachedAt !== undefined || isWaiting) report("S3", `${name(session)} is connected and counted as away`);
+    if (session.detachedAt !== undefined || isWaiting)
+      report("S3", `${name(session)} is connected and counted as away`);
     return;
   }
   if (session.resend.length > 0) report("S3", `${name(session)} is away and has something to send again`);
@@ -71,17 +73,20 @@ function checkSubscriptions(state: State, report: Report): void {
       if (entry.session !== session || entry.text !== text) report("S4", `${name(session)}: "${text}" is not its own`);
       if (entry.group === undefined) {
         own++;
-        if (state.index.get(text, String(session.number)) !== entry) report("S4", `${name(session)}: "${text}" is not in the index`);
+        if (state.index.get(text, String(session.number)) !== entry)
+          report("S4", `${name(session)}: "${text}" is not in the index`);
       } else if (entry.group.members.get(session) !== entry || state.groups.get(text) !== entry.group) {
         report("S4", `${name(session)}: "${text}" is not in its group`);
       }
     }
     session.retained.forEach((entry) => {
-      if (session.subscriptions.get(entry.text) !== entry) report("S4", `${name(session)} is due something for "${entry.text}", which it has not`);
+      if (session.subscriptions.get(entry.text) !== entry)
+        report("S4", `${name(session)} is due something for "${entry.text}", which it has not`);
     });
   }
   if (count !== state.subscriptionCount) report("S4", `${count} subscriptions, ${state.subscriptionCount} counted`);
-  if (own + state.groups.size !== state.index.size) report("S4", `${own} subscriptions and ${state.groups.size} groups, ${state.index.size} in the index`);
+  if (own + state.groups.size !== state.index.size)
+    report("S4", `${own} subscriptions and ${state.groups.size} groups, ${state.index.size} in the index`);
 }
 
 /** S5. */
@@ -91,14 +96,20 @@ function checkGroups(state: State, report: Report): void {
     let durable = 0;
     for (const [member, entry] of group.members) {
       if (member.durable) durable++;
-      if (!member.groups.has(group) || member.subscriptions.get(group.key) !== entry) report("S5", `${group.key}: ${name(member)} does not know it is a member`);
+      if (!member.groups.has(group) || member.subscriptions.get(group.key) !== entry)
+        report("S5", `${group.key}: ${name(member)} does not know it is a member`);
     }
-    const isWhole = group.members.size > 0 && group.turns.size === group.members.size && state.groupsByNumber.get(group.number) === group;
+    const isWhole =
+      group.members.size > 0 &&
+      group.turns.size === group.members.size &&
+      state.groupsByNumber.get(group.number) === group;
     if (!isWhole) report("S5", `${group.key} has no members, or not a turn for each`);
-    if (durable !== group.durableMembers) report("S5", `${group.key}: ${durable} members stay, ${group.durableMembers} counted`);
+    if (durable !== group.durableMembers)
+      report("S5", `${group.key}: ${durable} members stay, ${group.durableMembers} counted`);
     group.returned.forEach((seq, i) => {
       const isInOrder = i === 0 || seq > (group.returned[i - 1] as number);
-      if (!isInOrder || seq > group.sentThrough || !group.backlog.contains(seq)) report("S5", `${group.key}: ${seq} was given back out of order, or does not wait`);
+      if (!isInOrder || seq > group.sentThrough || !group.backlog.contains(seq))
+        report("S5", `${group.key}: ${seq} was given back out of order, or does not wait`);
     });
   }
 }
@@ -110,17 +121,20 @@ function checkUnderWay(state: State, report: Report): void {
     session.inFlight.inOrder((packetId) => {
       const seq = session.inFlight.seqOf(packetId);
       const source = session.inFlight.sourceOf(packetId);
-      if (seq <= 0 || seq > state.journal.lastSeq) report("S6", `${name(session)}: ${packetId} stands for record ${seq}, which is not there`);
+      if (seq <= 0 || seq > state.journal.lastSeq)
+        report("S6", `${name(session)}: ${packetId} stands for record ${seq}, which is not there`);
       // After PUBREC the message is done with; of a retained one nothing waits.
       const step = session.inFlight.stateOf(packetId);
       if (step === awaitingPubcomp || source === fromRetained) return;
       const group = state.groupsByNumber.get(source - fromGroup);
       // A QoS 2 delivery may be all that is left after a restart: published while the subscription was of QoS 0.
       const reader = step === awaitingPubrec ? undefined : source === fromBacklog ? session : group;
-      if (reader?.backlog.contains(seq) === false) report("S6", `${name(session)}: ${seq} is under way and does not wait`);
+      if (reader?.backlog.contains(seq) === false)
+        report("S6", `${name(session)}: ${seq} is under way and does not wait`);
       if (group === undefined) return;
       const key = `${seq} ${group.key}`;
-      if (ofGroups.has(key) || group.returned.includes(seq)) report("S7", `${group.key}: ${seq} is under way twice, or given back too`);
+      if (ofGroups.has(key) || group.returned.includes(seq))
+        report("S7", `${group.key}: ${seq} is under way twice, or given back too`);
       ofGroups.add(key);
     });
   }
@@ -133,7 +147,8 @@ function checkBacklogs(state: State, report: Report): void {
     let end = 0;
     let span = 0;
     reader.backlog.forEachRun((from, to) => {
-      if (from <= end || to < from || to > state.lastMessageSeq) report("S8", `a run ${from} to ${to} after ${end}, the last message is ${state.lastMessageSeq}`);
+      if (from <= end || to < from || to > state.lastMessageSeq)
+        report("S8", `a run ${from} to ${to} after ${end}, the last message is ${state.lastMessageSeq}`);
       end = to;
       span += to - from + 1;
     });
@@ -148,11 +163,14 @@ function checkSums(state: State, report: Report): void {
   state.retained.forEach((entry, topic) => {
     bytes += entry.bytes;
     byPrincipal.set(entry.principal, (byPrincipal.get(entry.principal) ?? 0) + 1);
-    if (entry.topic !== topic || entry.at < entry.seq || entry.at > state.journal.lastSeq) report("S9", `the retained message of ${topic} is not where it says`);
+    if (entry.topic !== topic || entry.at < entry.seq || entry.at > state.journal.lastSeq)
+      report("S9", `the retained message of ${topic} is not where it says`);
   });
-  if (bytes !== state.retainedBytes || !sameCounts(byPrincipal, state.retainedOf)) report("S9", "the retained messages are not counted right");
+  if (bytes !== state.retainedBytes || !sameCounts(byPrincipal, state.retainedOf))
+    report("S9", "the retained messages are not counted right");
   let held = 0;
-  for (const session of state.sessionsByNumber.values()) for (const message of session.held.values()) held += message.length;
+  for (const session of state.sessionsByNumber.values())
+    for (const message of session.held.values()) held += message.length;
   if (held !== state.heldBytes) report("S9", `${held} bytes are held, ${state.heldBytes} counted`);
 }
 
@@ -167,10 +185,12 @@ function checkTopics(state: State, report: Report): void {
       else sessions.add(value.session);
     });
     for (const receiver of topic.receivers) {
-      if (!sessions.has(receiver.session) || topic.receiverOf(receiver.session) !== receiver) report("S10", `${topic.name}: ${name(receiver.session)} receives and does not match`);
+      if (!sessions.has(receiver.session) || topic.receiverOf(receiver.session) !== receiver)
+        report("S10", `${topic.name}: ${name(receiver.session)} receives and does not match`);
     }
     const isSameGroups = topic.groups.length === groups.size && topic.groups.every((group) => groups.has(group));
-    if (!isSameGroups || topic.receivers.length > sessions.size) report("S10", `${topic.name} has other receivers than match it`);
+    if (!isSameGroups || topic.receivers.length > sessions.size)
+      report("S10", `${topic.name} has other receivers than match it`);
   }
 }
 

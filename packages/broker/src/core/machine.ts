@@ -97,7 +97,13 @@ export class Machine implements Engine, JournalListener {
       audit: this.audit,
     });
     this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending });
-    this.#holding = new Holding({ state, outbox: this.#outbox, publishing: this.publishing, retained, audit: this.audit });
+    this.#holding = new Holding({
+      state,
+      outbox: this.#outbox,
+      publishing: this.publishing,
+      retained,
+      audit: this.audit,
+    });
     this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
     this.replay = new Replay({
       state,
@@ -123,7 +129,8 @@ export class Machine implements Engine, JournalListener {
   begin(): void {
     const now = this.state.clock.now();
     this.replay.markUnderWay();
-    for (const [session, seen] of this.replay.lastSeen) this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
+    for (const [session, seen] of this.replay.lastSeen)
+      this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
     this.state.journal.commitWithin(50);
   }
@@ -272,7 +279,8 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
     const refusal = this.publishing.refusal(session, topic, draft.retain);
     if (refusal !== 0) {
-      if (refusal === Reason.notAuthorized) this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      if (refusal === Reason.notAuthorized)
+        this.audit.write("acl.deny", { action: "publish", principal: session.principal });
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);

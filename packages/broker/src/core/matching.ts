@@ -104,7 +104,8 @@ export function memberMayRead(state: State, member: Session, topic: Topic): bool
 
 /** May the session publish to this topic? Remembers the last answer: publishers mostly stay with a topic. */
 export function mayPublish(state: State, session: Session, topic: Topic): boolean {
-  if (session.publishTopic === topic && session.publishGeneration === state.rightsGeneration) return session.publishAllowed;
+  if (session.publishTopic === topic && session.publishGeneration === state.rightsGeneration)
+    return session.publishAllowed;
   session.publishTopic = topic;
   session.publishGeneration = state.rightsGeneration;
   session.publishAllowed = allowed(state, session.principal, "publish", topic.name);

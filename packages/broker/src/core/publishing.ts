@@ -7,11 +7,11 @@ import type { GroupDelivering } from "./group-delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
+import { allowed } from "./rights.ts";
 import type { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
-import { allowed } from "./rights.ts";
 
 /** The facts of a published message that decide where it goes. */
 export interface Published {
@@ -50,7 +50,9 @@ export class Publishing {
   /** The interned topic of a checked name. */
   topicNamed(name: string): Topic {
     const bytes = Buffer.from(name, "utf8");
-    return this.#state.topics.find(bytes, 0, bytes.length) ?? this.#state.topics.add(bytes, 0, bytes.length, new Topic(name));
+    return (
+      this.#state.topics.find(bytes, 0, bytes.length) ?? this.#state.topics.add(bytes, 0, bytes.length, new Topic(name))
+    );
   }
 
   /** QoS 0, not retained: straight from the read buffer of one door into the write buffers of others. */
@@ -79,8 +81,7 @@ export class Publishing {
     const state = this.#state;
     if (state.journal.hasFailed) return Reason.implementationSpecific;
     const permitted =
-      mayPublish(state, session, topic) &&
-      (!retain || allowed(state, session.principal, "retain", topic.name));
+      mayPublish(state, session, topic) && (!retain || allowed(state, session.principal, "retain", topic.name));
     if (!permitted) {
       state.counters.deniedPublish++;
       return Reason.notAuthorized;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { awaitingPuback, reserved } from "../delivery/in-flight.ts";
-import { messageAt } from "./frame-reading.ts";
 import { MessageView } from "../model/message.ts";
 import { isDeliverable } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
+import { messageAt } from "./frame-reading.ts";
 import { histories, Player, policies, type Step } from "./history.test-data.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Machine } from "./machine.ts";
@@ -15,7 +15,11 @@ import type { World } from "./world.test-data.ts";
 type Facts = Record<string, unknown>;
 
 /** Messages of the backlog that promise anything (QoS 1 and 2) and would go to this reader. */
-function waiting(journal: MemoryJournal, backlog: Backlog, wants: (topic: string, publisher: number) => boolean): number[] {
+function waiting(
+  journal: MemoryJournal,
+  backlog: Backlog,
+  wants: (topic: string, publisher: number) => boolean,
+): number[] {
   const found: number[] = [];
   const view = new MessageView();
   backlog.forEachRun((from, to) => {
@@ -53,12 +57,22 @@ function sessionFacts(machine: Machine, journal: MemoryJournal, session: Session
   session.retained.forEach((_, item) => {
     if (state.retained.get(item.topic)?.seq === item.seq) due.push(`${item.seq}`);
   });
-  const isCurrent = (seq: string): boolean => [...state.retained.entries()].some(([, entry]) => `${entry.seq}` === seq && entry.expiresAt > now);
+  const isCurrent = (seq: string): boolean =>
+    [...state.retained.entries()].some(([, entry]) => `${entry.seq}` === seq && entry.expiresAt > now);
   const entries = [...session.subscriptions.values()];
   return {
-    session: [session.number, session.principal, session.clientId, session.keyId, session.expirySeconds, session.receiveMaximum],
+    session: [
+      session.number,
+      session.principal,
+      session.clientId,
+      session.keyId,
+      session.expirySeconds,
+      session.receiveMaximum,
+    ],
     will: session.will,
-    subscriptions: entries.map(({ text, qos, noLocal, identifier }) => `${text} ${qos} ${noLocal} ${identifier}`).sort(),
+    subscriptions: entries
+      .map(({ text, qos, noLocal, identifier }) => `${text} ${qos} ${noLocal} ${identifier}`)
+      .sort(),
     held: [...session.held].map(([id, bytes]) => `${id} ${bytes.toString("base64")}`).sort(),
     underWay: underWay.sort(),
     retained: due.filter(isCurrent).sort(),
@@ -66,7 +80,9 @@ function sessionFacts(machine: Machine, journal: MemoryJournal, session: Session
       const handle = machine.topic(Buffer.from(topic), 0, Buffer.byteLength(topic));
       if (handle === undefined) return false;
       machine.publishing.hasReaders(handle as never);
-      const receiver = (handle as never as { receiverOf(session: Session): { qos: number; noLocal: boolean } | undefined }).receiverOf(session);
+      const receiver = (
+        handle as never as { receiverOf(session: Session): { qos: number; noLocal: boolean } | undefined }
+      ).receiverOf(session);
       return receiver !== undefined && receiver.qos > 0 && !(receiver.noLocal && publisher === session.number);
     }),
   };
@@ -126,7 +142,8 @@ function run(history: readonly Step[], options: Options): void {
   let dropped = 0;
   for (const [i, step] of history.entries()) {
     // What goes out as QoS 0 waits while connected only.
-    if (step.do === "subscribe" && step.qos === 0) without.add(step.filter.startsWith("$share") ? step.filter : `c${step.client}`);
+    if (step.do === "subscribe" && step.qos === 0)
+      without.add(step.filter.startsWith("$share") ? step.filter : `c${step.client}`);
     // What is under way for a subscription that is gone is not due again.
     if (step.do === "unsubscribe") without.add(`retained c${step.client}`);
     player.play(step);
@@ -135,7 +152,8 @@ function run(history: readonly Step[], options: Options): void {
     if (world.journal.snapshotSeq > 0) snapshots.add(world.journal.snapshotSeq);
     if (i % 10 !== 9 && i !== history.length - 1) continue;
     world.journal.commitNow();
-    if (world.journal.dropped.length === dropped && world.journal.snapshotSeq > 0) snapshots.add(world.journal.snapshotSeq);
+    if (world.journal.dropped.length === dropped && world.journal.snapshotSeq > 0)
+      snapshots.add(world.journal.snapshotSeq);
     compare(world, without, [...snapshots]);
     expect(checkInvariants(world.machine.state)).toEqual([]);
   }

@@ -1,4 +1,6 @@
 /** Recovery: the same `apply` functions that run live, fed from the journal. Decides nothing, sends nothing. */
+
+import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView } from "../model/message.ts";
 import {
@@ -24,7 +26,6 @@ import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Credentials } from "./credentials.ts";
-import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
@@ -209,7 +210,8 @@ export class Replay {
   #applyState(kind: number, bytes: Buffer, start: number, end: number): void {
     if (kind === RecordKind.backlogState) {
       const saved = readJson<BacklogState>(bytes, start, end);
-      const reader = saved.group === "" ? this.#state.sessionsByNumber.get(saved.number) : this.#state.groups.get(saved.group);
+      const reader =
+        saved.group === "" ? this.#state.sessionsByNumber.get(saved.number) : this.#state.groups.get(saved.group);
       reader?.backlog.load(saved.runs, saved.count);
     } else if (kind === RecordKind.retainedState) {
       this.#parts.retained.put(revived(readJson<RetainedState>(bytes, start, end)));

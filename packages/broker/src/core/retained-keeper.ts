@@ -1,8 +1,8 @@
 /** Retained messages: the last message of a topic, its author's rights and its quotas (MQTT 5.0 section 3.3.1.3). */
 import { Reason } from "../model/engine.ts";
 import { type MessageView, noExpiry } from "../model/message.ts";
-import type { RetainedEntry, State } from "./state.ts";
 import { allowed } from "./rights.ts";
+import type { RetainedEntry, State } from "./state.ts";
 
 /** Index cost of an entry beside its payload: the quota counts it, so that a million empty topics are not free. */
 const entryOverheadBytes = 120;
@@ -41,7 +41,10 @@ export class RetainedKeeper {
       topic,
       principal: message.principal,
       qos: message.qos,
-      expiresAt: message.expirySeconds === noExpiry ? Number.POSITIVE_INFINITY : message.publishedAt + message.expirySeconds * 1000,
+      expiresAt:
+        message.expirySeconds === noExpiry
+          ? Number.POSITIVE_INFINITY
+          : message.publishedAt + message.expirySeconds * 1000,
       bytes: bytes + entryOverheadBytes,
     });
   }
@@ -98,8 +101,7 @@ export class RetainedKeeper {
     const gone: string[] = [];
     state.retained.forEach((entry) => {
       const { principal, topic } = entry;
-      const permitted =
-        allowed(state, principal, "publish", topic) && allowed(state, principal, "retain", topic);
+      const permitted = allowed(state, principal, "publish", topic) && allowed(state, principal, "retain", topic);
       if (!permitted) gone.push(topic);
     });
     for (const topic of gone) this.remove(topic);

@@ -64,13 +64,18 @@ export class RetainedQueue {
       const at = due.items.findIndex((item, i) => i >= due.next && item.seq === seq);
       if (at < 0) continue;
       const left = due.items.filter((_, i) => i >= due.next && i !== at);
-      this.#keep(this.#lists.flatMap((other) => (other !== due ? [other] : left.length > 0 ? [{ ...due, items: left, next: 0 }] : [])));
+      this.#keep(
+        this.#lists.flatMap((other) =>
+          other !== due ? [other] : left.length > 0 ? [{ ...due, items: left, next: 0 }] : [],
+        ),
+      );
       return;
     }
   }
 
   forEach(visit: (entry: SubscriptionEntry, item: RetainedEntry) => void): void {
-    for (const { entry, items, next } of this.#lists) for (let i = next; i < items.length; i++) visit(entry, items[i] as RetainedEntry);
+    for (const { entry, items, next } of this.#lists)
+      for (let i = next; i < items.length; i++) visit(entry, items[i] as RetainedEntry);
   }
 
   #keep(lists: Due[]): void {

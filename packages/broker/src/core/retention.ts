@@ -2,8 +2,9 @@
  * What may be dropped: whole segments that hold nothing anybody waits for. A retained message in an otherwise dead
  * segment is copied forward; a snapshot must stand after the segment, so that recovery needs none of it.
  */
-import { RecordKind } from "../model/record.ts";
+
 import type { SegmentInfo } from "../model/journal.ts";
+import { RecordKind } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { SnapshotWriter } from "./snapshot.ts";

@@ -7,7 +7,12 @@ import type { FakeClient } from "./fake-link.test-data.ts";
 import { histories, Player, policies, principals, type Step } from "./history.test-data.ts";
 
 /** What `policies` say, said again in another way. */
-function may(which: number, principal: string, action: "publish" | "subscribe" | "share" | "retain" | "will", topic: string): boolean {
+function may(
+  which: number,
+  principal: string,
+  action: "publish" | "subscribe" | "share" | "retain" | "will",
+  topic: string,
+): boolean {
   if (which === 3 && principal === "p1") return false;
   if (which === 1 && topic === "a/b") return false;
   return !(which === 2 && (action === "retain" || action === "will"));
@@ -71,7 +76,9 @@ class Oracle {
 
   #checkAnswer(step: Extract<Step, { do: "publish" }>, reason: number): void {
     const principal = principals[step.client % 2] as string;
-    const isAllowed = may(this.#which, principal, "publish", step.topic) && (!step.retain || may(this.#which, principal, "retain", step.topic));
+    const isAllowed =
+      may(this.#which, principal, "publish", step.topic) &&
+      (!step.retain || may(this.#which, principal, "retain", step.topic));
     if (!isAllowed) this.seen.refused++;
     expect(reason === Reason.notAuthorized, `${principal} publishes to ${step.topic}`).toBe(!isAllowed);
   }
@@ -79,7 +86,8 @@ class Oracle {
   #forgetRevoked(): void {
     const which = this.#which;
     for (const [payload, { principal, topic }] of this.#retained) {
-      if (!may(which, principal, "publish", topic) || !may(which, principal, "retain", topic)) this.#retained.delete(payload);
+      if (!may(which, principal, "publish", topic) || !may(which, principal, "retain", topic))
+        this.#retained.delete(payload);
     }
   }
 
@@ -94,7 +102,8 @@ class Oracle {
       const payload = bytes.toString("utf8", message.payloadStart, message.payloadEnd);
       this.seen.published++;
       expect(may(this.#which, principal, "publish", topic), `${principal} publishes ${payload} to ${topic}`).toBe(true);
-      if (message.retain) expect(may(this.#which, principal, "retain", topic), `${principal} retains ${topic}`).toBe(true);
+      if (message.retain)
+        expect(may(this.#which, principal, "retain", topic), `${principal} retains ${topic}`).toBe(true);
       if (payload.startsWith("will")) {
         this.seen.wills++;
         expect(may(this.#which, principal, "will", topic), `the will of ${principal} to ${topic}`).toBe(true);

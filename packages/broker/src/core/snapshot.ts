@@ -2,6 +2,8 @@
  * A snapshot: the state of one moment as the records that would rebuild it, taken in one go and written in pieces, so
  * that recovery reads it and what follows instead of the whole journal. All messages stay where they are.
  */
+
+import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
 import {
   type BacklogState,
   deliveryNoteBytes,
@@ -13,7 +15,6 @@ import {
   type SubscriptionSet,
   writeDeliveryNote,
 } from "../model/record.ts";
-import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import { detachedRecord, openedRecord } from "./session-records.ts";
@@ -95,7 +96,13 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   }
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {
-    if (group.durableMembers > 0) add(RecordKind.backlogState, { number: 0, group: group.key, runs: group.backlog.save(), count: group.backlog.count });
+    if (group.durableMembers > 0)
+      add(RecordKind.backlogState, {
+        number: 0,
+        group: group.key,
+        runs: group.backlog.save(),
+        count: group.backlog.count,
+      });
   }
   for (const session of state.sessionsByNumber.values()) if (session.durable) addDeliveries(parts, state, session);
   state.retained.forEach((entry) => {
@@ -115,7 +122,12 @@ function addSession(parts: Part[], add: (kind: number, value: unknown) => void, 
   if (session.detachedAt !== undefined) add(RecordKind.sessionDetached, detachedRecord(session, session.detachedAt));
   if (!session.durable) return;
   for (const entry of session.subscriptions.values()) add(RecordKind.subscriptionSet, setOf(session, entry));
-  const backlog: BacklogState = { number: session.number, group: "", runs: session.backlog.save(), count: session.backlog.count };
+  const backlog: BacklogState = {
+    number: session.number,
+    group: "",
+    runs: session.backlog.save(),
+    count: session.backlog.count,
+  };
   if (backlog.runs.length > 0) add(RecordKind.backlogState, backlog);
   for (const [packetId, message] of session.held) {
     const body = Buffer.alloc(8 + message.length);
@@ -146,7 +158,13 @@ function addDeliveries(parts: Part[], state: State, session: Session): void {
     const source = session.inFlight.sourceOf(packetId);
     if (step === awaitingPuback) return;
     const group = source >= fromGroup ? (state.groupsByNumber.get(source - fromGroup)?.key ?? endedGroup) : "";
-    const note = { number: session.number, packetId, seq: session.inFlight.seqOf(packetId), group, isRetained: source === fromRetained };
+    const note = {
+      number: session.number,
+      packetId,
+      seq: session.inFlight.seqOf(packetId),
+      group,
+      isRetained: source === fromRetained,
+    };
     const body = Buffer.alloc(deliveryNoteBytes + Buffer.byteLength(group));
     writeDeliveryNote(body, 0, note);
     parts.push({ kind: RecordKind.deliveryReserved, body });
@@ -162,7 +180,8 @@ function retainedDue(session: Session, acks: AckKeeper): RetainedDue["items"] {
   };
   session.inFlight.inOrder((packetId) => {
     const underWay = acks.retainedUnderWay(session, packetId);
-    if (underWay !== undefined && session.inFlight.stateOf(packetId) === awaitingPuback) add(underWay.subscription, underWay.item);
+    if (underWay !== undefined && session.inFlight.stateOf(packetId) === awaitingPuback)
+      add(underWay.subscription, underWay.item);
   });
   session.retained.forEach(add);
   return due;

@@ -1,12 +1,12 @@
 /** Subscription Manager, the deciding part: subscribe, unsubscribe, shared groups, retained messages that are due. */
 import { Reason, type SubscribeRequest } from "../model/engine.ts";
-import { type BacklogState, RecordKind, type SubscriptionSet, jsonBytes } from "../model/record.ts";
+import { type BacklogState, jsonBytes, RecordKind, type SubscriptionSet } from "../model/record.ts";
 import { isFilterProblem, type ParsedFilter, parseFilter } from "../topics/topic-filter.ts";
 import type { Audit } from "./audit.ts";
 import type { Group } from "./group.ts";
+import { allowedFilter } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
-import { allowedFilter } from "./rights.ts";
 
 export interface SubscribeAnswer {
   readonly code: number;
@@ -64,7 +64,8 @@ export class Subscribing {
     }
     state.index.set(parsed.filter, indexKey(session), entry);
     session.retained.replace(entry);
-    if (set.retainHandling === 0 || (set.retainHandling === 1 && before === undefined)) this.#queueRetained(session, entry);
+    if (set.retainHandling === 0 || (set.retainHandling === 1 && before === undefined))
+      this.#queueRetained(session, entry);
   }
 
   /** False when there was none. */
@@ -99,7 +100,10 @@ export class Subscribing {
   #refusal(session: Session, parsed: ParsedFilter, wantsRetained: boolean): SubscribeAnswer | undefined {
     const state = this.#state;
     if (parsed.filter.startsWith("$")) {
-      return { code: Reason.topicFilterInvalid, text: `topics that begin with "$" are reserved; "${prefixOf(parsed.filter)}" is not served` };
+      return {
+        code: Reason.topicFilterInvalid,
+        text: `topics that begin with "$" are reserved; "${prefixOf(parsed.filter)}" is not served`,
+      };
     }
     const actions = parsed.shareName === undefined ? (["subscribe"] as const) : (["subscribe", "share"] as const);
     for (const action of actions) {
@@ -110,12 +114,18 @@ export class Subscribing {
     }
     if (wantsRetained && session.retained.length >= retainedDueMax) {
       this.#audit.write("limit.hit", { limit: "retainedDueMax", principal: session.principal });
-      return { code: Reason.quotaExceeded, text: `${retainedDueMax} retained messages for earlier subscriptions are still on their way` };
+      return {
+        code: Reason.quotaExceeded,
+        text: `${retainedDueMax} retained messages for earlier subscriptions are still on their way`,
+      };
     }
     if (session.subscriptions.has(parsed.text)) return undefined;
     if (session.subscriptions.size >= state.limits.subscriptionsPerSessionMax) {
       this.#audit.write("limit.hit", { limit: "subscriptionsPerSessionMax", principal: session.principal });
-      return { code: Reason.quotaExceeded, text: `a client may have ${state.limits.subscriptionsPerSessionMax} subscriptions` };
+      return {
+        code: Reason.quotaExceeded,
+        text: `a client may have ${state.limits.subscriptionsPerSessionMax} subscriptions`,
+      };
     }
     if (state.subscriptionCount >= state.limits.subscriptionsMax) {
       this.#audit.write("limit.hit", { limit: "subscriptionsMax", principal: session.principal });

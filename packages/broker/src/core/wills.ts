@@ -1,12 +1,12 @@
 /** Will messages: kept with the session, authorised when accepted and again when sent (MQTT 5.0 section 3.1.2.5, THREATS E1). */
 import type { Deadline } from "../delivery/deadlines.ts";
 import { MessageDraft } from "../model/message.ts";
-import { RecordKind, jsonBytes, type WillRecord } from "../model/record.ts";
+import { jsonBytes, RecordKind, type WillRecord } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
 import type { Publishing } from "./publishing.ts";
+import { allowed } from "./rights.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
-import { allowed } from "./rights.ts";
 
 export interface WillsParts {
   readonly state: State;

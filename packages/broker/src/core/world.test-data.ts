@@ -99,7 +99,11 @@ export class World {
         hashSeed: 7,
       },
       policy ?? { roles: {}, principals: {} },
-      { reconnectGraceMs: reconnectGraceMs ?? 10_000, observeAudit: (event) => this.audited.push(event), observeFailure: () => undefined },
+      {
+        reconnectGraceMs: reconnectGraceMs ?? 10_000,
+        observeAudit: (event) => this.audited.push(event),
+        observeFailure: () => undefined,
+      },
     );
   }
 

@@ -49,7 +49,8 @@ class NodeFile implements DiskFile {
    * made at once, unless such a write was slow not long ago.
    */
   writeAt(bytes: Uint8Array, position: number, done: DiskDone<void>): void {
-    if (bytes.length <= QUICK_WRITE_BYTES && performance.now() >= this.#slowUntil) this.#writeNow(bytes, position, done);
+    if (bytes.length <= QUICK_WRITE_BYTES && performance.now() >= this.#slowUntil)
+      this.#writeNow(bytes, position, done);
     else this.#writeLater(bytes, position, done);
   }
 

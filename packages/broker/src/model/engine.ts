@@ -84,7 +84,11 @@ export interface Engine {
   /** PUBACK, PUBREC or PUBCOMP from the client (`step` 1, 2, 3). False when no such delivery is under way. */
   acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean;
   /** `answer` is called once with a code a filter, after they became durable, and before any retained message. */
-  subscribe(session: SessionHandle, requests: readonly SubscribeRequest[], answer: (codes: number[], texts: string[]) => void): void;
+  subscribe(
+    session: SessionHandle,
+    requests: readonly SubscribeRequest[],
+    answer: (codes: number[], texts: string[]) => void,
+  ): void;
   unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void;
   /** The chunk of input is done, or the link has room again: deliver what waits. */
   settle(session: SessionHandle): void;

@@ -50,7 +50,8 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 /** Where the message begins in the body of a record of this kind; -1 when it holds none. */
 export function messageOffset(kind: number): number {
   if (kind === RecordKind.messagePublished) return 0;
-  if (kind === RecordKind.messageHeld || kind === RecordKind.messageReleased || kind === RecordKind.messageCarried) return 8;
+  if (kind === RecordKind.messageHeld || kind === RecordKind.messageReleased || kind === RecordKind.messageCarried)
+    return 8;
   return -1;
 }
 

@@ -14,5 +14,9 @@ export function textField(object: Readonly<Record<string, unknown>>, name: strin
 }
 
 function unexpected(what: string): CliError {
-  return new CliError(ExitCode.unreachable, `the server's answer lacks ${what}`, "is it the HTTP port of mess, and as new as this command?");
+  return new CliError(
+    ExitCode.unreachable,
+    `the server's answer lacks ${what}`,
+    "is it the HTTP port of mess, and as new as this command?",
+  );
 }

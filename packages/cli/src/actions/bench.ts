@@ -4,8 +4,8 @@ import { type ConnectOptions, connect, type MessClient } from "@mess/client";
 import { Histogram } from "../bench/histogram.ts";
 import { BenchPublisher } from "../bench/publisher.ts";
 import { type BenchResult, formatResult, latencyResult } from "../bench/result.ts";
-import { BenchSubscriber } from "../bench/subscriber.ts";
 import { stampBytes } from "../bench/stamp.ts";
+import { BenchSubscriber } from "../bench/subscriber.ts";
 import { CliError, usageError } from "../cli-error.ts";
 import type { BenchOptions } from "../commands/bench.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -19,8 +19,10 @@ import { connectOptions } from "./with-client.ts";
 const connectingMax = 16;
 
 export async function bench(io: Io, options: BenchOptions): Promise<void> {
-  if (options.size < stampBytes) throw usageError(`--size must be at least ${stampBytes}: a message carries its number and time`);
-  if (options.subscribers * options.publishers > 1_000_000) throw usageError("--publishers times --subscribers is more than a million");
+  if (options.size < stampBytes)
+    throw usageError(`--size must be at least ${stampBytes}: a message carries its number and time`);
+  if (options.subscribers * options.publishers > 1_000_000)
+    throw usageError("--publishers times --subscribers is more than a million");
   const interrupted = io.watchSignals();
   const target = await resolveTarget(options, io);
   const open = (more: ConnectOptions): Promise<MessClient> =>
@@ -81,7 +83,10 @@ class Run {
     const filter = `${this.#topicBase()}/+`;
     const [code = 0x80] = await client.subscribe([{ filter, qos: qosOf(this.#options) }]);
     if (code < 0x80) return;
-    throw new CliError(ExitCode.notPermitted, `the server refused the subscription to ${filter} (0x${code.toString(16)})`);
+    throw new CliError(
+      ExitCode.notPermitted,
+      `the server refused the subscription to ${filter} (0x${code.toString(16)})`,
+    );
   }
 
   async measure(bar: ProgressBar): Promise<BenchResult> {
@@ -90,7 +95,16 @@ class Run {
     const startAt = performance.now();
     this.#publishers = this.#publisherClients.map((client, publisher) => {
       const { size, window } = this.#options;
-      const plan = { runId: this.#runId, publisher, topics, size, qos: qosOf(this.#options), window, startAt, stopAt: startAt + duration };
+      const plan = {
+        runId: this.#runId,
+        publisher,
+        topics,
+        size,
+        qos: qosOf(this.#options),
+        window,
+        startAt,
+        stopAt: startAt + duration,
+      };
       // Publishers on a clock are staggered by their share of an interval, not sent off together.
       const own = rate === undefined ? undefined : rate / publishers;
       const offset = own === undefined ? 0 : (publisher * 1000) / (own * publishers);

@@ -2,7 +2,14 @@ import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { DoctorOptions } from "../commands/doctor.ts";
 import { describeError } from "../describe-error.ts";
-import { checkAdminKey, checkDiskSpace, checkFiles, checkKek, checkPermissions, checkWritable } from "../doctor/data-checks.ts";
+import {
+  checkAdminKey,
+  checkDiskSpace,
+  checkFiles,
+  checkKek,
+  checkPermissions,
+  checkWritable,
+} from "../doctor/data-checks.ts";
 import type { Check, Finding, Patient } from "../doctor/finding.ts";
 import { checkClock, checkNode, checkOpenFiles, checkRoot, checkWeakening } from "../doctor/machine-checks.ts";
 import { checkCertificates, checkMqtt, checkReady } from "../doctor/server-checks.ts";
@@ -48,7 +55,11 @@ export async function doctor(io: Io, options: DoctorOptions): Promise<void> {
 }
 
 /** A directory or a context that cannot be read is itself a finding, and must not hide the others. */
-async function examine(io: Io, options: DoctorOptions, signal: AbortSignal): Promise<{ patient: Patient; findings: Finding[] }> {
+async function examine(
+  io: Io,
+  options: DoctorOptions,
+  signal: AbortSignal,
+): Promise<{ patient: Patient; findings: Finding[] }> {
   const directory = resolve(io.cwd, options.data ?? (io.env["MESS_DATA"] || defaultData));
   const findings: Finding[] = [];
   const attempt = async <T>(id: string, work: () => Promise<T>): Promise<T | undefined> => {

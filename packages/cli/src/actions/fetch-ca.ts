@@ -42,7 +42,14 @@ function presented(address: Address, signal: AbortSignal): Promise<tls.DetailedP
     const fail = (error: unknown): void => {
       socket.destroy();
       const text = error instanceof Error ? error.message : String(error);
-      reject(signal.aborted ? signal.reason : new CliError(ExitCode.unreachable, `cannot get a certificate from ${address.host}:${address.port}: ${text}`));
+      reject(
+        signal.aborted
+          ? signal.reason
+          : new CliError(
+              ExitCode.unreachable,
+              `cannot get a certificate from ${address.host}:${address.port}: ${text}`,
+            ),
+      );
     };
     const aborted = (): void => fail(signal.reason);
     signal.addEventListener("abort", aborted, { once: true });

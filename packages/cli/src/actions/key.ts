@@ -11,13 +11,19 @@ import { confirm } from "../terminal/confirm.ts";
 import { note, print, printJson } from "../terminal/print.ts";
 import { formatTable } from "../terminal/table.ts";
 import { administer } from "./administer.ts";
-import { loadBroker } from "./broker-library.ts";
 import { objectFrom, textField } from "./answer.ts";
+import { loadBroker } from "./broker-library.ts";
 
 export async function createKey(io: Io, name: string, options: KeyCreateOptions): Promise<void> {
   const administration = await administer(io, options);
-  const answer = objectFrom(await administration.request({ method: "POST", path: "/v1/keys", body: { name, roles: options.role } }));
-  const key = { id: textField(answer, "id"), secret: textField(answer, "secret"), principal: textField(answer, "principal") };
+  const answer = objectFrom(
+    await administration.request({ method: "POST", path: "/v1/keys", body: { name, roles: options.role } }),
+  );
+  const key = {
+    id: textField(answer, "id"),
+    secret: textField(answer, "secret"),
+    principal: textField(answer, "principal"),
+  };
   if (options.out !== undefined) {
     const path = resolve(io.cwd, options.out);
     await saveKey(io, path, formatKey(key), key.id);
@@ -53,7 +59,10 @@ export async function listKeys(io: Io, options: KeyListOptions): Promise<void> {
     const when = typeof created === "number" ? new Date(created).toISOString().slice(0, 16).replace("T", " ") : "";
     return [textField(key, "id"), textField(key, "principal"), textField(key, "name"), when];
   });
-  await print(io, formatTable([{ title: "ID" }, { title: "PRINCIPAL" }, { title: "NAME" }, { title: "CREATED (UTC)" }], rows));
+  await print(
+    io,
+    formatTable([{ title: "ID" }, { title: "PRINCIPAL" }, { title: "NAME" }, { title: "CREATED (UTC)" }], rows),
+  );
 }
 
 export async function revokeKey(io: Io, id: string, options: KeyRevokeOptions): Promise<void> {
@@ -68,7 +77,8 @@ export async function resetKey(io: Io, options: KeyResetOptions): Promise<void> 
     throw usageError("a reset works on the data directory, while no server runs", "stop the server and pass --offline");
   }
   const data = resolve(io.cwd, options.data ?? (io.env["MESS_DATA"] || defaultData));
-  if (!(await confirm(io, `make a new admin key in ${data}`, options.yes ?? false))) return note(io, "nothing was changed");
+  if (!(await confirm(io, `make a new admin key in ${data}`, options.yes ?? false)))
+    return note(io, "nothing was changed");
   const { resetAdminKey } = await loadBroker();
   const key = await resetAdminKey({ data, flags: kekFlags(options), env: io.env });
   const file = join(data, "admin.key");

@@ -16,7 +16,8 @@ import { connectOptions } from "./with-client.ts";
 export async function pair(io: Io, options: PairOptions): Promise<void> {
   const path = contextPath(io.env, options.context);
   const signal = io.watchSignals();
-  const context = options.url === undefined ? await fromDataDirectory(io, options) : await fromUrl(io, options.url, options, signal);
+  const context =
+    options.url === undefined ? await fromDataDirectory(io, options) : await fromUrl(io, options.url, options, signal);
   if (options.check) await check(context, signal);
   await writeContext(path, context);
   const keyId = context.key === undefined ? undefined : parseKeyText(context.key, path).id;
@@ -32,10 +33,14 @@ async function fromDataDirectory(io: Io, options: PairOptions): Promise<Context>
   }
   const directory = resolve(io.cwd, options.data ?? (io.env["MESS_DATA"] || defaultData));
   const local = await readDataDirectory(directory);
-  if (local === undefined) throw configurationError(`${directory} is not a server's data directory`, "pass --url, or --data");
+  if (local === undefined)
+    throw configurationError(`${directory} is not a server's data directory`, "pass --url, or --data");
   const key = options.keyFile === undefined ? undefined : await keyFromFile(io, options.keyFile);
   if (key === undefined && local.key === undefined && !local.insecure) {
-    throw configurationError(`${directory} holds no admin.key any more`, "pass --key-file, or make a key: mess key reset --offline");
+    throw configurationError(
+      `${directory} holds no admin.key any more`,
+      "pass --key-file, or make a key: mess key reset --offline",
+    );
   }
   const text = key === undefined ? local.key?.trim() : formatKey(key);
   return { url: local.url, httpUrl: local.httpUrl, ca: local.ca, key: text };
@@ -44,9 +49,13 @@ async function fromDataDirectory(io: Io, options: PairOptions): Promise<Context>
 async function fromUrl(io: Io, url: string, options: PairOptions, signal: AbortSignal): Promise<Context> {
   const address = parseAddress(url);
   if (address.username !== undefined || address.password !== undefined) {
-    throw usageError("the address must not hold the key: others on this machine can read command lines", "use --key-file or stdin");
+    throw usageError(
+      "the address must not hold the key: others on this machine can read command lines",
+      "use --key-file or stdin",
+    );
   }
-  if (options.ca !== undefined && options.caSha256 !== undefined) throw usageError("--ca and --ca-sha256 exclude each other");
+  if (options.ca !== undefined && options.caSha256 !== undefined)
+    throw usageError("--ca and --ca-sha256 exclude each other");
   const key = options.keyFile === undefined ? await keyFromStdin(io) : await keyFromFile(io, options.keyFile);
   const ca =
     options.ca !== undefined
@@ -55,7 +64,12 @@ async function fromUrl(io: Io, url: string, options: PairOptions, signal: AbortS
         ? undefined
         : await fetchCa(address, options.caSha256, signal);
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return { url, httpUrl: options.httpUrl ?? `${address.secure ? `https://${host}:8443` : `http://${host}:8080`}`, ca, key: formatKey(key) };
+  return {
+    url,
+    httpUrl: options.httpUrl ?? `${address.secure ? `https://${host}:8443` : `http://${host}:8080`}`,
+    ca,
+    key: formatKey(key),
+  };
 }
 
 async function keyFromFile(io: Io, file: string): Promise<Key> {

@@ -6,13 +6,17 @@ type Table = Readonly<Record<string, unknown>>;
  */
 export function policyToml(policy: Table): string {
   const sections = Object.entries(policy).flatMap(([kind, members]) =>
-    isTable(members) ? Object.entries(members).map(([name, fields]) => section(`${key(kind)}.${key(name)}`, fields)) : [],
+    isTable(members)
+      ? Object.entries(members).map(([name, fields]) => section(`${key(kind)}.${key(name)}`, fields))
+      : [],
   );
   return sections.length === 0 ? "# the policy is empty\n" : sections.join("\n");
 }
 
 function section(name: string, fields: unknown): string {
-  const lines = isTable(fields) ? Object.entries(fields).map(([field, value]) => `${key(field)} = ${block(value)}\n`) : [];
+  const lines = isTable(fields)
+    ? Object.entries(fields).map(([field, value]) => `${key(field)} = ${block(value)}\n`)
+    : [];
   return `[${name}]\n${lines.join("")}`;
 }
 
@@ -23,7 +27,10 @@ function block(value: unknown): string {
 
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
-  if (isTable(value)) return `{ ${Object.entries(value).map(([name, field]) => `${key(name)} = ${inline(field)}`).join(", ")} }`;
+  if (isTable(value))
+    return `{ ${Object.entries(value)
+      .map(([name, field]) => `${key(name)} = ${inline(field)}`)
+      .join(", ")} }`;
   return typeof value === "string" ? text(value) : String(value);
 }
 

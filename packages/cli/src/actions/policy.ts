@@ -88,6 +88,10 @@ async function readPolicy(io: Io, file: string): Promise<unknown> {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const what = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /u, "") ?? "";
-    throw new CliError(ExitCode.configuration, `${name}:${error.line}:${error.column}: ${what}`, "the policy must be TOML");
+    throw new CliError(
+      ExitCode.configuration,
+      `${name}:${error.line}:${error.column}: ${what}`,
+      "the policy must be TOML",
+    );
   }
 }

@@ -96,6 +96,11 @@ async function report(io: Io, topic: string, outcome: Outcome, options: PubOptio
   // QoS 0 promises nothing: it was handed over, no more.
   const word = options.qos === 0 ? "sent" : "durable";
   const many = published === 1 ? "" : ` ${formatCount(published)} messages`;
-  const nobody = unread === 0 ? "" : unread === published ? ", nobody subscribes yet" : `, ${formatCount(unread)} without a subscriber`;
+  const nobody =
+    unread === 0
+      ? ""
+      : unread === published
+        ? ", nobody subscribes yet"
+        : `, ${formatCount(unread)} without a subscriber`;
   await print(io, `${word}${many} (${formatMilliseconds(milliseconds)})${nobody}\n`);
 }

@@ -1,4 +1,4 @@
-import type { ConnectOptions, MessClient, Message } from "@mess/client";
+import type { ConnectOptions, Message, MessClient } from "@mess/client";
 import { CliError } from "../cli-error.ts";
 import type { SubOptions } from "../commands/sub.ts";
 import { ExitCode } from "../exit-code.ts";

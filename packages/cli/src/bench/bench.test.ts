@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Histogram } from "./histogram.ts";
 import { SequenceSet } from "./sequence-set.ts";
-import { readStamp, stampBytes, stampedPayload, Stamper } from "./stamp.ts";
+import { readStamp, Stamper, stampBytes, stampedPayload } from "./stamp.ts";
 
 describe("Histogram", () => {
   it("gives every percentile to better than 0.8 %", () => {

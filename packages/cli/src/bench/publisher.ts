@@ -1,6 +1,6 @@
 import type { MessClient, MessError, PublishOptions } from "@mess/client";
 import type { Histogram } from "./histogram.ts";
-import { stampedPayload, Stamper } from "./stamp.ts";
+import { Stamper, stampedPayload } from "./stamp.ts";
 
 export interface PublisherPlan {
   readonly runId: number;
@@ -75,7 +75,8 @@ export class BenchPublisher {
     }
     const due = Math.floor(((now - startAt) * rate) / 1000) + 1;
     // However late we are, each message keeps the time it was due at: a stall shows as latency [coordinated omission].
-    for (let burst = 0; this.sent < due && burst < burstMax; burst += 1) this.#send(startAt + (this.sent * 1000) / rate);
+    for (let burst = 0; this.sent < due && burst < burstMax; burst += 1)
+      this.#send(startAt + (this.sent * 1000) / rate);
     if (this.sent < due) this.#schedule();
     else setTimeout(() => this.#pump(), Math.max(0, startAt + (this.sent * 1000) / rate - performance.now()));
   }

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 import { parseDuration, parseSize, wholeNumber } from "../units.ts";
 
 export interface BenchOptions extends TargetOptions {
@@ -30,7 +30,12 @@ export function registerBench(program: Command, io: Io): void {
         "due, so that a stall of the server is not hidden.",
     )
     .option("--publishers <n>", "connections that publish", wholeNumber("--publishers", 1, 10_000), 1)
-    .option("--subscribers <n>", "connections that each subscribe to all topics", wholeNumber("--subscribers", 0, 10_000), 1)
+    .option(
+      "--subscribers <n>",
+      "connections that each subscribe to all topics",
+      wholeNumber("--subscribers", 0, 10_000),
+      1,
+    )
     .option("--size <bytes>", "payload size, at least 24", parseSize, 128)
     .option("-q, --qos <0|1|2>", "quality of service, both ways", wholeNumber("--qos", 0, 2), 1)
     .option("--duration <duration>", "how long to publish", parseDuration, 10_000)
@@ -41,7 +46,10 @@ export function registerBench(program: Command, io: Io): void {
     .option("--prefix <topic>", "topics are PREFIX/RUN/N", "bench")
     .option("--json", "print the result as JSON");
   addTargetOptions(command)
-    .addHelpText("after", examples(["mess bench --publishers 50 --duration 10s", "mess bench --rate 1000 --qos 2 --json"]))
+    .addHelpText(
+      "after",
+      examples(["mess bench --publishers 50 --duration 10s", "mess bench --rate 1000 --qos 2 --json"]),
+    )
     .action(async (options: BenchOptions) => {
       const { bench } = await import("../actions/bench.ts");
       await bench(io, options);

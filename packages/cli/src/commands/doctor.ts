@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 
 export interface DoctorOptions extends TargetOptions {
   readonly json?: boolean;
@@ -13,7 +13,9 @@ export function registerDoctor(program: Command, io: Io): void {
   const command = program
     .command("doctor")
     .summary("check this installation")
-    .description("Check the data directory, the machine and the server, a line a check: ok, warn or fail. Exit code 0 unless one fails.")
+    .description(
+      "Check the data directory, the machine and the server, a line a check: ok, warn or fail. Exit code 0 unless one fails.",
+    )
     .option("--json", "print an object a check");
   addTargetOptions(command)
     .addHelpText("after", examples(["mess doctor", "mess doctor --data /var/lib/mess --json"]))

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
 import { addKekOptions, type KekFlags } from "../kek-options.ts";
-import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 
 export interface KeyCreateOptions extends TargetOptions {
   readonly role: readonly string[];
@@ -28,7 +28,10 @@ export interface KeyResetOptions extends KekFlags {
 
 /** `mess key create|list|revoke|reset` */
 export function registerKey(program: Command, io: Io): void {
-  const key = program.command("key").summary("make, list and revoke API keys").description("Make, list and revoke API keys.");
+  const key = program
+    .command("key")
+    .summary("make, list and revoke API keys")
+    .description("Make, list and revoke API keys.");
   registerCreate(key, io);
   registerListAndRevoke(key, io);
   registerReset(key, io);
@@ -38,13 +41,23 @@ function registerCreate(key: Command, io: Io): void {
   const create = key
     .command("create")
     .summary("make a key")
-    .description("Make a key for the principal NAME, which is created if it is new. The secret is shown once: the server keeps a hash.")
+    .description(
+      "Make a key for the principal NAME, which is created if it is new. The secret is shown once: the server keeps a hash.",
+    )
     .argument("<name>", "principal the key belongs to")
-    .option("--role <role...>", "role the principal gets; repeatable", (role, others: readonly string[]) => [...others, role], [])
+    .option(
+      "--role <role...>",
+      "role the principal gets; repeatable",
+      (role, others: readonly string[]) => [...others, role],
+      [],
+    )
     .option("--out <file>", "write the key to a new file (0600) instead of stdout")
     .option("--json", "print id, secret and principal as JSON");
   addTargetOptions(create)
-    .addHelpText("after", examples(["mess key create dev7 --role device", "mess key create billing --role billing --out billing.key"]))
+    .addHelpText(
+      "after",
+      examples(["mess key create dev7 --role device", "mess key create billing --role billing --out billing.key"]),
+    )
     .action(async (name: string, options: KeyCreateOptions) => {
       const { createKey } = await import("../actions/key.ts");
       await createKey(io, name, options);
@@ -52,7 +65,11 @@ function registerCreate(key: Command, io: Io): void {
 }
 
 function registerListAndRevoke(key: Command, io: Io): void {
-  const list = key.command("list").alias("ls").summary("list keys").description("List the keys; secrets are not kept and so not shown.");
+  const list = key
+    .command("list")
+    .alias("ls")
+    .summary("list keys")
+    .description("List the keys; secrets are not kept and so not shown.");
   addTargetOptions(list.option("--json", "print an object a line")).action(async (options: KeyListOptions) => {
     const { listKeys } = await import("../actions/key.ts");
     await listKeys(io, options);
@@ -72,7 +89,9 @@ function registerReset(key: Command, io: Io): void {
   const reset = key
     .command("reset")
     .summary("make a new admin key when the old one is lost")
-    .description("Make a new admin key in the data directory of a server that is not running, and write it to admin.key there.")
+    .description(
+      "Make a new admin key in the data directory of a server that is not running, and write it to admin.key there.",
+    )
     .option("--offline", "needed: says that no server runs on the data")
     .option("--data <dir>", "data directory, ./mess-data if not given (env MESS_DATA)")
     .option("-y, --yes", "do not ask")

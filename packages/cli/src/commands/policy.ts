@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 
 export interface PolicyApplyOptions extends TargetOptions {
   readonly dryRun?: boolean;
@@ -16,11 +16,16 @@ export interface PolicyShowOptions extends TargetOptions {
 
 /** `mess policy apply|show` */
 export function registerPolicy(program: Command, io: Io): void {
-  const policy = program.command("policy").summary("roles and principals").description("Show and replace the policy: roles, grants, principals.");
+  const policy = program
+    .command("policy")
+    .summary("roles and principals")
+    .description("Show and replace the policy: roles, grants, principals.");
   const apply = policy
     .command("apply")
     .summary("replace the policy")
-    .description("Replace the policy with a TOML file (or JSON, when its name ends so); - is stdin. Prints what changes.")
+    .description(
+      "Replace the policy with a TOML file (or JSON, when its name ends so); - is stdin. Prints what changes.",
+    )
     .argument("<file>", "policy file; - is stdin")
     .option("--dry-run", "print what would change, change nothing")
     .option("-y, --yes", "do not ask")
@@ -31,7 +36,10 @@ export function registerPolicy(program: Command, io: Io): void {
       const { applyPolicy } = await import("../actions/policy.ts");
       await applyPolicy(io, file, options);
     });
-  const show = policy.command("show").summary("print the policy").description("Print the policy as TOML, fit for mess policy apply.");
+  const show = policy
+    .command("show")
+    .summary("print the policy")
+    .description("Print the policy as TOML, fit for mess policy apply.");
   addTargetOptions(show.option("--json", "print it as JSON")).action(async (options: PolicyShowOptions) => {
     const { showPolicy } = await import("../actions/policy.ts");
     await showPolicy(io, options);

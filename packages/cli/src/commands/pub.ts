@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { usageError } from "../cli-error.ts";
-import type { Io } from "../io.ts";
 import { examples } from "../help-text.ts";
-import { addTargetOptions } from "../target/target-options.ts";
+import type { Io } from "../io.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 import { wholeNumber } from "../units.ts";
 
 export interface PubOptions extends TargetOptions {
@@ -23,7 +23,9 @@ export function registerPub(program: Command, io: Io): void {
   const command = program
     .command("pub")
     .summary("publish messages")
-    .description("Publish a message, and report when the server has it on disk. Without PAYLOAD, or with -, it is read from stdin.")
+    .description(
+      "Publish a message, and report when the server has it on disk. Without PAYLOAD, or with -, it is read from stdin.",
+    )
     .argument("<topic>", "topic name")
     .argument("[payload]", "payload; - is stdin")
     .option("-q, --qos <0|1|2>", "quality of service", wholeNumber("--qos", 0, 2), 1)
@@ -36,7 +38,10 @@ export function registerPub(program: Command, io: Io): void {
     .option("--protocol <4|5>", "MQTT version: 5, or 4 for 3.1.1", wholeNumber("--protocol", 4, 5), 5)
     .option("--json", "print the outcome as JSON");
   addTargetOptions(command)
-    .addHelpText("after", examples(["mess pub a/b hello", "date | mess pub clock", "mess pub --lines logs/app < app.log"]))
+    .addHelpText(
+      "after",
+      examples(["mess pub a/b hello", "date | mess pub clock", "mess pub --lines logs/app < app.log"]),
+    )
     .action(async (topic: string, payload: string | undefined, options: PubOptions) => {
       const { pub } = await import("../actions/pub.ts");
       await pub(io, topic, payload, options);

@@ -15,7 +15,9 @@ export function registerServe(program: Command, io: Io): void {
   const command = program
     .command("serve")
     .summary("run the server")
-    .description("Run the server. Without options: on this machine only, over TLS, data in ./mess-data, all keys made at the first start.")
+    .description(
+      "Run the server. Without options: on this machine only, over TLS, data in ./mess-data, all keys made at the first start.",
+    )
     .option("--data <dir>", "data directory (default ./mess-data)")
     .option("--config <file>", "configuration, TOML")
     .option("--listen <address>", "address to listen on (default 127.0.0.1)")
@@ -29,7 +31,10 @@ export function registerServe(program: Command, io: Io): void {
     .option("--log-level <level>", "fatal, error, warn, info, debug, trace or silent (default info)");
   addKekOptions(command)
     .option("--insecure-dev", "for experiments: no TLS, no authentication, everything allowed, loopback only")
-    .addHelpText("after", examples(["mess serve", "mess serve --listen 0.0.0.0 --host-name broker.example", "mess serve --insecure-dev"]))
+    .addHelpText(
+      "after",
+      examples(["mess serve", "mess serve --listen 0.0.0.0 --host-name broker.example", "mess serve --insecure-dev"]),
+    )
     .action(async (options: Record<string, unknown>) => {
       const { loadBroker } = await import("../actions/broker-library.ts");
       const { serve } = await loadBroker();

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { addTargetOptions } from "../target/target-options.ts";
 import type { TargetOptions } from "../target/target.ts";
+import { addTargetOptions } from "../target/target-options.ts";
 import { parseDuration, wholeNumber } from "../units.ts";
 
 export interface SubOptions extends TargetOptions {
@@ -31,16 +31,32 @@ export function registerSub(program: Command, io: Io): void {
     .option("-q, --qos <0|1|2>", "highest quality of service", wholeNumber("--qos", 0, 2), 1)
     .option("-n, --limit <n>", "end after n messages", limit)
     .option("--count <n>", "the same as --limit", limit)
-    .option("-t, --timeout <duration>", "end after this time (10s, 5m); exit code 69 when --limit was not reached", parseDuration)
+    .option(
+      "-t, --timeout <duration>",
+      "end after this time (10s, 5m); exit code 69 when --limit was not reached",
+      parseDuration,
+    )
     .option("-v, --verbose", "print the topic before the payload")
     .option("--quiet", "no line on stderr once subscribed")
     .option("--no-retained", "leave out retained messages")
     .option("--session <id>", "keep a session of this client id: what comes while away is delivered later")
-    .option("--session-expiry <duration>", "how long the session is kept without a connection", parseDuration, parseDuration("7d"))
+    .option(
+      "--session-expiry <duration>",
+      "how long the session is kept without a connection",
+      parseDuration,
+      parseDuration("7d"),
+    )
     .option("--protocol <4|5>", "MQTT version: 5, or 4 for 3.1.1", wholeNumber("--protocol", 4, 5), 5)
     .option("--json", "print each message as a JSON object");
   addTargetOptions(command)
-    .addHelpText("after", examples(["mess sub 'plant/+/temp'", "mess sub --json --limit 2 '#' | jq .payload", "mess sub --session worker-1 'jobs/#'"]))
+    .addHelpText(
+      "after",
+      examples([
+        "mess sub 'plant/+/temp'",
+        "mess sub --json --limit 2 '#' | jq .payload",
+        "mess sub --session worker-1 'jobs/#'",
+      ]),
+    )
     .action(async (filters: string[], options: SubOptions) => {
       const { sub } = await import("../actions/sub.ts");
       await sub(io, filters, options);

@@ -12,7 +12,9 @@ export function registerVerify(program: Command, io: Io): void {
   const command = program
     .command("verify")
     .summary("check a data directory")
-    .description("Check frames, hash chain and keys of a journal while no server runs on it. Exit code 65 names the first damaged place.")
+    .description(
+      "Check frames, hash chain and keys of a journal while no server runs on it. Exit code 65 names the first damaged place.",
+    )
     .argument("[data]", "data directory (default ./mess-data; env MESS_DATA)")
     .option("--json", "print the result as JSON");
   addKekOptions(command)

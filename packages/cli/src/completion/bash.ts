@@ -3,10 +3,26 @@ import { allNodes, type CommandNode } from "./command-tree.ts";
 /** A bash completion script: walks the words before the cursor to a command, then offers its verbs and options. */
 export function bashCompletion(tree: CommandNode): string {
   const nodes = allNodes(tree);
-  const verbs = nodes.map((node) => bashCase(node.path, node.children.map((child) => child.name))).join("\n");
-  const flags = nodes.map((node) => bashCase(node.path, node.options.flatMap(({ long, short }) => (short ? [long, `-${short}`] : [long])))).join("\n");
+  const verbs = nodes
+    .map((node) =>
+      bashCase(
+        node.path,
+        node.children.map((child) => child.name),
+      ),
+    )
+    .join("\n");
+  const flags = nodes
+    .map((node) =>
+      bashCase(
+        node.path,
+        node.options.flatMap(({ long, short }) => (short ? [long, `-${short}`] : [long])),
+      ),
+    )
+    .join("\n");
   const long = (kind: "file" | "dir"): string => {
-    const found = nodes.flatMap(({ options }) => options.filter(({ value }) => value === kind).map((option) => option.long));
+    const found = nodes.flatMap(({ options }) =>
+      options.filter(({ value }) => value === kind).map((option) => option.long),
+    );
     return [...new Set(found)].join("|");
   };
   return `# bash completion for mess

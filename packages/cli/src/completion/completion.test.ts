@@ -18,7 +18,10 @@ async function offered(words: readonly string[]): Promise<string[]> {
     const script = join(directory, "mess.bash");
     await writeFile(script, bashCompletion(tree));
     const program = `. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mess; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const output = execFileSync("bash", ["--norc", "-c", program, "bash", script, "mess", ...words], { encoding: "utf8", cwd: directory });
+    const output = execFileSync("bash", ["--norc", "-c", program, "bash", script, "mess", ...words], {
+      encoding: "utf8",
+      cwd: directory,
+    });
     return output.split("\n").filter((line) => line !== "");
   });
 }
@@ -52,7 +55,11 @@ describe("completion", () => {
   });
 
   it("is printed by the command, for shells it knows", async () => {
-    expect(await runMess(["completion", "bash"], { cwd: "/" })).toMatchObject({ code: 0, err: "", out: bashCompletion(tree) });
+    expect(await runMess(["completion", "bash"], { cwd: "/" })).toMatchObject({
+      code: 0,
+      err: "",
+      out: bashCompletion(tree),
+    });
     expect(await runMess(["completion", "tcsh"], { cwd: "/" })).toMatchObject({ code: 64, out: "" });
   });
 });

@@ -8,18 +8,36 @@ export async function checkPermissions({ directory }: Patient): Promise<readonly
   const id = "data.permissions";
   const found = await lstat(directory).catch(() => undefined);
   if (found === undefined) {
-    return [{ id, status: "warn", text: `no data directory at ${directory}`, fix: "start a server there, or name it with --data" }];
+    return [
+      {
+        id,
+        status: "warn",
+        text: `no data directory at ${directory}`,
+        fix: "start a server there, or name it with --data",
+      },
+    ];
   }
   if (found.isSymbolicLink() || !found.isDirectory()) {
-    return [{ id, status: "fail", text: `${directory} is not a plain directory`, fix: "use a directory, not a link or a file" }];
+    return [
+      {
+        id,
+        status: "fail",
+        text: `${directory} is not a plain directory`,
+        fix: "use a directory, not a link or a file",
+      },
+    ];
   }
   if ((found.mode & 0o077) !== 0) {
     const mode = (found.mode & 0o777).toString(8).padStart(4, "0");
-    return [{ id, status: "fail", text: `others may enter ${directory} (mode ${mode})`, fix: `chmod 700 ${directory}` }];
+    return [
+      { id, status: "fail", text: `others may enter ${directory} (mode ${mode})`, fix: `chmod 700 ${directory}` },
+    ];
   }
   const own = process.getuid?.();
   if (own !== undefined && own !== 0 && found.uid !== own) {
-    return [{ id, status: "fail", text: `${directory} belongs to user ${found.uid}`, fix: "run as that user, or chown it" }];
+    return [
+      { id, status: "fail", text: `${directory} belongs to user ${found.uid}`, fix: "run as that user, or chown it" },
+    ];
   }
   return [{ id, status: "ok", text: `${directory} is for its owner alone` }];
 }
@@ -46,7 +64,9 @@ export async function checkKek({ directory, local }: Patient): Promise<readonly 
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) {
     const text = `no key-encryption key at ${path}`;
-    return [{ id, status: "warn", text, fix: "right only if the server gets it by --kek-file, --kek-fd or --kek-command" }];
+    return [
+      { id, status: "warn", text, fix: "right only if the server gets it by --kek-file, --kek-fd or --kek-command" },
+    ];
   }
   if ((found.mode & 0o077) !== 0) {
     return [{ id, status: "fail", text: `others may read the key-encryption key ${path}`, fix: `chmod 400 ${path}` }];
@@ -76,8 +96,10 @@ export async function checkDiskSpace({ directory, local }: Patient): Promise<rea
   const share = blocks === 0 ? 0 : bavail / blocks;
   const id = "disk.space";
   const text = `${formatBytes(free)} free, ${Math.round((1 - share) * 100)} % used`;
-  if (free < freeBytesMin / 8) return [{ id, status: "fail", text, fix: "free some space: publishers are refused when it ends" }];
-  if (free < freeBytesMin || share < freeShareMin) return [{ id, status: "warn", text, fix: "free some space, or use a larger disk" }];
+  if (free < freeBytesMin / 8)
+    return [{ id, status: "fail", text, fix: "free some space: publishers are refused when it ends" }];
+  if (free < freeBytesMin || share < freeShareMin)
+    return [{ id, status: "warn", text, fix: "free some space, or use a larger disk" }];
   return [{ id, status: "ok", text }];
 }
 
@@ -89,6 +111,13 @@ export async function checkWritable({ directory, local }: Patient): Promise<read
     await access(directory, constants.W_OK | constants.R_OK | constants.X_OK);
     return [{ id, status: "ok", text: "the data directory can be written" }];
   } catch {
-    return [{ id, status: "fail", text: "the data directory cannot be written by this user", fix: "run as its owner; is the disk read-only?" }];
+    return [
+      {
+        id,
+        status: "fail",
+        text: "the data directory cannot be written by this user",
+        fix: "run as its owner; is the disk read-only?",
+      },
+    ];
   }
 }

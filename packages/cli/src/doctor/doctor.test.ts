@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testCertificates } from "../../../client/src/test-certificates.test-data.ts";
 import { TestServer } from "../../../client/src/test-server.test-data.ts";
 import { runMess, type TestRun, withDirectory } from "../test-io.test-data.ts";
-import { checkCertificates } from "./server-checks.ts";
-import { checkClock, checkWeakening } from "./machine-checks.ts";
 import type { Finding, Patient } from "./finding.ts";
+import { checkClock, checkWeakening } from "./machine-checks.ts";
+import { checkCertificates } from "./server-checks.ts";
 
 let mqtt: TestServer;
 let web: http.Server;
@@ -30,7 +30,12 @@ async function healthy(cwd: string): Promise<string> {
   await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
   const data = join(cwd, "mess-data");
   await mkdir(data, { mode: 0o700 });
-  const file = { mqtt: await mqtt.listen(), https: `http://127.0.0.1:${(web.address() as AddressInfo).port}`, pid: 1, insecure: false };
+  const file = {
+    mqtt: await mqtt.listen(),
+    https: `http://127.0.0.1:${(web.address() as AddressInfo).port}`,
+    pid: 1,
+    insecure: false,
+  };
   await writeFile(join(data, "server.json"), JSON.stringify(file), { mode: 0o600 });
   await writeFile(join(data, "ca.pem"), ca, { mode: 0o600 });
   await writeFile(join(data, "admin.key"), "k.hidden-words", { mode: 0o600 });
@@ -38,9 +43,15 @@ async function healthy(cwd: string): Promise<string> {
   return data;
 }
 
-async function findings(cwd: string, env: NodeJS.ProcessEnv = {}): Promise<{ run: TestRun; of: (id: string) => Finding | undefined; all: Finding[] }> {
+async function findings(
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ run: TestRun; of: (id: string) => Finding | undefined; all: Finding[] }> {
   const run = await runMess(["doctor", "--json"], { cwd, env });
-  const all = run.out.trimEnd().split("\n").map((line): Finding => JSON.parse(line));
+  const all = run.out
+    .trimEnd()
+    .split("\n")
+    .map((line): Finding => JSON.parse(line));
   return { run, all, of: (id) => all.find((finding) => finding.id === id) };
 }
 
@@ -53,7 +64,16 @@ describe("doctor", () => {
       expect(run.code).toBe(0);
       expect(run.out).not.toContain("hidden-words");
       expect(of("data.admin-key")).toMatchObject({ status: "warn" });
-      for (const id of ["data.permissions", "data.files", "data.kek", "certificate.ca", "certificate.server", "server.mqtt", "server.ready", "options.weakening"]) {
+      for (const id of [
+        "data.permissions",
+        "data.files",
+        "data.kek",
+        "certificate.ca",
+        "certificate.server",
+        "server.mqtt",
+        "server.ready",
+        "options.weakening",
+      ]) {
         // The certificates of the test are good for a day.
         expect(of(id)?.status, id).toBe(id.startsWith("certificate.") ? "warn" : "ok");
       }
@@ -78,9 +98,15 @@ describe("doctor", () => {
     withDirectory(async (cwd) => {
       await healthy(cwd);
       ready = 503;
-      expect((await findings(cwd)).of("server.ready")).toMatchObject({ status: "fail", text: expect.stringContaining("503") });
+      expect((await findings(cwd)).of("server.ready")).toMatchObject({
+        status: "fail",
+        text: expect.stringContaining("503"),
+      });
       await mqtt.close();
-      expect((await findings(cwd)).of("server.mqtt")).toMatchObject({ status: "fail", text: expect.stringContaining("ECONNREFUSED") });
+      expect((await findings(cwd)).of("server.mqtt")).toMatchObject({
+        status: "fail",
+        text: expect.stringContaining("ECONNREFUSED"),
+      });
     }));
 
   it("goes on when a file cannot be used", () =>
@@ -89,7 +115,10 @@ describe("doctor", () => {
       await writeFile(join(data, "server.json"), "{");
       const { run, of } = await findings(cwd);
       expect(run.code).toBe(78);
-      expect(of("data.readable")).toMatchObject({ status: "fail", text: expect.stringContaining("server.json cannot be used") });
+      expect(of("data.readable")).toMatchObject({
+        status: "fail",
+        text: expect.stringContaining("server.json cannot be used"),
+      });
       expect(of("data.permissions")).toMatchObject({ status: "ok" });
     }));
 
@@ -101,18 +130,35 @@ describe("doctor", () => {
       expect(nothing.of("server.mqtt")).toMatchObject({ status: "warn" });
       const data = await healthy(cwd);
       await rm(`${data}.kek`);
-      expect((await findings(cwd)).of("data.kek")).toMatchObject({ status: "warn", fix: expect.stringContaining("--kek-file") });
+      expect((await findings(cwd)).of("data.kek")).toMatchObject({
+        status: "warn",
+        fix: expect.stringContaining("--kek-file"),
+      });
     }));
 
   it("names weakening settings", async () => {
-    const patient: Patient = { env: {}, directory: "/d", local: undefined, target: undefined, now: Date.now(), signal: new AbortController().signal };
+    const patient: Patient = {
+      env: {},
+      directory: "/d",
+      local: undefined,
+      target: undefined,
+      now: Date.now(),
+      signal: new AbortController().signal,
+    };
     const of = async (env: NodeJS.ProcessEnv, insecure = false): Promise<string[]> => {
       const local = { url: "", httpUrl: "", ca: undefined, key: undefined, pid: undefined, insecure };
       return (await checkWeakening({ ...patient, env, local })).map(({ status, text }) => `${status} ${text}`);
     };
     expect(await of({})).toEqual(["ok no weakening option is set"]);
-    expect(await of({ MESS_INSECURE_DEV: "0", NODE_TLS_REJECT_UNAUTHORIZED: "1", MESS_INSECURE_X: "" })).toEqual(["ok no weakening option is set"]);
-    expect(await of({ MESS_INSECURE_DEV: "true", NODE_TLS_REJECT_UNAUTHORIZED: "0", SSLKEYLOGFILE: "/k", MESS_INSECURE_NEW: "1" }, true)).toHaveLength(5);
+    expect(await of({ MESS_INSECURE_DEV: "0", NODE_TLS_REJECT_UNAUTHORIZED: "1", MESS_INSECURE_X: "" })).toEqual([
+      "ok no weakening option is set",
+    ]);
+    expect(
+      await of(
+        { MESS_INSECURE_DEV: "true", NODE_TLS_REJECT_UNAUTHORIZED: "0", SSLKEYLOGFILE: "/k", MESS_INSECURE_NEW: "1" },
+        true,
+      ),
+    ).toHaveLength(5);
     expect((await checkClock({ ...patient, now: 0 }))[0]).toMatchObject({ status: "fail" });
   });
 
@@ -121,7 +167,14 @@ describe("doctor", () => {
     const day = 86_400_000;
     const of = async (now: number, pem: string): Promise<string | undefined> => {
       const local = { url: "", httpUrl: "", ca: pem, key: undefined, pid: undefined, insecure: false };
-      const patient: Patient = { env: {}, directory: "/d", local, target: undefined, now, signal: new AbortController().signal };
+      const patient: Patient = {
+        env: {},
+        directory: "/d",
+        local,
+        target: undefined,
+        now,
+        signal: new AbortController().signal,
+      };
       return (await checkCertificates(patient))[0]?.status;
     };
     expect(await of(Date.now() - 20 * day, ca)).toBe("ok");

@@ -11,7 +11,8 @@ export async function checkOpenFiles(): Promise<readonly Finding[]> {
   const soft = /^Max open files\s+(\d+|unlimited)/mu.exec(text ?? "")?.[1];
   if (soft === undefined) return [];
   const id = "process.open-files";
-  if (soft === "unlimited" || Number(soft) >= descriptorsWanted) return [{ id, status: "ok", text: `open-file limit ${soft}` }];
+  if (soft === "unlimited" || Number(soft) >= descriptorsWanted)
+    return [{ id, status: "ok", text: `open-file limit ${soft}` }];
   const fits = Math.max(0, Number(soft) - descriptorsReserved);
   const found = `open-file limit ${soft}: fits about ${fits} connections`;
   return [{ id, status: "warn", text: found, fix: "raise it: ulimit -n, or LimitNOFILE in the service" }];
@@ -31,21 +32,35 @@ const clockMin = Date.UTC(2025, 0, 1);
 export async function checkClock({ now }: Patient): Promise<readonly Finding[]> {
   const id = "clock.synchronised";
   if (now < clockMin) {
-    return [{ id, status: "fail", text: `the clock says ${new Date(now).toISOString()}`, fix: "set the clock: certificates would be refused" }];
+    return [
+      {
+        id,
+        status: "fail",
+        text: `the clock says ${new Date(now).toISOString()}`,
+        fix: "set the clock: certificates would be refused",
+      },
+    ];
   }
   // systemd-timesyncd leaves this file when it has set the clock; other daemons do not, so its lack says nothing.
   const synchronised = await readFile("/run/systemd/timesync/synchronized").then(
     () => true,
     () => false,
   );
-  return [{ id, status: "ok", text: `the clock says ${new Date(now).toISOString().slice(0, 16)}Z${synchronised ? ", synchronised" : ""}` }];
+  return [
+    {
+      id,
+      status: "ok",
+      text: `the clock says ${new Date(now).toISOString().slice(0, 16)}Z${synchronised ? ", synchronised" : ""}`,
+    },
+  ];
 }
 
 /** `node.version`: what the package says it needs. */
 export async function checkNode(): Promise<readonly Finding[]> {
   const id = "node.version";
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  if (major > 20 || (major === 20 && minor >= 19)) return [{ id, status: "ok", text: `Node.js ${process.versions.node}` }];
+  if (major > 20 || (major === 20 && minor >= 19))
+    return [{ id, status: "ok", text: `Node.js ${process.versions.node}` }];
   return [{ id, status: "fail", text: `Node.js ${process.versions.node}`, fix: "use 20.19 or newer" }];
 }
 

@@ -16,7 +16,9 @@ const daysWarn = 14;
 export async function checkMqtt({ target, signal }: Patient): Promise<readonly Finding[]> {
   const id = "server.mqtt";
   if (target === undefined) {
-    return [{ id, status: "warn", text: "no server is known", fix: "start one (mess serve), or pair with one (mess pair)" }];
+    return [
+      { id, status: "warn", text: "no server is known", fix: "start one (mess serve), or pair with one (mess pair)" },
+    ];
   }
   try {
     const client = await connect(target.url, { ...connectOptions(target), signal, connectTimeout: deadlineMs });
@@ -46,8 +48,18 @@ export async function checkReady({ target, signal }: Patient): Promise<readonly 
     outgoing.on("error", resolve).end();
   });
   if (status === 200) return [{ id, status: "ok", text: `${url.origin} is ready` }];
-  if (status instanceof Error) return [{ id, status: "fail", text: `${url.origin} does not answer: ${status.message}`, fix: "is the server running?" }];
-  return [{ id, status: "fail", text: `${url.origin} says it is not ready (HTTP ${status})`, fix: "look into its log: it drains, or its disk failed" }];
+  if (status instanceof Error)
+    return [
+      { id, status: "fail", text: `${url.origin} does not answer: ${status.message}`, fix: "is the server running?" },
+    ];
+  return [
+    {
+      id,
+      status: "fail",
+      text: `${url.origin} says it is not ready (HTTP ${status})`,
+      fix: "look into its log: it drains, or its disk failed",
+    },
+  ];
 }
 
 /** `certificate.ca` and `certificate.server`: days left. */
@@ -57,7 +69,8 @@ export async function checkCertificates({ target, local, now, signal }: Patient)
   if (ca !== undefined) findings.push(daysLeft("certificate.ca", "the CA", ca, now));
   if (target !== undefined && /^(mqtts|ssl|mqtt\+ssl):/u.test(target.url)) {
     const certificate = await presented(target.url, signal);
-    if (certificate !== undefined) findings.push(daysLeft("certificate.server", "the server's certificate", certificate, now));
+    if (certificate !== undefined)
+      findings.push(daysLeft("certificate.server", "the server's certificate", certificate, now));
   }
   return findings;
 }
@@ -70,8 +83,20 @@ function daysLeft(id: string, what: string, certificate: string | Buffer, now: n
     return { id, status: "fail", text: `${what} cannot be read`, fix: "get it again from the server" };
   }
   const days = Math.floor((until - now) / dayMs);
-  if (days < 0) return { id, status: "fail", text: `${what} ran out ${-days} days ago`, fix: "renew it; mess renews its own at start" };
-  if (days < daysWarn) return { id, status: "warn", text: `${what} runs out in ${days} days`, fix: "renew it; mess renews its own by itself" };
+  if (days < 0)
+    return {
+      id,
+      status: "fail",
+      text: `${what} ran out ${-days} days ago`,
+      fix: "renew it; mess renews its own at start",
+    };
+  if (days < daysWarn)
+    return {
+      id,
+      status: "warn",
+      text: `${what} runs out in ${days} days`,
+      fix: "renew it; mess renews its own by itself",
+    };
   return { id, status: "ok", text: `${what} is good for ${days} days` };
 }
 

@@ -26,7 +26,8 @@ export class Administration {
     if (target.httpUrl === undefined) {
       throw configurationError("the HTTP address of the server is not known", "pass --http-url https://HOST:PORT");
     }
-    if (!URL.canParse(target.httpUrl)) throw configurationError(`"${target.httpUrl}" is not a URL`, "use https://HOST:PORT");
+    if (!URL.canParse(target.httpUrl))
+      throw configurationError(`"${target.httpUrl}" is not a URL`, "use https://HOST:PORT");
     this.#target = target;
     this.#base = new URL(target.httpUrl);
     this.#signal = signal;
@@ -88,7 +89,10 @@ export class Administration {
     if (late) return new CliError(ExitCode.unreachable, `${where} did not answer within ${deadlineMs / 1000} s`);
     const code = "code" in error && typeof error.code === "string" ? error.code : "";
     if (/^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO)/u.test(code)) {
-      return configurationError(`no trusted connection to ${where}: ${error.message}`, "pass the server's own CA with --ca");
+      return configurationError(
+        `no trusted connection to ${where}: ${error.message}`,
+        "pass the server's own CA with --ca",
+      );
     }
     const hint = code === "ECONNREFUSED" ? "nothing listens there: is the server running?" : undefined;
     return new CliError(ExitCode.unreachable, `cannot reach ${where}: ${code || error.message}`, hint, error);
@@ -115,7 +119,11 @@ function parseJson(text: string): unknown {
 }
 
 function notOurs(base: URL, why: string): CliError {
-  return new CliError(ExitCode.unreachable, `${base.host} does not answer like mess: ${why}`, "is it the HTTP port of mess?");
+  return new CliError(
+    ExitCode.unreachable,
+    `${base.host} does not answer like mess: ${why}`,
+    "is it the HTTP port of mess?",
+  );
 }
 
 const statusCodes: Readonly<Record<number, ExitCode>> = {

@@ -47,7 +47,8 @@ interface ServerFile {
 async function readServerFile(path: string): Promise<ServerFile | undefined> {
   const text = await readSmallFileIfAny(path, "the server's address file", 16 * 1024);
   if (text === undefined) return undefined;
-  const damaged = (): Error => configurationError(`${path} cannot be used`, "restart the server: it writes the file anew");
+  const damaged = (): Error =>
+    configurationError(`${path} cannot be used`, "restart the server: it writes the file anew");
   let value: unknown;
   try {
     value = JSON.parse(text);

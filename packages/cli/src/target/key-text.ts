@@ -18,7 +18,10 @@ export function parseKeyText(text: string, source: string): Key {
   const trimmed = text.trim();
   const dot = trimmed.indexOf(".");
   if (dot <= 0 || dot === trimmed.length - 1 || /\s/u.test(trimmed) || trimmed.length > keyTextBytesMax) {
-    throw configurationError(`${source} does not hold a key`, "a key is one line, id.secret, as mess key create shows it");
+    throw configurationError(
+      `${source} does not hold a key`,
+      "a key is one line, id.secret, as mess key create shows it",
+    );
   }
   return { id: trimmed.slice(0, dot), secret: trimmed.slice(dot + 1) };
 }

@@ -18,7 +18,8 @@ export async function readSmallFile(path: string, what: string, bytesMax: number
         read = (await file.read(buffer, length, buffer.length - length)).bytesRead;
         if (read === 0) break;
       }
-      if (length > bytesMax) throw configurationError(`${what} ${path} is larger than ${bytesMax} bytes: it is not one`);
+      if (length > bytesMax)
+        throw configurationError(`${what} ${path} is larger than ${bytesMax} bytes: it is not one`);
       return buffer.toString("utf8", 0, length);
     } finally {
       await file.close();

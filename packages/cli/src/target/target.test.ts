@@ -12,9 +12,12 @@ describe("parseKeyText", () => {
     expect(parseKeyText("k_1.mess_x.y\n", "f")).toEqual({ id: "k_1", secret: "mess_x.y" });
   });
 
-  it.each(["", ".", "a.", ".b", "ab", "a.b c", "a.b\nc.d", `a.${"x".repeat(5000)}`])("refuses %j without repeating it", (text) => {
-    expect(() => parseKeyText(text, "the file")).toThrow(/^the file does not hold a key$/u);
-  });
+  it.each(["", ".", "a.", ".b", "ab", "a.b c", "a.b\nc.d", `a.${"x".repeat(5000)}`])(
+    "refuses %j without repeating it",
+    (text) => {
+      expect(() => parseKeyText(text, "the file")).toThrow(/^the file does not hold a key$/u);
+    },
+  );
 });
 
 describe("readSmallFile", () => {
@@ -22,8 +25,14 @@ describe("readSmallFile", () => {
     withDirectory(async (directory) => {
       await writeFile(join(directory, "f"), "12345");
       expect(await readSmallFile(join(directory, "f"), "it", 5)).toBe("12345");
-      await expect(readSmallFile(join(directory, "f"), "it", 4)).rejects.toMatchObject({ exitCode: 78, message: /larger than 4 bytes/u });
-      await expect(readSmallFile(join(directory, "none"), "it", 4)).rejects.toMatchObject({ exitCode: 78, message: /does not exist/u });
+      await expect(readSmallFile(join(directory, "f"), "it", 4)).rejects.toMatchObject({
+        exitCode: 78,
+        message: /larger than 4 bytes/u,
+      });
+      await expect(readSmallFile(join(directory, "none"), "it", 4)).rejects.toMatchObject({
+        exitCode: 78,
+        message: /does not exist/u,
+      });
       await expect(readSmallFile(directory, "it", 4)).rejects.toMatchObject({ exitCode: 74 });
       await chmod(join(directory, "f"), 0);
       if (process.getuid?.() === 0) return;
@@ -35,7 +44,8 @@ describe("contexts", () => {
   it("lie under XDG_CONFIG_HOME or ~/.config, and nowhere else", () => {
     expect(contextPath({ XDG_CONFIG_HOME: "/x" }, "a")).toBe("/x/mess/contexts/a.json");
     expect(contextPath({ XDG_CONFIG_HOME: "relative", HOME: "/h" }, "a")).toBe("/h/.config/mess/contexts/a.json");
-    for (const name of ["../a", "", ".a", "a/b", "a".repeat(65)]) expect(() => contextPath({ HOME: "/h" }, name)).toThrow(/not a context name/u);
+    for (const name of ["../a", "", ".a", "a/b", "a".repeat(65)])
+      expect(() => contextPath({ HOME: "/h" }, name)).toThrow(/not a context name/u);
   });
 
   it("are written for their owner alone and read back", () =>
@@ -53,7 +63,10 @@ describe("contexts", () => {
   it.each(["", "[]", "null", "{}", '{"url":1}', '{"url":"u","key":2}'])("that are damaged are named (%s)", (text) =>
     withDirectory(async (directory) => {
       await writeFile(join(directory, "c.json"), text);
-      await expect(readContext(join(directory, "c.json"))).rejects.toMatchObject({ exitCode: 78, message: /cannot be used/u });
+      await expect(readContext(join(directory, "c.json"))).rejects.toMatchObject({
+        exitCode: 78,
+        message: /cannot be used/u,
+      });
     }),
   );
 });
@@ -86,13 +99,21 @@ describe("resolveTarget", () => {
       expect(await resolveTarget({}, world)).toMatchObject({ url: file.mqtt, httpUrl: file.https });
       await symlink("mess-data", join(world.cwd, "other"));
       expect(await resolveTarget({ data: "other" }, world)).toMatchObject({ url: file.mqtt });
-      expect(await resolveTarget({}, { ...world, env: { ...world.env, MESS_DATA: "other" } })).toMatchObject({ url: file.mqtt });
+      expect(await resolveTarget({}, { ...world, env: { ...world.env, MESS_DATA: "other" } })).toMatchObject({
+        url: file.mqtt,
+      });
     }));
 
   it("prefers flags to the environment, that to a context, that to the data directory", () =>
     withWorld(async ({ cwd, env }) => {
-      await writeContext(contextPath(env, "default"), { url: "mqtts://context", httpUrl: "https://context", ca: "CONTEXT CA", key: "context.secret" });
-      const of = async (options: object, more: NodeJS.ProcessEnv = {}): Promise<string> => (await resolveTarget(options, { cwd, env: { ...env, ...more } })).url;
+      await writeContext(contextPath(env, "default"), {
+        url: "mqtts://context",
+        httpUrl: "https://context",
+        ca: "CONTEXT CA",
+        key: "context.secret",
+      });
+      const of = async (options: object, more: NodeJS.ProcessEnv = {}): Promise<string> =>
+        (await resolveTarget(options, { cwd, env: { ...env, ...more } })).url;
       expect(await of({})).toBe("mqtts://context");
       expect(await of({}, { MESS_URL: "mqtts://environment" })).toBe("mqtts://environment");
       expect(await of({ url: "mqtts://flag" }, { MESS_URL: "mqtts://environment" })).toBe("mqtts://flag");

@@ -43,7 +43,10 @@ export async function resolveTarget(options: TargetOptions, world: TargetWorld):
   const url = options.url ?? filled(env["MESS_URL"]);
   const httpUrl = options.httpUrl ?? filled(env["MESS_HTTP_URL"]);
   const caFile = options.ca ?? filled(env["MESS_CA"]);
-  const ownCa = caFile === undefined ? undefined : await readSmallFile(resolve(world.cwd, caFile), "the CA file", certificateBytesMax);
+  const ownCa =
+    caFile === undefined
+      ? undefined
+      : await readSmallFile(resolve(world.cwd, caFile), "the CA file", certificateBytesMax);
   const ownKey = await givenKey(options, world);
   const base = await remembered(options, world);
   if (url === undefined && base === undefined) throw noServer(options, world);
@@ -92,7 +95,8 @@ async function remembered(options: TargetOptions, world: TargetWorld): Promise<R
     const path = contextPath(env, name ?? "default");
     const context = await readContext(path);
     if (context !== undefined) return withKey(context, context.key, `context ${path}`);
-    if (name !== undefined) throw configurationError(`there is no context "${name}"`, `make it with mess pair --context ${name}`);
+    if (name !== undefined)
+      throw configurationError(`there is no context "${name}"`, `make it with mess pair --context ${name}`);
   }
   const directory = resolve(cwd, data ?? defaultData);
   const local = await readDataDirectory(directory);

@@ -46,6 +46,8 @@ describe("askSecret", () => {
 
   it("reads a pipe whole, within its bound", async () => {
     expect(await askSecret(testIo({ cwd: "/", stdin: "k.s\n" }).io, "key: ", 100)).toBe("k.s\n");
-    await expect(askSecret(testIo({ cwd: "/", stdin: "x".repeat(101) }).io, "key: ", 100)).rejects.toMatchObject({ exitCode: 64 });
+    await expect(askSecret(testIo({ cwd: "/", stdin: "x".repeat(101) }).io, "key: ", 100)).rejects.toMatchObject({
+      exitCode: 64,
+    });
   });
 });

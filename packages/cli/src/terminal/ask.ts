@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
-import { Interruption, type Io } from "../io.ts";
 import { ExitCode } from "../exit-code.ts";
+import { Interruption, type Io } from "../io.ts";
 
 /**
  * One line from the terminal, asked for on `output`. The end of input (Ctrl-D) is an empty answer.

@@ -25,7 +25,10 @@ function textWidth(text: string): number {
 
 /** Names and payloads come from others: control characters could rewrite the screen (threat A3), so they show as \xNN. */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, escapeCharacter);
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
+    escapeCharacter,
+  );
 }
 
 function escapeCharacter(character: string): string {

@@ -5,7 +5,13 @@ import { formatTable, printable } from "./table.ts";
 
 describe("table", () => {
   it("aligns columns and leaves no space at line ends", () => {
-    const text = formatTable([{ title: "NAME" }, { title: "N", align: "right" }, { title: "X" }], [["a", "1", ""], ["longer", "123", "y"]]);
+    const text = formatTable(
+      [{ title: "NAME" }, { title: "N", align: "right" }, { title: "X" }],
+      [
+        ["a", "1", ""],
+        ["longer", "123", "y"],
+      ],
+    );
     expect(text).toBe("NAME      N  X\na         1\nlonger  123  y\n");
   });
 
@@ -38,7 +44,8 @@ describe("progress bar", () => {
   it("fits its line", () => {
     expect(barText("verify", 1, 2, 30)).toBe("verify ████████░░░░░░░  50 %");
     expect(barText("verify", 0, 0, 80)).toContain("100 %");
-    for (const columns of [0, 10, 20, 80, 200]) expect(barText("v", 3, 7, columns).length).toBeLessThanOrEqual(Math.max(columns, 8));
+    for (const columns of [0, 10, 20, 80, 200])
+      expect(barText("v", 3, 7, columns).length).toBeLessThanOrEqual(Math.max(columns, 8));
   });
 
   it("draws on a terminal only, ten times a second, and clears itself", () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Packet, Properties, QoS } from "./packet.ts";
 import { PacketType } from "./packet.ts";
-import { ANY, propertyDefinitions, PropertyKind, WILL } from "./property-table.ts";
+import { ANY, PropertyKind, propertyDefinitions, WILL } from "./property-table.ts";
 import { isReasonCodeFor, type Sender } from "./reason-code.ts";
 
 export interface Sent {

@@ -1,6 +1,7 @@
 /** Legal packets: bytes and meaning. One table drives decoding and encoding. */
-import { packetBytes } from "./packet-bytes.test-data.ts";
+
 import { type Packet, PacketType, type Subscription } from "./packet.ts";
+import { packetBytes } from "./packet-bytes.test-data.ts";
 
 export interface PacketCase {
   name: string;

@@ -1,9 +1,9 @@
 /** Turns deliveries into PUBLISH packets. One encoder for all connections: a delivery is encoded and gone. */
-import { PublishEncoder, type ProtocolVersion, patchPacketId } from "@mess/wire";
+import { type ProtocolVersion, PublishEncoder, patchPacketId } from "@mess/wire";
 import type { DeliveryForm } from "../../../model/link.ts";
 import { type MessageView, noExpiry } from "../../../model/message.ts";
-import type { SharedForms } from "./shared-forms.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
+import type { SharedForms } from "./shared-forms.ts";
 import type { OutboundAliases } from "./topic-aliases.ts";
 
 const encoder: PublishEncoder = new PublishEncoder();
@@ -18,7 +18,8 @@ export interface Receiving {
 
 /** False when the packet would be larger than the client takes. */
 export function deliver(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
-  const isPlain = to.aliases === undefined && form.subscriptionIdentifiers.length === 0 && form.secondsLeft === noExpiry;
+  const isPlain =
+    to.aliases === undefined && form.subscriptionIdentifiers.length === 0 && form.secondsLeft === noExpiry;
   if (form.sharedSeq !== 0 && isPlain) return deliverShared(to, message, form);
   return deliverOwn(to, message, form);
 }

@@ -31,7 +31,11 @@ export interface MqttDoorContext {
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
   /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
-  authenticate(username: string | undefined, password: Uint8Array | undefined, address: string): Authenticated | undefined;
+  authenticate(
+    username: string | undefined,
+    password: Uint8Array | undefined,
+    address: string,
+  ): Authenticated | undefined;
   /** A client id for a client that brought none: unguessable and unique. */
   newClientId(): string;
   audit(event: string, detail: Readonly<Record<string, string | number>>): void;

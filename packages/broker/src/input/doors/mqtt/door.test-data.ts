@@ -5,12 +5,12 @@ import {
   type Packet,
   PacketDecoder,
   PacketType,
-  type ProtocolVersion,
   type Properties,
+  type ProtocolVersion,
   publishPacketOf,
 } from "@mess/wire";
-import { World, type WorldOptions } from "../../../core/world.test-data.ts";
 import { defaultLimits } from "../../../config/limits.ts";
+import { World, type WorldOptions } from "../../../core/world.test-data.ts";
 import type { Timer } from "../../../host/host.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { type MqttDoor, openMqttDoor } from "./mqtt-door.ts";
@@ -89,7 +89,14 @@ export class DoorClient {
     this.transport.handler = this.#handler;
     const decoded = this.#decoded;
     this.#decoder = new PacketDecoder(
-      { role: "client", maxPacketSize: 1 << 24, userPropertiesMax: 99, userPropertyBytesMax: 9_999, subscriptionsMax: 9_999, topicAliasMax: 99 },
+      {
+        role: "client",
+        maxPacketSize: 1 << 24,
+        userPropertiesMax: 99,
+        userPropertyBytesMax: 9_999,
+        subscriptionsMax: 9_999,
+        topicAliasMax: 99,
+      },
       {
         publish: (view) => decoded.push(publishPacketOf(view)) > 0,
         packet: (packet) => decoded.push(packet) > 0,
@@ -131,7 +138,14 @@ export class DoorClient {
   }
 
   connect(wish: Partial<ConnectPacket> = {}): this {
-    this.send({ type: PacketType.CONNECT, version: this.version, cleanStart: true, keepAlive: 60, clientId: "c", ...wish });
+    this.send({
+      type: PacketType.CONNECT,
+      version: this.version,
+      cleanStart: true,
+      keepAlive: 60,
+      clientId: "c",
+      ...wish,
+    });
     this.#door.world.commit();
     return this;
   }
@@ -156,7 +170,10 @@ export class Door {
       engine: this.world.machine,
       limits: { ...defaultLimits, ...options.limits },
       clock: this.world.clock,
-      timers: { after: (milliseconds, run) => this.#after(milliseconds, run), soon: (run) => void this.#soon.push(run) },
+      timers: {
+        after: (milliseconds, run) => this.#after(milliseconds, run),
+        soon: (run) => void this.#soon.push(run),
+      },
       random: { bytes: (length) => new Uint8Array(length).fill(7) },
       authenticate: (username) => {
         const principal = principalOf === undefined ? "dev" : principalOf(username);
@@ -225,10 +242,18 @@ export function subscribePacket(packetId: number, ...filters: string[]): Packet 
   return {
     type: PacketType.SUBSCRIBE,
     packetId,
-    subscriptions: filters.map((filter) => ({ filter, qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 })),
+    subscriptions: filters.map((filter) => ({
+      filter,
+      qos: 2,
+      noLocal: false,
+      retainAsPublished: false,
+      retainHandling: 0,
+    })),
   };
 }
 
 export function payloadsOf(packets: readonly Packet[]): string[] {
-  return packets.flatMap((packet) => (packet.type === PacketType.PUBLISH ? [Buffer.from(packet.payload).toString("utf8")] : []));
+  return packets.flatMap((packet) =>
+    packet.type === PacketType.PUBLISH ? [Buffer.from(packet.payload).toString("utf8")] : [],
+  );
 }

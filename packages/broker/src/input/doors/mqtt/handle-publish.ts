@@ -1,5 +1,5 @@
 /** PUBLISH from a client: QoS 0 runs go straight through, everything else becomes a draft for the journal. */
-import { copyForwardProperties, type PublishView, readProperties, ReasonCode } from "@mess/wire";
+import { copyForwardProperties, type PublishView, ReasonCode, readProperties } from "@mess/wire";
 import type { TopicHandle } from "../../../model/engine.ts";
 import { MessageDraft, noExpiry } from "../../../model/message.ts";
 import { canonicalPublish } from "./deliver.ts";
@@ -41,7 +41,8 @@ function handleLive(connection: MqttConnection, view: PublishView): boolean {
     return true;
   }
   if (!connection.flushRun()) return false;
-  const topic = view.sameTopic && connection.lastTopic !== undefined ? connection.lastTopic : resolveTopic(connection, view);
+  const topic =
+    view.sameTopic && connection.lastTopic !== undefined ? connection.lastTopic : resolveTopic(connection, view);
   if (topic === undefined) return false;
   connection.lastTopic = topic;
   connection.startRun(topic, view.bytes as Buffer, view.packetStart, view.packetEnd);
@@ -104,7 +105,10 @@ function admit(connection: MqttConnection, view: PublishView): boolean {
   const under = connection.unconfirmed + connection.unreleased.size;
   if (connection.version === 5) {
     if (under < connection.context.limits.receiveMaximum) return true;
-    connection.fail(ReasonCode.ReceiveMaximumExceeded, `at most ${connection.context.limits.receiveMaximum} publishes may be unacknowledged`);
+    connection.fail(
+      ReasonCode.ReceiveMaximumExceeded,
+      `at most ${connection.context.limits.receiveMaximum} publishes may be unacknowledged`,
+    );
     return false;
   }
   if (view.qos === 1 || connection.unreleased.size < unreleasedMax311) return true;

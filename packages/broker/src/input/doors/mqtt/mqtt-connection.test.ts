@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
 import { encodePacket, type Packet, PacketType, ReasonCode } from "@mess/wire";
+import { describe, expect, test } from "vitest";
 import type { Policy } from "../../../model/policy.ts";
 import { Door, type DoorClient, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
 
@@ -86,7 +86,10 @@ describe("the order of answers [MQTT-4.6.0-2]", () => {
       { type: PacketType.PUBACK, packetId: 4, reasonCode: ReasonCode.NoMatchingSubscribers },
     ]);
     const sent = Buffer.concat(client.transport.sent).toString("utf8");
-    expect([sent.includes('the user property "mess-offset" is reserved'), sent.includes("64 levels")]).toEqual([true, true]);
+    expect([sent.includes('the user property "mess-offset" is reserved'), sent.includes("64 levels")]).toEqual([
+      true,
+      true,
+    ]);
   });
 });
 
@@ -144,7 +147,10 @@ describe("deadlines", () => {
     watcher.send(subscribePacket(1, "will"));
     door.commit();
     watcher.received();
-    const client = door.connected("c", { keepAlive: 10, will: { topic: "will", payload: Buffer.from("gone"), qos: 0, retain: false } });
+    const client = door.connected("c", {
+      keepAlive: 10,
+      will: { topic: "will", payload: Buffer.from("gone"), qos: 0, retain: false },
+    });
     door.wait(15_000);
     expect(client.isClosed).toBe(false);
     door.wait(500);
@@ -286,7 +292,10 @@ describe("slow consumers", () => {
     const door = new Door({ limits: { outboundBytesMax: 16_384 } });
     const reader = door.connected("r");
     const publisher = door.connected("p");
-    reader.send({ ...subscribePacket(1, "a"), subscriptions: [{ filter: "a", qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }] } as Packet);
+    reader.send({
+      ...subscribePacket(1, "a"),
+      subscriptions: [{ filter: "a", qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }],
+    } as Packet);
     door.commit();
     reader.received();
     for (let i = 1; i <= 50; i++) publisher.send(publishPacket("a", `${i}${kilobyte}`, i));
@@ -312,7 +321,9 @@ describe("before authentication", () => {
   test("what was held is given back once CONNECT is whole", () => {
     const door = new Door();
     const client = door.client();
-    const bytes = Buffer.from(encodePacket({ type: PacketType.CONNECT, version: 5, cleanStart: true, keepAlive: 9, clientId: "c" }, 5));
+    const bytes = Buffer.from(
+      encodePacket({ type: PacketType.CONNECT, version: 5, cleanStart: true, keepAlive: 9, clientId: "c" }, 5),
+    );
     client.sendBytes(bytes.subarray(0, 9));
     expect(door.mqtt.preAuthBytes()).toBe(9);
     client.sendBytes(bytes.subarray(9));
@@ -339,7 +350,11 @@ describe("topic aliases", () => {
       publishPacket("b", "6"),
     );
     door.commit();
-    const seen = watcher.received().flatMap((packet) => (packet.type === PacketType.PUBLISH ? [`${packet.topic} ${Buffer.from(packet.payload)}`] : []));
+    const seen = watcher
+      .received()
+      .flatMap((packet) =>
+        packet.type === PacketType.PUBLISH ? [`${packet.topic} ${Buffer.from(packet.payload)}`] : [],
+      );
     expect(seen.sort()).toEqual(["a 1", "a 2", "a 3", "b 4", "b 5", "b 6"]);
     const again = door.connected("c");
     again.send(publishPacket("", "7", 0, { topicAlias: 1 }));
@@ -354,8 +369,15 @@ describe("topic aliases", () => {
     reader.received();
     const publisher = door.connected("p");
     for (const topic of ["a", "a", "b", "a"]) publisher.send(publishPacket(topic, "x"));
-    const seen = reader.received().map((packet) => (packet.type === PacketType.PUBLISH ? [packet.topic, packet.properties?.topicAlias] : []));
-    expect(seen).toEqual([["a", 1], ["", 1], ["b", undefined], ["", 1]]);
+    const seen = reader
+      .received()
+      .map((packet) => (packet.type === PacketType.PUBLISH ? [packet.topic, packet.properties?.topicAlias] : []));
+    expect(seen).toEqual([
+      ["a", 1],
+      ["", 1],
+      ["b", undefined],
+      ["", 1],
+    ]);
   });
 
   test("a packet that fits only without an alias goes without one", () => {
@@ -365,8 +387,22 @@ describe("topic aliases", () => {
     reader.send(subscribePacket(1, "#"));
     door.commit();
     reader.received();
-    door.connected("p").send(publishPacket("topic", "x".repeat(100)), publishPacket("topic", "small"), publishPacket("topic", "y".repeat(102)));
-    const seen = reader.received().map((packet) => (packet.type === PacketType.PUBLISH ? [packet.topic, packet.properties?.topicAlias, packet.payload.length] : []));
-    expect(seen).toEqual([["topic", undefined, 100], ["topic", 1, 5], ["", 1, 102]]);
+    door
+      .connected("p")
+      .send(
+        publishPacket("topic", "x".repeat(100)),
+        publishPacket("topic", "small"),
+        publishPacket("topic", "y".repeat(102)),
+      );
+    const seen = reader
+      .received()
+      .map((packet) =>
+        packet.type === PacketType.PUBLISH ? [packet.topic, packet.properties?.topicAlias, packet.payload.length] : [],
+      );
+    expect(seen).toEqual([
+      ["topic", undefined, 100],
+      ["topic", 1, 5],
+      ["", 1, 102],
+    ]);
   });
 });

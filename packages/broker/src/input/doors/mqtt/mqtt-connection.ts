@@ -119,7 +119,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   get handle(): SessionHandle {
-    if (this.#session === undefined) throw new Error("no session before CONNECT: the decoder lets nothing else through");
+    if (this.#session === undefined)
+      throw new Error("no session before CONNECT: the decoder lets nothing else through");
     return this.#session;
   }
 
@@ -201,7 +202,10 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       return;
     }
     // Before CONNECT is accepted there is no DISCONNECT [MQTT-3.14.0-1]: a CONNACK if the client's format is known, else just the end.
-    if (failure.packetType === PacketType.CONNECT && (failure.protocolLevel >= 3 || failure.reasonCode === ReasonCode.UnsupportedProtocolVersion)) {
+    if (
+      failure.packetType === PacketType.CONNECT &&
+      (failure.protocolLevel >= 3 || failure.reasonCode === ReasonCode.UnsupportedProtocolVersion)
+    ) {
       this.version = failure.protocolLevel >= 5 ? 5 : 4;
       const speaks311 = this.version === 4 && failure.reasonCode !== ReasonCode.UnsupportedProtocolVersion;
       if (speaks311) this.#close();
@@ -391,7 +395,10 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     const silent = this.#times.isSilent(now, this.keepAliveSeconds);
     if (!trickles && !silent) return;
     counters.keepAliveTimeouts++;
-    this.fail(ReasonCode.KeepAliveTimeout, trickles ? "a packet took too long to arrive" : "nothing was heard for 1.5 times the keep alive");
+    this.fail(
+      ReasonCode.KeepAliveTimeout,
+      trickles ? "a packet took too long to arrive" : "nothing was heard for 1.5 times the keep alive",
+    );
   }
 
   #connect(packet: ConnectPacket): boolean {
@@ -405,7 +412,10 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #goodbye(packet: DisconnectPacket): boolean {
     const expiry = packet.properties?.sessionExpiryInterval;
     if (expiry !== undefined && expiry > 0 && this.requestedExpiry === 0) {
-      this.fail(ReasonCode.ProtocolError, "a session that was to end cannot be given time by DISCONNECT [MQTT-3.14.2-2]");
+      this.fail(
+        ReasonCode.ProtocolError,
+        "a session that was to end cannot be given time by DISCONNECT [MQTT-3.14.2-2]",
+      );
       return false;
     }
     this.#leave(packet.reasonCode === ReasonCode.NormalDisconnection, expiry);
@@ -477,7 +487,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#refusalTexts?.delete(packetId);
     // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
     if (this.version !== 5) this.fail(code, text);
-    else sendPacket(this.output, refusal(type, packetId, code, this.problemInformation ? text : ""), 5, this.maximumPacketSize);
+    else
+      sendPacket(
+        this.output,
+        refusal(type, packetId, code, this.problemInformation ? text : ""),
+        5,
+        this.maximumPacketSize,
+      );
   }
 
   #answerPing(): void {

@@ -4,8 +4,8 @@ import {
   type ConnackPacket,
   type DisconnectPacket,
   encodePacketWithin,
-  PacketType,
   type Packet,
+  PacketType,
   type Properties,
   type ProtocolVersion,
   ReasonCode,
@@ -17,7 +17,13 @@ import type { OutputBuffer } from "./output-buffer.ts";
 const ackBytesMax = 5;
 const ackScratch: Uint8Array = new Uint8Array(ackBytesMax);
 
-export function sendAck(output: OutputBuffer, version: ProtocolVersion, type: number, packetId: number, reason: number): void {
+export function sendAck(
+  output: OutputBuffer,
+  version: ProtocolVersion,
+  type: number,
+  packetId: number,
+  reason: number,
+): void {
   const end = writeAck(ackScratch, 0, version, type as Parameters<typeof writeAck>[3], packetId, reason);
   const at = output.reserve(end);
   const chunk = output.chunk as Buffer;
@@ -56,13 +62,19 @@ export function disconnect(reasonCode: number, text: string): DisconnectPacket {
 }
 
 /** PUBACK or PUBREC with an error, which 5.0 alone has. `text` empty: the client wants none [MQTT-3.1.2-29]. */
-export function refusal(type: typeof PacketType.PUBACK | typeof PacketType.PUBREC, packetId: number, reasonCode: number, text: string): AckPacket {
+export function refusal(
+  type: typeof PacketType.PUBACK | typeof PacketType.PUBREC,
+  packetId: number,
+  reasonCode: number,
+  text: string,
+): AckPacket {
   return { type, packetId, reasonCode, properties: text === "" ? {} : { reasonString: text } };
 }
 
 export function refusalText(code: number): string {
   if (code === ReasonCode.NotAuthorized) return "not allowed to publish to this topic";
-  if (code === ReasonCode.QuotaExceeded) return "a quota is used up: disk budget, retained messages or held QoS 2 messages";
+  if (code === ReasonCode.QuotaExceeded)
+    return "a quota is used up: disk budget, retained messages or held QoS 2 messages";
   if (code === ReasonCode.ImplementationSpecificError) return "storage has failed: nothing is acknowledged any more";
   return "the publish was refused";
 }
