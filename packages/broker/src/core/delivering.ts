@@ -192,7 +192,7 @@ export class Delivering {
     if (packetId !== undefined) {
       session.underWayBefore.delete(seq);
       // Behind what was reserved for this client just now: its PUBLISH waits for the disk, and was published earlier.
-      this.#sending.whenReserved(() => {
+      this.#sending.whenReserved(session, () => {
         const isStill = session.link === link && session.inFlight.stateOf(packetId) === awaitingPubrec;
         if (isStill) this.#sending.again(session, link, readMessage(this.#message, frame, index), packetId, false);
       });

@@ -8,7 +8,12 @@ const day = 86_400;
 
 function grants(...allow: (readonly ["publish" | "subscribe" | "share" | "retain" | "will", string])[]): Policy {
   return {
-    roles: { user: { allow: allow.map(([action, filter]) => ({ action, filter })), deny: [{ action: "subscribe", filter: "a/secret" }] } },
+    roles: {
+      user: {
+        allow: allow.map(([action, filter]) => ({ action, filter })),
+        deny: [{ action: "subscribe", filter: "a/secret" }],
+      },
+    },
     principals: { dev: { roles: ["user"] } },
   };
 }
@@ -148,8 +153,13 @@ describe("acknowledge", () => {
     publisher.publish("a", "two", { qos: 2, packetId: 9 });
     publisher.release(9);
     world.commit();
-    expect(reader.link.delivered.map(({ packetId, qos }) => [packetId, qos])).toEqual([[1, 1], [2, 2]]);
-    expect([reader.ack(2, 1), reader.ack(1, 2), reader.ack(1, 3), reader.ack(2, 3), reader.ack(3, 1)]).toEqual(Array(5).fill(false));
+    expect(reader.link.delivered.map(({ packetId, qos }) => [packetId, qos])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect([reader.ack(2, 1), reader.ack(1, 2), reader.ack(1, 3), reader.ack(2, 3), reader.ack(3, 1)]).toEqual(
+      Array(5).fill(false),
+    );
     expect([reader.ack(1, 1), reader.ack(1, 1), reader.ack(2, 2)]).toEqual([true, false, true]);
     world.commit();
     expect(reader.link.released).toEqual([2]);
@@ -247,7 +257,13 @@ describe("subscribe and unsubscribe", () => {
     world.commit();
     for (const filter of ["b", "$share/h/a", "$share/g/a", "$share/g/a", "a"]) reader.unsubscribe(filter);
     world.commit();
-    expect(reader.link.told.slice(-5)).toEqual(["unsuback 17", "unsuback 17", "unsuback 0", "unsuback 17", "unsuback 0"]);
+    expect(reader.link.told.slice(-5)).toEqual([
+      "unsuback 17",
+      "unsuback 17",
+      "unsuback 0",
+      "unsuback 17",
+      "unsuback 0",
+    ]);
   });
 });
 
@@ -275,7 +291,11 @@ describe("live", () => {
   test("is refused for reserved topics and without the right", () => {
     const world = new World({ policy: grants(["publish", "a"]) });
     const publisher = world.connected("p");
-    expect([publisher.live("$x", "1"), publisher.live("b", "1"), publisher.live("a", "1")]).toEqual([Reason.notAuthorized, Reason.notAuthorized, Reason.success]);
+    expect([publisher.live("$x", "1"), publisher.live("b", "1"), publisher.live("a", "1")]).toEqual([
+      Reason.notAuthorized,
+      Reason.notAuthorized,
+      Reason.success,
+    ]);
   });
 });
 

@@ -35,7 +35,10 @@ describe("a segment is dropped when a snapshot stands after it and nothing in it
     expect(of.journal.dropped.length).toBeGreaterThan(4);
   });
 
-  for (const [what, filter] of [["session", "a"], ["shared subscription", "$share/g/a"]] as const) {
+  for (const [what, filter] of [
+    ["session", "a"],
+    ["shared subscription", "$share/g/a"],
+  ] as const) {
     test(`not while a ${what} that is away waits for a message in it`, () => {
       const of = world();
       const reader = of.connected("r", { expiry: day });

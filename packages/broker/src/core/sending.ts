@@ -35,9 +35,10 @@ export class Sending {
     this.#outbox = outbox;
   }
 
-  /** Runs once the ids reserved so far are durable; at once when none waits. */
-  whenReserved(run: () => void): void {
-    this.#outbox?.action(run);
+  /** Runs once the ids that the session waits for are durable; at once when it waits for none. */
+  whenReserved(session: Session, run: () => void): void {
+    if (session.reserving === 0) run();
+    else this.#outbox?.action(run);
   }
 
   hasCredit(session: Session): boolean {
@@ -156,7 +157,9 @@ export class Sending {
     const at = state.journal.reserve(RecordKind.deliveryReserved, deliveryNoteBytes + Buffer.byteLength(key));
     const note = { number: session.number, packetId, seq, group: key, isRetained: manner.source === fromRetained };
     writeDeliveryNote(state.journal.openBytes, at, note);
+    session.reserving++;
     this.#outbox?.action(() => {
+      session.reserving--;
       if (session.link !== link || session.inFlight.stateOf(packetId) !== reserved) return;
       const isPermitted =
         state.rightsGeneration === rightsGeneration || allowed(state, session.principal, "subscribe", copy.topic);

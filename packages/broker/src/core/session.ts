@@ -74,6 +74,8 @@ export class Session {
    * backlog, which is sent again from its start: the ids of QoS 1 are not kept over a restart.
    */
   readonly underWayBefore: Map<number, number> = new Map();
+  /** QoS 2 deliveries whose packet ids are on their way to the disk. */
+  reserving = 0;
   /** What waits up to this number was sent before a restart, whose ids are forgotten: it is marked DUP [MQTT-3.3.1-1]. */
   sentBefore = 0;
   /** So many of the next deliveries may have been sent before a crash: the same. */

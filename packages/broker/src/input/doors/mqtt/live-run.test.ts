@@ -1,4 +1,4 @@
-import { encodePacket, type PublishPacket, PacketType } from "@mess/wire";
+import { encodePacket, PacketType, type PublishPacket } from "@mess/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { noExpiry } from "../../../model/message.ts";
@@ -24,23 +24,39 @@ const text = fc.string({ unit: "grapheme", maxLength: 200 });
 
 test("the walker finds every packet of a run, in both versions", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(text, fc.nat(300)), { minLength: 1, maxLength: 20 }), fc.constantFrom(4, 5), (messages, version) => {
-      const packets = messages.map(([payload, length]): PublishPacket => {
-        const properties = version === 5 && length % 3 === 0 ? { contentType: "c".repeat(length) } : {};
-        return { type: PacketType.PUBLISH, topic: "a/é", payload: Buffer.from(payload.repeat(length % 7)), qos: 0, retain: false, dup: false, properties };
-      });
-      const prefix = Buffer.from("something before");
-      const bytes = Buffer.concat([prefix, ...packets.map((packet) => encodePacket(packet, version as 4 | 5)), Buffer.from("behind")]);
-      const seen = walk(bytes, prefix.length, bytes.length - 6, version as 4 | 5);
-      expect(seen).toEqual(
-        packets.map(({ topic, payload, properties }) => ({
-          topic,
-          payload: Buffer.from(payload).toString("utf8"),
-          expiry: noExpiry,
-          headers: properties?.contentType === undefined ? 0 : 3 + properties.contentType.length,
-        })),
-      );
-    }),
+    fc.property(
+      fc.array(fc.tuple(text, fc.nat(300)), { minLength: 1, maxLength: 20 }),
+      fc.constantFrom(4, 5),
+      (messages, version) => {
+        const packets = messages.map(([payload, length]): PublishPacket => {
+          const properties = version === 5 && length % 3 === 0 ? { contentType: "c".repeat(length) } : {};
+          return {
+            type: PacketType.PUBLISH,
+            topic: "a/é",
+            payload: Buffer.from(payload.repeat(length % 7)),
+            qos: 0,
+            retain: false,
+            dup: false,
+            properties,
+          };
+        });
+        const prefix = Buffer.from("something before");
+        const bytes = Buffer.concat([
+          prefix,
+          ...packets.map((packet) => encodePacket(packet, version as 4 | 5)),
+          Buffer.from("behind"),
+        ]);
+        const seen = walk(bytes, prefix.length, bytes.length - 6, version as 4 | 5);
+        expect(seen).toEqual(
+          packets.map(({ topic, payload, properties }) => ({
+            topic,
+            payload: Buffer.from(payload).toString("utf8"),
+            expiry: noExpiry,
+            headers: properties?.contentType === undefined ? 0 : 3 + properties.contentType.length,
+          })),
+        );
+      },
+    ),
   );
 });
 
