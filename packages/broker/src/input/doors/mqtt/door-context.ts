@@ -1,4 +1,5 @@
 /** What all MQTT connections of a broker share. */
+import type { DecoderOptions } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
@@ -43,6 +44,18 @@ export interface MqttDoorContext {
   readonly watch: ConnectionWatch;
   /** Bytes held for connections that are not authenticated yet (THREATS A1). */
   preAuthBytes: number;
+}
+
+/** Of a connection that is not authenticated yet: until then it may send no larger packet than a CONNECT. */
+export function decoderOptions(limits: Limits): DecoderOptions {
+  return {
+    role: "server",
+    maxPacketSize: limits.connectPacketBytesMax,
+    userPropertiesMax: limits.userPropertiesMax,
+    userPropertyBytesMax: limits.userPropertyBytesMax,
+    subscriptionsMax: limits.subscriptionsPerPacketMax,
+    topicAliasMax: limits.topicAliasMax,
+  };
 }
 
 /** A connection as the sweeper sees it. */

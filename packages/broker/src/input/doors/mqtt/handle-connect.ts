@@ -1,5 +1,13 @@
 /** CONNECT: who is it, which session, what was agreed (MQTT 5.0 section 3.1). Refusals are a CONNACK, then the end. */
-import { type ConnectPacket, type Properties, ReasonCode, type Will, writeProperties } from "@mess/wire";
+import {
+  type ConnectPacket,
+  type DecodeFailure,
+  PacketType,
+  type Properties,
+  ReasonCode,
+  type Will,
+  writeProperties,
+} from "@mess/wire";
 import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
 import { noExpiry } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
@@ -13,20 +21,20 @@ const never = 0xffff_ffff;
 /** False when the connection is refused. */
 export function handleConnect(connection: MqttConnection, packet: ConnectPacket): boolean {
   const { context } = connection;
-  connection.version = packet.version;
+  connection.out.speak(packet.version);
   const properties = packet.properties ?? {};
-  connection.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
-  connection.problemInformation = properties.requestProblemInformation ?? true;
+  connection.out.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
+  connection.out.problemInformation = properties.requestProblemInformation ?? true;
   if (properties.authenticationMethod !== undefined) {
     return connection.refuse(
       ReasonCode.BadAuthenticationMethod,
       "only user name (key id) and password (secret) are served",
     );
   }
-  const who = context.authenticate(packet.username, packet.password, connection.address);
+  const who = context.authenticate(packet.username, packet.password, connection.peer.address);
   if (who === undefined) {
     context.counters.authFailures++;
-    context.audit("auth.fail", { address: connection.address, transport: connection.transportKind });
+    context.audit("auth.fail", { address: connection.peer.address, transport: connection.peer.kind });
     const code = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
     return connection.refuse(code, "a valid key id as user name and its secret as password are needed");
   }
@@ -39,7 +47,7 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
   connection.clientId = clientId;
   connection.requestedExpiry = expiryOf(connection, packet);
   const aliases = Math.min(properties.topicAliasMaximum ?? 0, context.limits.topicAliasMax);
-  if (aliases > 0) connection.outboundAliases = new OutboundAliases(aliases);
+  if (aliases > 0) connection.out.aliases = new OutboundAliases(aliases);
   const request: AttachRequest = {
     principal: who.principal,
     keyId: who.keyId,
@@ -50,6 +58,21 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
     will,
   };
   return attach(connection, packet, request);
+}
+
+/**
+ * A CONNECT that could not be decoded. Before one is accepted there is no DISCONNECT [MQTT-3.14.0-1]: a CONNACK if the
+ * client's format is known, else just the end. False when there is nothing to say.
+ */
+export function refuseFailedConnect(connection: MqttConnection, failure: DecodeFailure): boolean {
+  const isUnsupported = failure.reasonCode === ReasonCode.UnsupportedProtocolVersion;
+  if (failure.packetType !== PacketType.CONNECT || !(failure.protocolLevel >= 3 || isUnsupported)) return false;
+  const version = failure.protocolLevel >= 5 ? 5 : 4;
+  // 3.1.1 has no code for a packet that is malformed [MQTT-3.1.4-1 of 3.1.1].
+  if (version === 4 && !isUnsupported) return false;
+  connection.out.speak(version);
+  connection.refuse(failure.reasonCode, failure.reason);
+  return true;
 }
 
 function attach(connection: MqttConnection, packet: ConnectPacket, request: AttachRequest): boolean {
@@ -67,7 +90,7 @@ function isRefusal(result: SessionHandle | Refusal): result is Refusal {
 
 /** What differs from what the client asked for or would assume [MQTT-3.2.2-16, MQTT-3.2.2-21]. */
 function agreed(connection: MqttConnection, packet: ConnectPacket): Properties {
-  if (connection.version !== 5) return {};
+  if (connection.out.version !== 5) return {};
   const { limits } = connection.context;
   const properties: Properties = {
     receiveMaximum: limits.receiveMaximum,
@@ -130,7 +153,7 @@ function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refus
     return "refused";
   }
   if (will.topic.startsWith("$")) {
-    connection.context.audit("acl.deny", { action: "will", address: connection.address });
+    connection.context.audit("acl.deny", { action: "will", address: connection.peer.address });
     connection.refuse(ReasonCode.NotAuthorized, 'will topic: topics that begin with "$" are reserved');
     return "refused";
   }
@@ -147,7 +170,7 @@ function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refus
     payload: will.payload,
     qos: will.qos,
     retain: will.retain,
-    headers: connection.version === 5 ? writeProperties(travels) : new Uint8Array(0),
+    headers: connection.out.version === 5 ? writeProperties(travels) : new Uint8Array(0),
     expirySeconds: messageExpiryInterval ?? noExpiry,
     delaySeconds: willDelayInterval ?? 0,
   };

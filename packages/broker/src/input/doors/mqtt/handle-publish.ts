@@ -78,7 +78,7 @@ function resolveTopic(connection: MqttConnection, view: PublishView): TopicHandl
 }
 
 function resolveAlias(connection: MqttConnection, view: PublishView): TopicHandle | undefined {
-  const aliases = connection.inboundAliases();
+  const aliases = connection.inboundAliases;
   if (view.topicEnd > view.topicStart) {
     const topic = connection.context.engine.topic(view.bytes, view.topicStart, view.topicEnd);
     if (topic === undefined) refuseTopic(connection, view);
@@ -103,7 +103,7 @@ function refuseTopic(connection: MqttConnection, view: PublishView): void {
 function admit(connection: MqttConnection, view: PublishView): boolean {
   if (view.qos === 2 && connection.unreleased.has(view.packetId)) return true;
   const under = connection.unconfirmed + connection.unreleased.size;
-  if (connection.version === 5) {
+  if (connection.out.version === 5) {
     if (under < connection.context.limits.receiveMaximum) return true;
     connection.fail(
       ReasonCode.ReceiveMaximumExceeded,
@@ -125,7 +125,7 @@ function fillDraft(connection: MqttConnection, view: PublishView, topic: TopicHa
     draft.topicStart = view.topicStart;
     draft.topicEnd = view.topicEnd;
   } else {
-    draft.topicBytes = connection.inboundAliases().get(view.topicAlias) ?? Buffer.from(topic.name, "utf8");
+    draft.topicBytes = connection.inboundAliases.get(view.topicAlias) ?? Buffer.from(topic.name, "utf8");
     draft.topicStart = 0;
     draft.topicEnd = draft.topicBytes.length;
   }

@@ -2,7 +2,6 @@
 import { PacketType, ReasonCode, type SubscribePacket, type Subscription, type UnsubscribePacket } from "@mess/wire";
 import type { SubscribeRequest } from "../../../model/engine.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
-import { sendPacket } from "./send.ts";
 
 /** False when the connection is closing. */
 export function handleSubscribe(connection: MqttConnection, packet: SubscribePacket): boolean {
@@ -13,22 +12,20 @@ export function handleSubscribe(connection: MqttConnection, packet: SubscribePac
   }
   const requests = packet.subscriptions.map((wanted) => request(wanted, identifier));
   connection.context.engine.subscribe(connection.handle, requests, (codes, texts) => {
-    const { version } = connection;
-    if (!connection.isOpen || version === 0) return;
-    const text = connection.problemInformation ? texts.find((reason) => reason !== "") : undefined;
+    if (!connection.isOpen) return;
+    const text = connection.out.problemInformation ? texts.find((reason) => reason !== "") : undefined;
     const properties = text === undefined ? {} : { reasonString: text };
     const suback = { type: PacketType.SUBACK, packetId: packet.packetId, reasonCodes: codes, properties };
-    sendPacket(connection.output, suback, version, connection.maximumPacketSize);
+    connection.out.packet(suback);
   });
   return connection.isOpen;
 }
 
 export function handleUnsubscribe(connection: MqttConnection, packet: UnsubscribePacket): boolean {
   connection.context.engine.unsubscribe(connection.handle, packet.filters, (codes) => {
-    const { version } = connection;
-    if (!connection.isOpen || version === 0) return;
+    if (!connection.isOpen) return;
     const unsuback = { type: PacketType.UNSUBACK, packetId: packet.packetId, reasonCodes: codes };
-    sendPacket(connection.output, unsuback, version, connection.maximumPacketSize);
+    connection.out.packet(unsuback);
   });
   return connection.isOpen;
 }

@@ -20,58 +20,42 @@ import {
 } from "@mess/wire";
 import type { SessionHandle, TopicHandle } from "../../../model/engine.ts";
 import type { DeliveryForm, EndReason, Link, LiveRun, LiveSource } from "../../../model/link.ts";
-import { DeliveryForm as Form } from "../../../model/link.ts";
 import type { MessageView } from "../../../model/message.ts";
-import type { Transport, TransportHandler } from "../../transport.ts";
+import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { BackPressure } from "./back-pressure.ts";
-import { deliver } from "./deliver.ts";
-import type { MqttDoorContext, Watched } from "./door-context.ts";
-import { handleConnect } from "./handle-connect.ts";
+import { decoderOptions, type MqttDoorContext, type Watched } from "./door-context.ts";
+import { handleConnect, refuseFailedConnect } from "./handle-connect.ts";
 import { handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
 import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
-import { OutputBuffer } from "./output-buffer.ts";
-import { connack, disconnect, refusal, refusalText, sendAck, sendPacket, sendPingresp } from "./send.ts";
-import { InboundAliases, type OutboundAliases } from "./topic-aliases.ts";
+import { Outgoing } from "./outgoing.ts";
+import { PreAuthShare } from "./pre-auth-share.ts";
+import { connack, endCode } from "./send.ts";
+import { InboundAliases } from "./topic-aliases.ts";
 
 type Phase = "waiting" | "attaching" | "attached" | "closing" | "closed";
 
 const noBytes: Buffer = Buffer.alloc(0);
-const liveForm: DeliveryForm = new Form();
-
-const endCodes: Readonly<Record<EndReason, number>> = {
-  "taken-over": ReasonCode.SessionTakenOver,
-  "not-authorized": ReasonCode.NotAuthorized,
-  administrative: ReasonCode.AdministrativeAction,
-  quota: ReasonCode.QuotaExceeded,
-  "storage-failed": ReasonCode.ServerShuttingDown,
-  "shutting-down": ReasonCode.ServerShuttingDown,
-  "session-ended": ReasonCode.AdministrativeAction,
-};
 
 export class MqttConnection implements TransportHandler, PacketSink, Link, LiveSource, Watched {
   readonly context: MqttDoorContext;
-  readonly output: OutputBuffer;
+  readonly peer: Peer;
+  readonly out: Outgoing;
   readonly #transport: Transport;
   readonly #decoder: PacketDecoder;
   #phase: Phase = "waiting";
   #session: SessionHandle | undefined;
   readonly #times: ListeningTimes;
   readonly #pressure: BackPressure;
-  /** What this connection adds to the bytes held for unauthenticated ones. */
-  #preAuthHeld = 0;
+  readonly #preAuth: PreAuthShare;
 
-  version: 0 | 4 | 5 = 0;
   principal = "";
   clientId = "";
   keepAliveSeconds = 0;
-  maximumPacketSize: number = Number.MAX_SAFE_INTEGER;
-  problemInformation = true;
   requestedExpiry = 0;
   connackProperties: Properties = {};
-  outboundAliases: OutboundAliases | undefined;
-  #inboundAliases: InboundAliases | undefined;
+  readonly inboundAliases: InboundAliases = new InboundAliases();
 
   /** QoS 1 publishes that were not answered yet, and QoS 2 ids from PUBLISH to PUBREL. */
   unconfirmed = 0;
@@ -82,36 +66,17 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   lastTopic: TopicHandle | undefined;
 
   #pingsWaiting = 0;
-  /** Why publishes were refused by the door, until the refusal has its turn. */
-  #refusalTexts: Map<number, string> | undefined;
 
   constructor(context: MqttDoorContext, transport: Transport) {
     this.context = context;
     this.#transport = transport;
-    this.output = new OutputBuffer(transport, context.flushQueue);
-    const { limits } = context;
-    this.#decoder = new PacketDecoder(
-      {
-        role: "server",
-        maxPacketSize: limits.connectPacketBytesMax,
-        userPropertiesMax: limits.userPropertiesMax,
-        userPropertyBytesMax: limits.userPropertyBytesMax,
-        subscriptionsMax: limits.subscriptionsPerPacketMax,
-        topicAliasMax: limits.topicAliasMax,
-      },
-      this,
-    );
+    this.peer = transport.peer;
+    this.out = new Outgoing(context, transport);
+    this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
     this.#pressure = new BackPressure(transport, context.timers);
+    this.#preAuth = new PreAuthShare(context);
     context.watch.add(this);
-  }
-
-  get address(): string {
-    return this.#transport.peer.address;
-  }
-
-  get transportKind(): string {
-    return this.#transport.peer.kind;
   }
 
   get isOpen(): boolean {
@@ -131,7 +96,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.context.counters.bytesReceived += end - start;
     this.#decoder.push(buffer, start, end);
     this.#times.heard(this.context.clock.monotonic(), end - start, this.#decoder.bufferedBytes);
-    if (this.#phase === "waiting" || this.#preAuthHeld > 0) this.#holdPreAuth();
+    if (this.#phase === "waiting" || this.#preAuth.isHolding) this.#holdPreAuth();
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
   }
@@ -146,7 +111,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#leave(false, undefined);
     this.#phase = "closed";
     this.#holdPreAuth();
-    this.output.discard();
+    this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
   }
@@ -197,61 +162,50 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     const { counters } = this.context;
     if (failure.reasonCode === ReasonCode.MalformedPacket) counters.malformed++;
     else counters.protocolErrors++;
-    if (this.isOpen) {
-      this.fail(failure.reasonCode, failure.reason);
-      return;
-    }
-    // Before CONNECT is accepted there is no DISCONNECT [MQTT-3.14.0-1]: a CONNACK if the client's format is known, else just the end.
-    if (
-      failure.packetType === PacketType.CONNECT &&
-      (failure.protocolLevel >= 3 || failure.reasonCode === ReasonCode.UnsupportedProtocolVersion)
-    ) {
-      this.version = failure.protocolLevel >= 5 ? 5 : 4;
-      const speaks311 = this.version === 4 && failure.reasonCode !== ReasonCode.UnsupportedProtocolVersion;
-      if (speaks311) this.#close();
-      else this.refuse(failure.reasonCode, failure.reason);
-      return;
-    }
-    this.#close();
+    if (this.isOpen) this.fail(failure.reasonCode, failure.reason);
+    else if (!refuseFailedConnect(this, failure)) this.#close();
   }
 
   // ── Link ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get ready(): boolean {
-    return this.#phase === "attached" && this.output.hasRoom(this.context.limits.outboundBytesMax);
+    return this.#phase === "attached" && this.out.hasRoom;
   }
 
   attached(sessionPresent: boolean): void {
-    if (this.#phase !== "attaching" || this.version === 0) return;
+    if (this.#phase !== "attaching") return;
     this.#phase = "attached";
     this.context.counters.connected++;
-    const packet = connack(ReasonCode.Success, sessionPresent, this.connackProperties);
-    if (!sendPacket(this.output, packet, this.version, this.maximumPacketSize)) {
+    if (!this.out.packet(connack(ReasonCode.Success, sessionPresent, this.connackProperties))) {
       // A client that takes less than a CONNACK can be told nothing.
       this.#leave(false, undefined);
       this.#close();
       return;
     }
     this.connackProperties = {};
-    for (; this.#pingsWaiting > 0; this.#pingsWaiting--) sendPingresp(this.output);
+    for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.out.pingresp();
   }
 
   confirm(packetId: number, qos: 1 | 2, reason: number): void {
     if (qos === 1) this.unconfirmed--;
     else if (reason >= 0x80) this.unreleased.delete(packetId);
-    if (!this.isOpen || this.version === 0) return;
-    const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
-    if (reason >= 0x80) this.#sendRefusal(type, packetId, reason);
-    else sendAck(this.output, this.version, type, packetId, reason);
+    if (!this.isOpen) return;
+    if (reason < 0x80) {
+      this.out.ack(qos === 1 ? PacketType.PUBACK : PacketType.PUBREC, packetId, reason);
+      return;
+    }
+    const text = this.out.explanation(packetId, reason);
+    // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
+    if (this.out.version !== 5) this.fail(reason, text);
+    else this.out.refusal(qos, packetId, reason, text);
   }
 
   completed(packetId: number, reason: number): void {
-    if (this.isOpen && this.version !== 0) sendAck(this.output, this.version, PacketType.PUBCOMP, packetId, reason);
+    if (this.isOpen) this.out.ack(PacketType.PUBCOMP, packetId, reason);
   }
 
   deliver(message: MessageView, form: DeliveryForm): boolean {
-    if (this.version === 0 || this.#phase !== "attached") return true;
-    return deliver(this.#receiving(this.version), message, form);
+    return this.#phase !== "attached" || this.out.deliver(message, form);
   }
 
   release(packetId: number): void {
@@ -260,39 +214,23 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   forward(run: LiveRun, source: LiveSource, identifiers: readonly number[]): void {
     if (this.#phase !== "attached") return;
-    const { outboundBytesMax } = this.context.limits;
-    const pending = this.output.pendingBytes;
-    if (pending > outboundBytesMax / 4 && !this.#pressure.isStalled) source.slowDown(this);
-    const length = run.end - run.start;
-    if (pending + length > outboundBytesMax && pending > 0) {
-      this.context.counters.slowDrops += run.count;
-      return;
-    }
-    if (
-      source.wireForm === this.version &&
-      identifiers.length === 0 &&
-      this.outboundAliases === undefined &&
-      length <= this.maximumPacketSize
-    ) {
-      this.output.append(run.bytes, run.start, run.end);
-      return;
-    }
-    source.eachMessage(run, (message) => this.#deliverLive(message, identifiers));
+    if (this.out.isFilling && !this.#pressure.isStalled) source.slowDown(this);
+    if (!this.out.forward(run, source, identifiers)) this.context.counters.slowDrops += run.count;
   }
 
   end(reason: EndReason, text: string): void {
     this.#session = undefined;
-    this.#disconnect(endCodes[reason], text);
+    this.#disconnect(endCode(reason), text);
   }
 
   // ── LiveSource ───────────────────────────────────────────────────────────────────────────────────────────────
 
   get wireForm(): number {
-    return this.version;
+    return this.out.version;
   }
 
   eachMessage(run: LiveRun, visit: (message: MessageView) => void): void {
-    eachMessage(run, this.version, visit);
+    eachMessage(run, this.out.version, visit);
   }
 
   slowDown(by: Link): void {
@@ -300,11 +238,6 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   }
 
   // ── for the handlers ─────────────────────────────────────────────────────────────────────────────────────────
-
-  inboundAliases(): InboundAliases {
-    this.#inboundAliases ??= new InboundAliases();
-    return this.#inboundAliases;
-  }
 
   countInbound(qos: 1 | 2, packetId: number): void {
     if (qos === 1) this.unconfirmed++;
@@ -351,22 +284,19 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   refuse(code: number, text: string): false {
     this.#phase = "waiting";
     this.context.counters.connectRefused++;
-    if (this.version !== 0) {
-      const properties = this.version === 5 && this.problemInformation ? { reasonString: text } : {};
-      sendPacket(this.output, connack(code, false, properties), this.version, this.maximumPacketSize);
-    }
+    const { version, problemInformation } = this.out;
+    this.out.packet(connack(code, false, version === 5 && problemInformation ? { reasonString: text } : {}));
     this.#close();
     return false;
   }
 
   /** A publish that cannot be taken: a code where the packet has one, else the end; never an ack for nothing. */
   refusePublish(qos: 0 | 1 | 2, packetId: number, code: number, text: string): void {
-    if (this.version !== 5 || qos === 0) {
+    if (this.out.version !== 5 || qos === 0) {
       this.fail(code, text);
       return;
     }
-    this.#refusalTexts ??= new Map();
-    this.#refusalTexts.set(packetId, text);
+    this.out.explain(packetId, text);
     this.countInbound(qos, packetId);
     this.context.engine.refuse(this.handle, packetId, qos, code);
   }
@@ -385,7 +315,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "waiting") {
       if (now - this.#times.openedAt < limits.connectDeadlineMs) return;
       counters.connectDeadlines++;
-      audit("limit.hit", { limit: "connectDeadlineMs", address: this.address });
+      audit("limit.hit", { limit: "connectDeadlineMs", address: this.peer.address });
       this.#close();
       return;
     }
@@ -431,10 +361,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   #disconnect(code: number, text: string): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
-    if (this.#phase === "attached" && this.version === 5) {
-      const packet = disconnect(code, this.problemInformation ? text : "");
-      sendPacket(this.output, packet, 5, this.maximumPacketSize);
-    }
+    if (this.#phase === "attached") this.out.disconnect(code, text);
     this.#close();
   }
 
@@ -443,62 +370,23 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#phase = "closing";
     this.#holdPreAuth();
     this.run.count = 0;
-    this.output.flush();
+    this.out.output.flush();
     this.#transport.end();
   }
 
-  /** All unauthenticated connections together may make us hold only so much. */
   #holdPreAuth(): void {
-    const held = this.#phase === "waiting" ? this.#decoder.bufferedBytes : 0;
-    this.context.preAuthBytes += held - this.#preAuthHeld;
-    this.#preAuthHeld = held;
-    if (held === 0 || this.context.preAuthBytes <= this.context.limits.preAuthBytesMax) return;
-    this.context.audit("limit.hit", { limit: "preAuthBytesMax", address: this.address });
+    if (this.#preAuth.hold(this.#phase === "waiting" ? this.#decoder.bufferedBytes : 0)) return;
+    this.context.audit("limit.hit", { limit: "preAuthBytesMax", address: this.peer.address });
     this.#close();
   }
 
-  #receiving(version: 4 | 5): Parameters<typeof deliver>[0] {
-    return {
-      version,
-      forms: this.context.sharedForms,
-      output: this.output,
-      maximumPacketSize: this.maximumPacketSize,
-      aliases: this.outboundAliases,
-    };
-  }
-
-  #deliverLive(message: MessageView, identifiers: readonly number[]): void {
-    liveForm.qos = 0;
-    liveForm.packetId = 0;
-    liveForm.dup = false;
-    liveForm.retain = false;
-    liveForm.subscriptionIdentifiers = identifiers;
-    liveForm.secondsLeft = message.expirySeconds;
-    this.deliver(message, liveForm);
-  }
-
   #sendRelease(packetId: number, reason: number): void {
-    if (this.#phase !== "attached" || this.version === 0) return;
-    sendAck(this.output, this.version, PacketType.PUBREL, packetId, this.version === 5 ? reason : 0);
-  }
-
-  #sendRefusal(type: typeof PacketType.PUBACK | typeof PacketType.PUBREC, packetId: number, code: number): void {
-    const text = this.#refusalTexts?.get(packetId) ?? refusalText(code);
-    this.#refusalTexts?.delete(packetId);
-    // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
-    if (this.version !== 5) this.fail(code, text);
-    else
-      sendPacket(
-        this.output,
-        refusal(type, packetId, code, this.problemInformation ? text : ""),
-        5,
-        this.maximumPacketSize,
-      );
+    if (this.#phase === "attached") this.out.ack(PacketType.PUBREL, packetId, reason);
   }
 
   #answerPing(): void {
     // Asked before CONNACK went out: answered after it.
     if (this.#phase === "attaching") this.#pingsWaiting++;
-    else if (this.#phase === "attached") sendPingresp(this.output);
+    else if (this.#phase === "attached") this.out.pingresp();
   }
 }

@@ -11,6 +11,7 @@ import {
   ReasonCode,
   writeAck,
 } from "@mess/wire";
+import type { EndReason } from "../../../model/link.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 
 /** Longest form of an ack without properties. */
@@ -77,4 +78,18 @@ export function refusalText(code: number): string {
     return "a quota is used up: disk budget, retained messages or held QoS 2 messages";
   if (code === ReasonCode.ImplementationSpecificError) return "storage has failed: nothing is acknowledged any more";
   return "the publish was refused";
+}
+
+const endCodes: Readonly<Record<EndReason, number>> = {
+  "taken-over": ReasonCode.SessionTakenOver,
+  "not-authorized": ReasonCode.NotAuthorized,
+  administrative: ReasonCode.AdministrativeAction,
+  quota: ReasonCode.QuotaExceeded,
+  "storage-failed": ReasonCode.ServerShuttingDown,
+  "shutting-down": ReasonCode.ServerShuttingDown,
+  "session-ended": ReasonCode.AdministrativeAction,
+};
+
+export function endCode(reason: EndReason): number {
+  return endCodes[reason];
 }

@@ -2,16 +2,18 @@
 
 /** Aliases the client set: number to the topic's bytes. */
 export class InboundAliases {
-  readonly #topics: Map<number, Buffer> = new Map();
+  /** Most connections set none. */
+  #topics: Map<number, Buffer> | undefined;
 
   set(alias: number, bytes: Uint8Array, start: number, end: number): void {
     const copy = Buffer.allocUnsafeSlow(end - start);
     Buffer.prototype.copy.call(bytes, copy, 0, start, end);
+    this.#topics ??= new Map();
     this.#topics.set(alias, copy);
   }
 
   get(alias: number): Buffer | undefined {
-    return this.#topics.get(alias);
+    return this.#topics?.get(alias);
   }
 }
 

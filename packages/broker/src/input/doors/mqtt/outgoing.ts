@@ -1,0 +1,114 @@
+/** What goes out on one connection: packets in the client's version, within what it takes. */
+import { type Packet, PacketType, type ProtocolVersion } from "@mess/wire";
+import { DeliveryForm, type LiveRun, type LiveSource } from "../../../model/link.ts";
+import type { MessageView } from "../../../model/message.ts";
+import type { Transport } from "../../transport.ts";
+import { deliver, type Receiving } from "./deliver.ts";
+import type { MqttDoorContext } from "./door-context.ts";
+import { OutputBuffer } from "./output-buffer.ts";
+import { disconnect, refusal, refusalText, sendAck, sendPacket, sendPingresp } from "./send.ts";
+import type { SharedForms } from "./shared-forms.ts";
+import type { OutboundAliases } from "./topic-aliases.ts";
+
+const liveForm: DeliveryForm = new DeliveryForm();
+
+export class Outgoing implements Receiving {
+  readonly forms: SharedForms;
+  readonly output: OutputBuffer;
+  /** What the client takes at a time and in all, before QoS 0 is dropped. */
+  readonly #bytesMax: number;
+
+  /** True once CONNECT said which version the client speaks; nothing is sent before. */
+  isVersionKnown = false;
+  version: ProtocolVersion = 4;
+  maximumPacketSize: number = Number.MAX_SAFE_INTEGER;
+  problemInformation = true;
+  aliases: OutboundAliases | undefined;
+  /** Why publishes were refused by the door, until the refusal has its turn. */
+  #refusalTexts: Map<number, string> | undefined;
+
+  constructor(context: MqttDoorContext, transport: Transport) {
+    this.forms = context.sharedForms;
+    this.output = new OutputBuffer(transport, context.flushQueue);
+    this.#bytesMax = context.limits.outboundBytesMax;
+  }
+
+  speak(version: ProtocolVersion): void {
+    this.isVersionKnown = true;
+    this.version = version;
+  }
+
+  /** False until less waits than may, and then not before it has drained. */
+  get hasRoom(): boolean {
+    return this.output.hasRoom(this.#bytesMax);
+  }
+
+  /** So much waits that publishers should hold back. */
+  get isFilling(): boolean {
+    return this.output.pendingBytes > this.#bytesMax / 4;
+  }
+
+  /** False when the client takes no packet of that size. */
+  packet(packet: Packet): boolean {
+    return this.isVersionKnown && sendPacket(this.output, packet, this.version, this.maximumPacketSize);
+  }
+
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP without properties. */
+  ack(type: number, packetId: number, reason: number): void {
+    sendAck(this.output, this.version, type, packetId, reason);
+  }
+
+  pingresp(): void {
+    sendPingresp(this.output);
+  }
+
+  disconnect(code: number, text: string): void {
+    if (this.version === 5) this.packet(disconnect(code, this.problemInformation ? text : ""));
+  }
+
+  /** The refusal of this publish will be said in its turn; this is why. */
+  explain(packetId: number, text: string): void {
+    this.#refusalTexts ??= new Map();
+    this.#refusalTexts.set(packetId, text);
+  }
+
+  /** Why the publish is refused, said once. */
+  explanation(packetId: number, code: number): string {
+    const text = this.#refusalTexts?.get(packetId) ?? refusalText(code);
+    this.#refusalTexts?.delete(packetId);
+    return text;
+  }
+
+  /** To clients of 5.0; others know no refusal. */
+  refusal(qos: 1 | 2, packetId: number, code: number, text: string): void {
+    const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
+    this.packet(refusal(type, packetId, code, this.problemInformation ? text : ""));
+  }
+
+  /** False when the client takes no packet of that size. */
+  deliver(message: MessageView, form: DeliveryForm): boolean {
+    return deliver(this, message, form);
+  }
+
+  /** QoS 0 publishes of another client, as they are if they can be. False when so much waits that they are dropped. */
+  forward(run: LiveRun, source: LiveSource, identifiers: readonly number[]): boolean {
+    const { output } = this;
+    const length = run.end - run.start;
+    const pending = output.pendingBytes;
+    if (pending + length > this.#bytesMax && pending > 0) return false;
+    const isPlain = identifiers.length === 0 && this.aliases === undefined && length <= this.maximumPacketSize;
+    if (isPlain && source.wireForm === this.version) output.append(run.bytes, run.start, run.end);
+    else source.eachMessage(run, (message) => this.#deliverLive(message, identifiers));
+    return true;
+  }
+
+  #deliverLive(message: MessageView, identifiers: readonly number[]): void {
+    liveForm.qos = 0;
+    liveForm.packetId = 0;
+    liveForm.dup = false;
+    liveForm.retain = false;
+    liveForm.subscriptionIdentifiers = identifiers;
+    liveForm.secondsLeft = message.expirySeconds;
+    deliver(this, message, liveForm);
+  }
+}
