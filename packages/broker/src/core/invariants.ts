@@ -2,7 +2,7 @@
  * What must hold of the state after every record and every command; the numbers are those of ARCHITECTURE.md. Costs time
  * in proportion to everything there is: for tests, and for a command that checks a living broker.
  */
-import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
+import { awaitingPubcomp } from "../delivery/in-flight.ts";
 import { Group } from "./group.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import type { State } from "./state.ts";
@@ -124,11 +124,9 @@ function checkUnderWay(state: State, report: Report): void {
       if (seq <= 0 || seq > state.journal.lastSeq)
         report("S6", `${name(session)}: ${packetId} stands for record ${seq}, which is not there`);
       // After PUBREC the message is done with; of a retained one nothing waits.
-      const step = session.inFlight.stateOf(packetId);
-      if (step === awaitingPubcomp || source === fromRetained) return;
+      if (session.inFlight.stateOf(packetId) === awaitingPubcomp || source === fromRetained) return;
       const group = state.groupsByNumber.get(source - fromGroup);
-      // A QoS 2 delivery may be all that is left after a restart: published while the subscription was of QoS 0.
-      const reader = step === awaitingPubrec ? undefined : source === fromBacklog ? session : group;
+      const reader = source === fromBacklog ? session : group;
       if (reader?.backlog.contains(seq) === false)
         report("S6", `${name(session)}: ${seq} is under way and does not wait`);
       if (group === undefined) return;

@@ -26,6 +26,7 @@ import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Credentials } from "./credentials.ts";
+import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
@@ -126,11 +127,27 @@ export class Replay {
   #applyDelivery(kind: number, note: DeliveryNote): void {
     const session = this.#state.sessionsByNumber.get(note.number);
     if (session === undefined) return;
-    if (kind === RecordKind.deliveryReserved) {
-      if (note.isRetained) session.retained.settle(note.seq);
-      session.inFlight.restore(note.packetId, note.seq, awaitingPubrec, this.#sourceOf(note));
-    } else if (kind === RecordKind.deliveryReceived) session.inFlight.setState(note.packetId, awaitingPubcomp);
-    else session.inFlight.release(note.packetId);
+    const { inFlight } = session;
+    if (kind === RecordKind.deliveryCompleted) {
+      inFlight.release(note.packetId);
+      return;
+    }
+    if (kind === RecordKind.deliveryReceived) {
+      inFlight.setState(note.packetId, awaitingPubcomp);
+      this.#readerOf(session, inFlight.sourceOf(note.packetId))?.backlog.remove(note.seq);
+      return;
+    }
+    const source = this.#sourceOf(note);
+    if (!inFlight.restore(note.packetId, note.seq, awaitingPubrec, source)) return;
+    if (note.isRetained) session.retained.settle(note.seq);
+    // What was published while its reader was granted QoS 0 alone waited for nobody who was away, and so not here.
+    const reader = this.#readerOf(session, source);
+    if (reader?.backlog.contains(note.seq) === false) reader.backlog.append(note.seq, 0);
+  }
+
+  /** Where a delivery under way waits. */
+  #readerOf(session: Session, source: number): Session | Group | undefined {
+    return source === fromBacklog ? session : this.#state.groupsByNumber.get(source - fromGroup);
   }
 
   /** All records are applied: what is under way is not to be sent as if it were new. */
