@@ -39,7 +39,14 @@ export class AckKeeper {
   acknowledged(session: Session, packetId: number): void {
     const source = session.inFlight.sourceOf(packetId);
     if (source === fromRetained) this.#retainedUnderWay.get(session)?.delete(packetId);
+    else if (session.underWayBefore.size > 0) this.#forget(session, packetId);
     this.settled(session, source, session.inFlight.seqOf(packetId));
+  }
+
+  /** Done before its turn came to be sent again. */
+  #forget(session: Session, packetId: number): void {
+    const seq = session.inFlight.seqOf(packetId);
+    if (session.underWayBefore.get(seq) === packetId) session.underWayBefore.delete(seq);
   }
 
   /** The message needs no delivery to this session any more. */

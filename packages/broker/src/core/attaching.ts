@@ -107,7 +107,7 @@ export class Attaching {
     link.end(reason, text);
   }
 
-  /** Sessions that more waits for than may: ended, so that nobody who stays away fills the disk (DESIGN section 6). */
+  /** Sessions and shared subscriptions that more waits for than may: ended, so that nobody who stays away fills the disk (DESIGN section 6). */
   endOverfull(): void {
     const { limits, sessionsByNumber } = this.#state;
     for (const session of [...sessionsByNumber.values()]) {
@@ -116,6 +116,21 @@ export class Attaching {
       this.#parts.audit.write("limit.hit", { limit: "backlogMessagesMax", principal: session.principal });
       this.kick(session, "quota", `more than ${limits.backlogMessagesMax} messages wait for this session; it is ended`);
       this.end(session);
+    }
+    this.#endOverfullGroups();
+  }
+
+  #endOverfullGroups(): void {
+    const { limits, groups, counters } = this.#state;
+    for (const group of [...groups.values()]) {
+      if (group.backlog.count <= limits.backlogMessagesMax) continue;
+      counters.sessionsEndedByQuota++;
+      this.#parts.audit.write("limit.hit", { limit: "backlogMessagesMax", group: group.key });
+      const text = `more than ${limits.backlogMessagesMax} messages wait for ${group.key}; the subscription is ended`;
+      for (const member of [...group.members.keys()]) {
+        this.#parts.subscribing.unsubscribe(member, group.key);
+        this.kick(member, "quota", text);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Reason } from "../model/engine.ts";
 import type { Policy } from "../model/policy.ts";
+import { checkInvariants } from "./invariants.ts";
 import { World } from "./world.test-data.ts";
 
 const day = 86_400;
@@ -187,6 +188,23 @@ describe("records that are not to be had any more", () => {
     world.journal.answerFetches();
     expect(third.link.payloads).toEqual(["2", "3"]);
   });
+});
+
+test("a QoS 2 delivery under way before a restart whose message is not to be had any more gives its id back", () => {
+  const world = new World({ journal: { cachedFrames: 1 } });
+  const reader = world.connected("r", { expiry: day });
+  reader.subscribe("a");
+  const publisher = world.connected("p");
+  publisher.publish("a", "x", { qos: 2, packetId: 1 });
+  publisher.release(1);
+  world.commit();
+  world.restart();
+  const again = world.connected("r", { expiry: day });
+  world.journal.answerFetches(true);
+  world.commit();
+  const session = world.machine.state.session("dev", "r");
+  expect([again.link.payloads, session?.inFlight.size, session?.underWayBefore.size]).toEqual([[], 0, 0]);
+  expect(checkInvariants(world.machine.state)).toEqual([]);
 });
 
 describe("fan-out", () => {

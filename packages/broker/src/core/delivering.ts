@@ -169,7 +169,9 @@ export class Delivering {
       if (frame === undefined) {
         this.#fetch(session, seq, () => {
           session.sentThrough = seq;
-          this.#acks.passedOver(session, seq);
+          const packetId = session.underWayBefore.get(seq);
+          if (packetId === undefined) this.#acks.passedOver(session, seq);
+          else this.#sending.giveUp(session, packetId);
         });
         return;
       }

@@ -49,6 +49,10 @@ class Watch {
           true,
         );
       if (what !== "deliver" || typeof detail === "number") return;
+      if (detail.qos > 0) {
+        const underWay = (this.player.unacked[index] ?? []).filter(({ step }) => step !== 3).length;
+        expect(underWay, "more under way than the client takes [MQTT-3.3.4-9]").toBeLessThan(client.receiveMaximum);
+      }
       // The empty ones that clear a topic look alike.
       if (detail.payload !== "")
         expect(

@@ -142,6 +142,7 @@ export class FakeClient implements LiveSource {
   readonly wireForm = 5;
   readonly clientId: string;
   readonly #engine: Engine;
+  readonly receiveMaximum: number;
   session: SessionHandle | undefined;
   refusal = 0;
   subscribed: number[] = [];
@@ -150,6 +151,7 @@ export class FakeClient implements LiveSource {
   constructor(engine: Engine, clientId: string, wish: ConnectWish) {
     this.#engine = engine;
     this.clientId = clientId;
+    this.receiveMaximum = wish.receiveMaximum ?? 65_535;
     this.link = new FakeLink(clientId);
     const { will } = wish;
     const result = engine.attach(this.link, {
@@ -158,7 +160,7 @@ export class FakeClient implements LiveSource {
       clientId,
       cleanStart: wish.clean ?? false,
       expirySeconds: wish.expiry ?? 0,
-      receiveMaximum: wish.receiveMaximum ?? 65_535,
+      receiveMaximum: this.receiveMaximum,
       will:
         will === undefined
           ? undefined

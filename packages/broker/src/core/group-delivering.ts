@@ -101,7 +101,7 @@ export class GroupDelivering {
     this.#state.journal.fetch(seq, (frame) => {
       group.fetching = false;
       if (frame === undefined) {
-        this.#acks.passedOverBy(group, seq);
+        if (!group.underWayBefore.delete(seq)) this.#acks.passedOverBy(group, seq);
         this.#passed(group, seq);
       }
       this.pump(group);

@@ -346,6 +346,24 @@ describe("congestion", () => {
   });
 });
 
+test("publishes are refused while the open frame is many times what it should be; acknowledgements are not", () => {
+  const world = new World();
+  const reader = world.connected("r", { expiry: day });
+  reader.subscribe("a", { qos: 1 });
+  const publisher = world.connected("p");
+  publisher.publish("a", "x");
+  world.commit();
+  world.journal.overfull = true;
+  expect([publisher.publish("a", "y"), publisher.publish("a", "y", { qos: 2 })]).toEqual([
+    Reason.quotaExceeded,
+    Reason.quotaExceeded,
+  ]);
+  expect(reader.ack(1)).toBe(true);
+  world.commit();
+  world.journal.overfull = false;
+  expect(publisher.publish("a", "z")).toBe(Reason.success);
+});
+
 describe("expiry of messages", () => {
   test("what waits too long is not delivered; what is delivered says what is left [MQTT-3.3.2-5, -6]", () => {
     const world = new World();

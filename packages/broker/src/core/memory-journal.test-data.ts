@@ -30,6 +30,7 @@ export class MemoryJournal implements Journal {
   openBytes: Buffer = Buffer.alloc(1_024);
   hasFailed = false;
   congested = false;
+  overfull = false;
   /** Asked to commit since the last seal. */
   wanted = false;
   durableSeq: number;

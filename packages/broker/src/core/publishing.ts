@@ -86,7 +86,7 @@ export class Publishing {
       state.counters.deniedPublish++;
       return Reason.notAuthorized;
     }
-    if (this.diskFull) {
+    if (this.diskFull || state.journal.overfull) {
       state.counters.quotaRefused++;
       return Reason.quotaExceeded;
     }

@@ -149,3 +149,23 @@ test("a session that more waits for than may is ended, with an audit record and 
   of.restart();
   expect(of.machine.state.session("dev", "r")).toBeUndefined();
 });
+
+test("a shared subscription that more waits for than may is ended, and its members are told", () => {
+  const of = new World({ journal: { framesPerSegment: 1 }, limits: { backlogMessagesMax: 3 } });
+  const away = of.connected("away", { expiry: day });
+  away.subscribe("$share/g/a", { qos: 1 });
+  const slow = of.connected("slow", { expiry: day });
+  slow.subscribe("$share/g/a", { qos: 1 });
+  of.commit();
+  away.cut();
+  slow.link.hasRoom = false;
+  const publisher = of.connected("p");
+  for (let i = 0; i < 4; i++) publisher.publish("a", `${i}`);
+  of.commit();
+  of.machine.tidy();
+  of.commit();
+  expect([slow.link.ended, of.machine.state.groups.size]).toEqual(["quota", 0]);
+  of.restart();
+  expect(of.machine.state.groups.size).toBe(0);
+  expect(of.machine.state.session("dev", "away")?.subscriptions.size).toBe(0);
+});

@@ -96,17 +96,21 @@ export class Retention {
   }
 }
 
-function segmentOf(segments: readonly SegmentInfo[], seq: number): SegmentInfo | undefined {
+/** The first segment that ends at `seq` or later: they ascend. Their number when there is none. */
+function firstFrom(segments: readonly SegmentInfo[], seq: number): number {
   let low = 0;
-  let high = segments.length - 1;
-  while (low <= high) {
+  let high = segments.length;
+  while (low < high) {
     const middle = (low + high) >> 1;
-    const segment = segments[middle] as SegmentInfo;
-    if (seq < segment.firstSeq) high = middle - 1;
-    else if (seq > segment.lastSeq) low = middle + 1;
-    else return segment;
+    if ((segments[middle] as SegmentInfo).lastSeq < seq) low = middle + 1;
+    else high = middle;
   }
-  return undefined;
+  return low;
+}
+
+function segmentOf(segments: readonly SegmentInfo[], seq: number): SegmentInfo | undefined {
+  const segment = segments[firstFrom(segments, seq)];
+  return segment !== undefined && segment.firstSeq <= seq ? segment : undefined;
 }
 
 function markSeq(segments: readonly SegmentInfo[], seq: number, alive: Set<number>): void {
@@ -116,6 +120,10 @@ function markSeq(segments: readonly SegmentInfo[], seq: number, alive: Set<numbe
 
 function mark(segments: readonly SegmentInfo[], backlog: Backlog, alive: Set<number>): void {
   backlog.forEachRun((from, to) => {
-    for (const segment of segments) if (segment.firstSeq <= to && segment.lastSeq >= from) alive.add(segment.id);
+    for (let i = firstFrom(segments, from); i < segments.length; i++) {
+      const segment = segments[i] as SegmentInfo;
+      if (segment.firstSeq > to) return;
+      alive.add(segment.id);
+    }
   });
 }

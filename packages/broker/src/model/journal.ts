@@ -54,6 +54,11 @@ export interface Journal {
   readonly openBytes: Buffer;
   /** True while the open frame is over its soft size: doors stop reading from publishers until it is taken. */
   readonly congested: boolean;
+  /**
+   * True while the open frame is many times its soft size: each publisher had its turn before it was held back, and
+   * there are too many of them. Publishes are to be refused until it is taken.
+   */
+  readonly overfull: boolean;
   /** True after `failed`. */
   readonly hasFailed: boolean;
 

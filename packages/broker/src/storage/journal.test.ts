@@ -117,10 +117,12 @@ describe("the journal", () => {
     put(store, "x".repeat(8_000));
     expect(store.journal.congested).toBe(false);
     put(store, "x".repeat(300));
-    expect(store.journal.congested).toBe(true);
+    expect([store.journal.congested, store.journal.overfull]).toEqual([true, false]);
+    put(store, "x".repeat(32 * 8_192));
+    expect(store.journal.overfull).toBe(true);
     store.journal.commit();
     await sim.runUntilIdle();
-    expect(store.journal.congested).toBe(false);
+    expect([store.journal.congested, store.journal.overfull]).toEqual([false, false]);
   });
 
   it("rolls to new segments, and gives a frame larger than a segment one of its own", async () => {

@@ -8,7 +8,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
 import type { Keyring } from "./keyring.ts";
-import { OpenFrame } from "./open-frame.ts";
+import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
 import { Retention } from "./retention.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
@@ -79,7 +79,6 @@ export class DiskJournal implements Journal {
   /** Monotonic time by which the open frame is to be sealed. */
   #sealBy: number = Infinity;
   #timerAt: number = Infinity;
-  /** Why, once it has. */
   #failure: string | undefined;
   #closing: (() => void) | undefined;
   #closed = false;
@@ -138,6 +137,10 @@ export class DiskJournal implements Journal {
 
   get congested(): boolean {
     return this.#open.length > this.#softBytes;
+  }
+
+  get overfull(): boolean {
+    return this.#open.length > this.#softBytes * SOFT_SIZES_MAX;
   }
 
   get hasFailed(): boolean {
@@ -245,8 +248,8 @@ export class DiskJournal implements Journal {
     this.#parts.host.timers.after(milliseconds, () => {
       if (this.#timerAt !== at) return;
       this.#timerAt = Infinity;
-      const left = this.#sealBy - this.#parts.host.clock.monotonic();
       if (this.#sealBy === Infinity) return;
+      const left = this.#sealBy - this.#parts.host.clock.monotonic();
       if (left > 0.5) this.#arm(left, this.#sealBy);
       else this.commit();
     });

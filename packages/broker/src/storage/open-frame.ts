@@ -7,6 +7,9 @@ const RECORDS_MIN = 16;
 /** Room for sector table and the rest of a frame, so that the largest record area still makes a legal frame. */
 const RECORD_BYTES_MAX = FRAME_BYTES_MAX - FRAME_BYTES_MAX / 64;
 
+/** So many times its soft size a frame may have while it is open: 64 MiB by default, far from what it can hold. */
+export const SOFT_SIZES_MAX = 32;
+
 /**
  * The frame that fills. Its buffers belong to the frame once it is taken: nobody knows when the last reader of a
  * frame is done, so none are used twice. Their sizes follow the frames of late, which keeps both copies while
