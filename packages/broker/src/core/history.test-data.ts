@@ -4,8 +4,8 @@ import type { Policy } from "../model/policy.ts";
 import type { FakeClient } from "./fake-link.test-data.ts";
 import { World, type WorldOptions } from "./world.test-data.ts";
 
-export const topics = ["a", "a/b", "a/c", "b"] as const;
-export const filters = ["a", "a/b", "a/+", "a/#", "#", "b", "$share/g/a/#", "$share/g/b", "$share/h/#"] as const;
+const topics = ["a", "a/b", "a/c", "b"] as const;
+const filters = ["a", "a/b", "a/+", "a/#", "#", "b", "$share/g/a/#", "$share/g/b", "$share/h/#"] as const;
 export const principals = ["p0", "p1"] as const;
 
 export type Step =

@@ -13,14 +13,6 @@ import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 
-/** The facts of a published message that decide where it goes. */
-export interface Published {
-  readonly seq: number;
-  readonly qos: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly publisherNumber: number;
-}
-
 export interface PublishingParts {
   readonly state: State;
   readonly outbox: Outbox;
