@@ -44,6 +44,28 @@ export interface Limits {
   // delivery
   /** Bytes for one connection in memory before QoS 0 is dropped and QoS 1 and 2 wait on disk. */
   outboundBytesMax: number;
+  // queues
+  declaredTopicsMax: number;
+  declaredSubscriptionsMax: number;
+  filtersPerSubscriptionMax: number;
+  consumersPerSubscriptionMax: number;
+  /** Leases one consumer may hold, and their bytes, whatever it asks for. */
+  leasesPerConsumerMax: number;
+  leaseBytesPerConsumerMax: number;
+  /** Messages of one subscription that wait behind an earlier one of their key, or for a retry. */
+  blockedPerSubscriptionMax: number;
+  leaseMsMax: number;
+  /** Delayed messages, all topics; and the longest delay. */
+  delayedMax: number;
+  delayMsMax: number;
+  messageKeyBytesMax: number;
+  messageIdBytesMax: number;
+  /** How long the id of a message is remembered. */
+  messageIdWindowMs: number;
+  messageIdsMax: number;
+  messageIdsPerPrincipalMax: number;
+  batchMessagesMax: number;
+  schemaBytesMax: number;
   // storage
   segmentBytes: number;
   frameBytesSoft: number;
@@ -90,6 +112,23 @@ export const defaultLimits: Limits = {
   inFlightMax: 4_096,
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
+  declaredTopicsMax: 100_000,
+  declaredSubscriptionsMax: 1_000_000,
+  filtersPerSubscriptionMax: 64,
+  consumersPerSubscriptionMax: 1_000,
+  leasesPerConsumerMax: 4_096,
+  leaseBytesPerConsumerMax: 64 * MiB,
+  blockedPerSubscriptionMax: 10_000,
+  leaseMsMax: 12 * 3_600_000,
+  delayedMax: 10_000_000,
+  delayMsMax: 365 * 86_400_000,
+  messageKeyBytesMax: 256,
+  messageIdBytesMax: 128,
+  messageIdWindowMs: 120_000,
+  messageIdsMax: 1_000_000,
+  messageIdsPerPrincipalMax: 250_000,
+  batchMessagesMax: 1_000,
+  schemaBytesMax: 64 * KiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

@@ -183,13 +183,17 @@ export class Machine implements Engine, JournalListener {
     const publisher = session as Session;
     const reason = this.#publish(publisher, topic as Topic, draft, packetId);
     const { link } = publisher;
-    if (packetId !== 0 && link !== undefined) this.#outbox.confirm(link, packetId, draft.qos === 2 ? 2 : 1, reason);
+    if (packetId === 0 || link === undefined) return reason;
+    if (draft.qos === 2) this.#outbox.received(link, packetId, reason);
+    else this.#outbox.confirm(link, packetId, reason, reason < Reason.unspecified ? this.publishing.receipt : 0);
     return reason;
   }
 
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void {
     const { link } = session as Session;
-    if (link !== undefined) this.#outbox.confirm(link, packetId, qos, reason);
+    if (link === undefined) return;
+    if (qos === 2) this.#outbox.received(link, packetId, reason);
+    else this.#outbox.confirm(link, packetId, reason, 0);
   }
 
   release(session: SessionHandle, packetId: number): void {

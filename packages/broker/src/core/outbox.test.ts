@@ -29,7 +29,7 @@ describe("the outbox", () => {
   test("with nothing on its way to the disk everything happens at once", () => {
     const { outbox, said, link } = build();
     outbox.action(() => said.push("action"));
-    outbox.confirm(link, 1, 1, 0);
+    outbox.confirm(link, 1, 0, 5);
     expect([said, link.told]).toEqual([["action"], ["confirm 1 qos 1 0"]]);
   });
 
@@ -91,9 +91,9 @@ describe("the outbox", () => {
     outbox.wakeSession(reader);
     outbox.wakeSession(reader);
     outbox.action(() => said.push(`action after ${link.told.length} answers`));
-    outbox.confirm(link, 7, 1, 0);
+    outbox.confirm(link, 7, 0, 5);
     outbox.completed(link, 8, 0x92);
-    outbox.confirm(link, 65_535, 2, 0x10);
+    outbox.received(link, 65_535, 0x10);
     outbox.attachment(() => said.push("attached"));
     journal.commitNow();
     expect(said).toEqual(["attached", "action after 3 answers", "wake reader"]);
@@ -129,12 +129,12 @@ describe("the outbox", () => {
   test("after a failure nothing succeeds any more, not even what has no record of its own (D8)", () => {
     const { journal, outbox, said, link } = build();
     record(journal);
-    outbox.confirm(link, 1, 1, 0);
+    outbox.confirm(link, 1, 0, 5);
     outbox.action(() => said.push("one"));
     journal.seal();
     journal.fail();
     outbox.action(() => said.push("late"));
-    outbox.confirm(link as Link, 2, 1, 0);
+    outbox.confirm(link as Link, 2, 0, 5);
     expect(said).toEqual([]);
     expect(link.told).toEqual([`confirm 1 qos 1 ${Reason.implementationSpecific}`]);
   });

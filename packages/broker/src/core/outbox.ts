@@ -22,6 +22,7 @@ class Batch {
   readonly attachments: (() => void)[] = [];
   readonly links: Link[] = [];
   readonly codes: number[] = [];
+  readonly receipts: number[] = [];
   readonly actions: (() => void)[] = [];
   readonly sessions: Session[] = [];
   readonly groups: Group[] = [];
@@ -79,7 +80,8 @@ export class Outbox {
     for (const batch of [...this.#sealed, this.#open]) {
       for (let i = 0; i < batch.links.length; i++) {
         const code = batch.codes[i] as number;
-        if (Math.floor(code / kindFactor) === kindPuback) answer(batch.links[i] as Link, code - (code & 0xff) + reason);
+        if (Math.floor(code / kindFactor) === kindPuback)
+          answer(batch.links[i] as Link, code - (code & 0xff) + reason, 0);
       }
     }
     this.#sealed.length = 0;
@@ -89,18 +91,25 @@ export class Outbox {
 
   #let(batch: Batch): void {
     for (const attach of batch.attachments) attach();
-    for (let i = 0; i < batch.links.length; i++) answer(batch.links[i] as Link, batch.codes[i] as number);
+    for (let i = 0; i < batch.links.length; i++)
+      answer(batch.links[i] as Link, batch.codes[i] as number, batch.receipts[i] as number);
     for (const action of batch.actions) action();
     for (const session of batch.sessions) this.#wake.session(session);
     for (const group of batch.groups) this.#wake.group(group);
   }
 
-  confirm(link: Link, packetId: number, qos: 1 | 2, reason: number): void {
-    this.#answer(link, (qos === 1 ? kindPuback : kindPubrec) * kindFactor + packetId * 256 + reason);
+  /** PUBACK; `receipt` as `Link.confirm` has it. */
+  confirm(link: Link, packetId: number, reason: number, receipt: number): void {
+    this.#answer(link, kindPuback * kindFactor + packetId * 256 + reason, receipt);
+  }
+
+  /** PUBREC: nothing is published yet, so there is no receipt. */
+  received(link: Link, packetId: number, reason: number): void {
+    this.#answer(link, kindPubrec * kindFactor + packetId * 256 + reason, 0);
   }
 
   completed(link: Link, packetId: number, reason: number): void {
-    this.#answer(link, kindPubcomp * kindFactor + packetId * 256 + reason);
+    this.#answer(link, kindPubcomp * kindFactor + packetId * 256 + reason, 0);
   }
 
   /** Runs when everything written so far is durable; at once if it is. */
@@ -129,14 +138,15 @@ export class Outbox {
     this.#open.groups.push(group);
   }
 
-  #answer(link: Link, code: number): void {
+  #answer(link: Link, code: number, receipt: number): void {
     const batch = this.#batch();
     if (batch === undefined) {
-      answer(link, code);
+      answer(link, code, receipt);
       return;
     }
     batch.links.push(link);
     batch.codes.push(code);
+    batch.receipts.push(receipt);
   }
 
   /** The batch that an effect of "now" belongs to; none when nothing is on its way to the disk. */
@@ -151,10 +161,10 @@ export class Outbox {
   }
 }
 
-function answer(link: Link, code: number): void {
+function answer(link: Link, code: number, receipt: number): void {
   const reason = code & 0xff;
   const packetId = (code >>> 8) & 0xffff;
   const kind = Math.floor(code / kindFactor);
   if (kind === kindPubcomp) link.completed(packetId, reason);
-  else link.confirm(packetId, kind === kindPuback ? 1 : 2, reason);
+  else link.confirm(packetId, kind === kindPuback ? 1 : 2, reason, receipt);
 }

@@ -30,6 +30,8 @@ export class Publishing {
   readonly #view: MessageView = new MessageView();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
   diskFull = false;
+  /** Of the last `publish`: as `Link.confirm` has it. */
+  receipt = 0;
 
   constructor(parts: PublishingParts) {
     this.#state = parts.state;
@@ -102,6 +104,7 @@ export class Publishing {
     const now = state.clock.now();
     writeMessage(state.journal.openBytes, at, draft, session, now);
     const seq = state.journal.lastSeq;
+    this.receipt = seq;
     if (draft.retain) {
       this.#retained.apply(seq, this.#view.read(state.journal.openBytes, at, at + length), topic.name);
     }

@@ -1,6 +1,7 @@
 /** What a door may ask of the engine. Every verb decides at once; what the client sees comes through its `Link` after the commit. */
 import type { Link, LiveRun, LiveSource } from "./link.ts";
 import type { MessageDraft } from "./message.ts";
+import type { Position } from "./settings.ts";
 
 /** Reasons as numbers of MQTT 5.0 (section 2.4): the widest set the doors share; each door maps them to its own. */
 export const Reason = {
@@ -65,6 +66,12 @@ export interface SubscribeRequest {
   readonly retainHandling: 0 | 1 | 2;
   /** 0 for none. */
   readonly identifier: number;
+  /** Replay (`mess-from`): of plain subscriptions. Absent: from now on. */
+  readonly from?: Position;
+  /** Of `$mess/queue/NAME/#`: deliveries carry a token and are settled by it; PUBACK then means received. */
+  readonly explicit?: boolean;
+  /** Of `$mess/queue/NAME/#`: leases the client may hold, and their bytes; without it Receive Maximum and a default. */
+  readonly credit?: { readonly messages?: number; readonly bytes?: number };
 }
 
 export interface Engine {

@@ -1,5 +1,6 @@
 /** An attached client as the engine sees it. A door implements it; nothing here is of one protocol. */
 import type { MessageView } from "./message.ts";
+import type { Lease } from "./queue.ts";
 
 /** How one delivery is to look. Reused: valid during the call. */
 export class DeliveryForm {
@@ -13,6 +14,12 @@ export class DeliveryForm {
   secondsLeft = 0xffff_ffff;
   /** Number of the record, when many clients get this message and its encoded form is worth keeping; else 0. */
   sharedSeq = 0;
+  /** Offset of the message. */
+  offset = 0;
+  /** Set when it comes from a declared subscription; its topic is then told as `$mess/queue/NAME/TOPIC`, unless plain. */
+  lease: Lease | undefined;
+  /** The subscription was reached by `$share/NAME/FILTER`: topics are told as they are. */
+  plainTopic = false;
 }
 
 const none: readonly number[] = [];
@@ -43,8 +50,11 @@ export interface Link {
   readonly ready: boolean;
   /** The result of `attach`, after it became durable. */
   attached(sessionPresent: boolean): void;
-  /** Answer to a publish of QoS 1 (PUBACK) or 2 (PUBREC). */
-  confirm(packetId: number, qos: 1 | 2, reason: number): void;
+  /**
+   * Answer to a publish of QoS 1 (PUBACK) or 2 (PUBREC). `receipt`: the offset of the message; negative the offset of
+   * the first one when this is a repeat of its id; 0 when nothing is stored (yet).
+   */
+  confirm(packetId: number, qos: 1 | 2, reason: number, receipt: number): void;
   /** Answer to a release (PUBCOMP). */
   completed(packetId: number, reason: number): void;
   /** Sends a message. False when the client takes no packet of that size: it is skipped as if delivered [MQTT-3.1.2-25]. */

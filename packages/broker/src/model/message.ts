@@ -1,20 +1,25 @@
 /**
  * The bytes of a message inside a record, and a view over them. Little-endian.
  *
- *   0 u8  flags: bits 0-1 QoS, bit 2 RETAIN
+ *   0 u8  flags: bits 0-1 QoS, bit 2 RETAIN, bit 3 attributes
  *   1 u8  length of the publisher's principal name
  *   2 u16 length of the topic name
  *   4 u32 number of the publisher's session
  *   8 f64 time of publishing, wall-clock milliseconds
  *  16 u32 message expiry in seconds, 0xFFFFFFFF for none
  *  20 u32 length of the forwarded headers
- *  24 principal, topic, headers, payload (to the end)
+ *  24 principal, topic, attributes (if flagged), headers, payload (to the end)
+ *
+ * Attributes are what the broker itself understands (model/attributes.ts): u16 length of all that follows, then each
+ * u8 tag, u16 length, bytes.
  *
  * Headers are opaque here: the MQTT door writes the 5.0 properties that travel on, in wire form.
  */
 export const messageHeaderBytes = 24;
 export const noExpiry = 0xffff_ffff;
 const retainFlag = 4;
+const attributesFlag = 8;
+const noAttributes = new Uint8Array(0);
 
 /** What is needed to write a message; one instance is reused for every publish of a door. */
 export class MessageDraft {
@@ -30,13 +35,21 @@ export class MessageDraft {
   payloadBytes: Uint8Array = new Uint8Array(0);
   payloadStart = 0;
   payloadEnd = 0;
+  /** As `writeAttributes` makes them; empty for none. */
+  attributes: Uint8Array = noAttributes;
 }
+
+export { type MessageAttributes, readAttributes, writeAttributes } from "./attributes.ts";
+
+/** For drafts that are reused: most messages have none. */
+export const withoutAttributes: Uint8Array = noAttributes;
 
 export function messageSize(draft: MessageDraft, principal: Uint8Array): number {
   return (
     messageHeaderBytes +
     principal.length +
     (draft.topicEnd - draft.topicStart) +
+    draft.attributes.length +
     (draft.headerEnd - draft.headerStart) +
     (draft.payloadEnd - draft.payloadStart)
   );
@@ -51,7 +64,8 @@ export interface MessageOrigin {
 export function writeMessage(out: Buffer, at: number, draft: MessageDraft, origin: MessageOrigin, now: number): void {
   const principal = origin.principalBytes;
   const topicLength = draft.topicEnd - draft.topicStart;
-  out[at] = draft.qos | (draft.retain ? retainFlag : 0);
+  const { attributes } = draft;
+  out[at] = draft.qos | (draft.retain ? retainFlag : 0) | (attributes.length > 0 ? attributesFlag : 0);
   out[at + 1] = principal.length;
   out[at + 2] = topicLength & 0xff;
   out[at + 3] = topicLength >>> 8;
@@ -63,6 +77,7 @@ export function writeMessage(out: Buffer, at: number, draft: MessageDraft, origi
   out.set(principal, to);
   to += principal.length;
   to = copy(draft.topicBytes, draft.topicStart, draft.topicEnd, out, to);
+  if (attributes.length > 0) to = copy(attributes, 0, attributes.length, out, to);
   to = copy(draft.headerBytes, draft.headerStart, draft.headerEnd, out, to);
   copy(draft.payloadBytes, draft.payloadStart, draft.payloadEnd, out, to);
 }
@@ -90,6 +105,8 @@ export class MessageView {
   principalEnd = 0;
   topicStart = 0;
   topicEnd = 0;
+  /** Where the attributes begin, their length included; equal to `headerStart` when there are none. */
+  attributesStart = 0;
   headerStart = 0;
   headerEnd = 0;
   payloadStart = 0;
@@ -107,7 +124,11 @@ export class MessageView {
     this.publisherNumber = bytes.readUInt32LE(start + 4);
     this.publishedAt = bytes.readDoubleLE(start + 8);
     this.expirySeconds = bytes.readUInt32LE(start + 16);
+    this.attributesStart = this.topicEnd;
     this.headerStart = this.topicEnd;
+    if ((flags & attributesFlag) !== 0) {
+      this.headerStart += 2 + ((bytes[this.topicEnd] as number) | ((bytes[this.topicEnd + 1] as number) << 8));
+    }
     this.headerEnd = this.headerStart + bytes.readUInt32LE(start + 20);
     this.payloadStart = this.headerEnd;
     this.payloadEnd = end;
@@ -120,6 +141,10 @@ export class MessageView {
 
   get principal(): string {
     return this.bytes.toString("utf8", this.principalStart, this.principalEnd);
+  }
+
+  get hasAttributes(): boolean {
+    return this.headerStart > this.attributesStart;
   }
 
   /** Seconds left at `now`; `noExpiry` for none; 0 when it is over [MQTT-3.3.2-5, MQTT-3.3.2-6]. */

@@ -1,5 +1,7 @@
 /** The policy as data: what the TOML file, `PUT /v1/policy` and the journal carry. Names are checked, grants are not compiled. */
 
+import type { SubscriptionSettings, TopicSettings } from "./settings.ts";
+
 /** What a grant can allow or deny on a topic filter. */
 export type TopicAction = "publish" | "subscribe" | "retain" | "will" | "share" | "consume" | "create" | "manage";
 
@@ -32,6 +34,12 @@ export interface PrincipalPolicy {
 export interface Policy {
   readonly roles: Readonly<Record<string, RolePolicy>>;
   readonly principals: Readonly<Record<string, PrincipalPolicy>>;
+}
+
+/** A policy file as a whole. A section that is absent leaves what is declared as it is. */
+export interface PolicyDocument extends Policy {
+  readonly topics?: Readonly<Record<string, TopicSettings>>;
+  readonly subscriptions?: Readonly<Record<string, SubscriptionSettings>>;
 }
 
 /** A stored API key. The secret itself is never kept. */

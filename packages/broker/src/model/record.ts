@@ -44,18 +44,46 @@ export const RecordKind = {
   retainedSettled: 26,
   /** Retained messages that subscriptions are still due; only inside snapshots. */
   retainedDue: 27,
+  /** A message that counts later (attribute `deliverAt`); it is released as a `messagePublished` that names it in `origin`. */
+  messageDelayed: 28,
+  /** Delayed messages that will not be released: f64 seq each. */
+  delayedCancelled: 29,
+  /** A dead letter that was redriven: u32 number of the subscription it is for, u32 0, message. */
+  messageDirected: 30,
+  subscriptionDeclared: 31,
+  subscriptionDeleted: 32,
+  topicDeclared: 33,
+  topicDeleted: 34,
+  /** An attempt failed (nack, expired lease): core/queue-records.ts. */
+  attemptFailed: 35,
+  /** Dead letters that were redriven or purged: u32 subscription, u32 0, f64 seq each. */
+  deadRemoved: 36,
+  positionReset: 37,
+  // only inside snapshots
+  queueState: 38,
+  delayedState: 39,
+  messageIdState: 40,
+  retentionState: 41,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** Where the message begins in the body of a record of this kind; -1 when it holds none. */
 export function messageOffset(kind: number): number {
-  if (kind === RecordKind.messagePublished) return 0;
-  if (kind === RecordKind.messageHeld || kind === RecordKind.messageReleased || kind === RecordKind.messageCarried)
-    return 8;
-  return -1;
+  switch (kind) {
+    case RecordKind.messagePublished:
+    case RecordKind.messageDelayed:
+      return 0;
+    case RecordKind.messageHeld:
+    case RecordKind.messageReleased:
+    case RecordKind.messageCarried:
+    case RecordKind.messageDirected:
+      return 8;
+    default:
+      return -1;
+  }
 }
 
-/** True for records that stand for a deliverable message. */
+/** True for records that stand for a message every matching reader gets. `messageDirected` is for one subscription alone. */
 export function isDeliverable(kind: number): boolean {
   return kind === RecordKind.messagePublished || kind === RecordKind.messageReleased;
 }

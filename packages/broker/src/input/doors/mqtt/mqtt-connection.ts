@@ -186,7 +186,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.out.pingresp();
   }
 
-  confirm(packetId: number, qos: 1 | 2, reason: number): void {
+  confirm(packetId: number, qos: 1 | 2, reason: number, _receipt: number): void {
     if (qos === 1) this.unconfirmed--;
     else if (reason >= 0x80) this.unreleased.delete(packetId);
     if (!this.isOpen) return;
