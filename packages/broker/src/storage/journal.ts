@@ -168,6 +168,7 @@ export class DiskJournal implements Journal {
   }
 
   commitWithin(milliseconds: number): void {
+    if (this.#parts.host.timers.isStill === true) return this.commit();
     const by = this.#parts.host.clock.monotonic() + milliseconds;
     if (by >= this.#sealBy) return;
     this.#sealBy = by;
