@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectOptions, connect, type MessClient } from "@mess/client";
+import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
@@ -51,7 +51,7 @@ export interface BrokerOptions {
 }
 
 /** Of an embedded client: who it is and how it gets here is settled, the rest is as for any other. */
-export type EmbeddedOptions = Omit<ConnectOptions, "transport" | "ca" | "serverName" | "keyId" | "secret">;
+export type EmbeddedOptions = Omit<MqttConnectOptions, "transport" | "ca" | "serverName" | "keyId" | "secret">;
 
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
@@ -177,7 +177,7 @@ export class Broker implements AsyncDisposable {
    *
    * @throws MessError
    */
-  async connect(principal?: string, options: EmbeddedOptions = {}): Promise<MessClient> {
+  async connect(principal?: string, options: EmbeddedOptions = {}): Promise<MqttClient> {
     const { config, administrator } = this.#parts;
     const name = config.insecureDev ? devPrincipal : (principal ?? ADMIN_PRINCIPAL);
     if (!config.insecureDev) checkPrincipal(administrator.policy(), name);
@@ -187,7 +187,7 @@ export class Broker implements AsyncDisposable {
       host: this.#parts.host,
       isClosing: () => this.#closing !== undefined,
     };
-    return connect("mqtt://localhost", { ...options, transport: embeddedTransport(parts, name) });
+    return connectMqtt("mqtt://localhost", { ...options, transport: embeddedTransport(parts, name) });
   }
 
   /** The journal failed: the process has to end (RELIABILITY F8). */

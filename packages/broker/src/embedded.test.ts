@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, MessError } from "@mess/client";
+import { connectMqtt, MessError } from "@mess/client";
 import { afterEach, describe, expect, it } from "vitest";
 import { Broker, type EmbeddedOptions } from "./broker.ts";
 import type { OpenOptions } from "./open-options.ts";
@@ -177,7 +177,7 @@ describe("listeners", () => {
     const broker = await open({ memory: true, listeners: { mqttPort: 0, httpPort: 0 } });
     const [keyId = "", secret = ""] = (broker.firstKey ?? "").split(".");
     const { ca = "" } = broker;
-    await using remote = await connect(broker.addresses.mqtt, { keyId, secret, ca });
+    await using remote = await connectMqtt(broker.addresses.mqtt, { keyId, secret, ca });
     await using local = await broker.connect();
     await remote.subscribe(["t"]);
     await local.publish("t", "over the wire");
