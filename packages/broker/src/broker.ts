@@ -1,6 +1,6 @@
 /** The composition root: the only file that knows every part. Opens storage, engine, doors and listeners, and closes them in order. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
@@ -11,6 +11,7 @@ import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import { checkPrincipal, embeddedTransport } from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
+import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
 import type { CredentialThrottle } from "./identity/credential-throttle.ts";
@@ -31,7 +32,6 @@ import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 export const devPrincipal = "dev";
-const adminKeyFile = "admin.key";
 /** Wills of clients that were connected at a crash wait this long for them to come back. */
 const reconnectGraceMs = 10_000;
 /** How long connections have to take their last packets at shutdown. */
@@ -138,7 +138,8 @@ export class Broker implements AsyncDisposable {
       const admission = openAdmission(config, host, tally);
       const made = { config, log, host, home, engine, administrator, admission, throttle, door, tls };
       const parts: Parts = { ...made, files, isListening, isTemporary };
-      const firstKey = isListening ? await firstAdminKey(parts) : undefined;
+      const wantsKey = isListening && !config.insecureDev;
+      const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
       if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
       if (options.policy !== undefined) await applyPolicy(parts, "the policy", options.policy);
       const listeners = isListening ? await startListeners(parts, new Deadlines(host.timers)) : [];
@@ -348,23 +349,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-/** At the first start: one key with every right, in `DIR/admin.key`, and nowhere else in clear. */
-async function firstAdminKey(parts: Parts): Promise<string | undefined> {
-  const { engine, administrator, home, config, files } = parts;
-  const hasAdmin = [...engine.machine.state.keys.values()].some((key) => key.principal === ADMIN_PRINCIPAL);
-  if (hasAdmin || config.insecureDev) return undefined;
-  if (!home.isNew && engine.machine.state.keys.size > 0) return undefined;
-  return makeAdminKey(administrator, files);
-}
-
-export async function makeAdminKey(administrator: Administrator, directory: string): Promise<string> {
-  const { id, secret } = await administrator.createAdminKey();
-  const path = join(directory, adminKeyFile);
-  await rm(path, { force: true });
-  await writeFile(path, `${id}.${secret}\n`, { mode: 0o600, flag: "wx" });
-  return `${id}.${secret}`;
 }
 
 async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
