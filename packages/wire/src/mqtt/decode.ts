@@ -8,10 +8,11 @@ import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "
 import { decodePacket } from "./decode-packet.ts";
 import { explainFirstByte, firstByteBase, firstBytes } from "./first-byte.ts";
 import { LastTopic } from "./last-topic.ts";
-import type { Packet, QoS } from "./packet.ts";
+import type { Packet, Properties, QoS } from "./packet.ts";
 import { PacketType } from "./packet.ts";
 import { packetName } from "./packet-name.ts";
 import { PacketReader, sharedScan } from "./packet-reader.ts";
+import { buildProperties } from "./properties.ts";
 import type { PropertyPlace } from "./property-scan.ts";
 import { PublishView } from "./publish-view.ts";
 import { isReasonCodeFor, ReasonCode, type Sender } from "./reason-code.ts";
@@ -52,8 +53,11 @@ export interface PacketSink {
   publish(view: PublishView): boolean;
   /** Every other packet but the four acks. Owns its bytes. */
   packet(packet: Packet): boolean;
-  /** PUBACK, PUBREC, PUBREL, PUBCOMP. Their properties were checked and are dropped. */
-  ack(type: number, packetId: number, reasonCode: number): boolean;
+  /**
+   * PUBACK, PUBREC, PUBREL, PUBCOMP. A client gets the properties, if there are any: Reason String, User Properties. Those
+   * that come from clients were checked and are dropped.
+   */
+  ack(type: number, packetId: number, reasonCode: number, properties?: Properties): boolean;
   /** The last call: nothing is decoded after it. */
   failed(failure: DecodeFailure): void;
 }
@@ -322,7 +326,9 @@ export class PacketDecoder {
       return this.fail(type, ReasonCode.ProtocolError, reason, packetId);
     }
     if (length > 3 && !this.checkAckProperties(bytes, type, body + 3, end)) return false;
-    return this.sink.ack(type, packetId, reasonCode);
+    if (length <= 4 || this.fromClient) return this.sink.ack(type, packetId, reasonCode);
+    const at = body + 3 + variableIntegerSize(readVariableInteger(bytes, body + 3, end));
+    return this.sink.ack(type, packetId, reasonCode, buildProperties(bytes, at, end));
   }
 
   private checkAckProperties(bytes: Uint8Array, type: number, start: number, end: number): boolean {
