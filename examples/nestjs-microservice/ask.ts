@@ -8,7 +8,7 @@ const client = ClientProxyFactory.create({ transport: Transport.MQTT, options: m
 try {
   const answer = await firstValueFrom(client.send("price", { sku: "tea" }).pipe(timeout(5_000)));
   console.log(answer);
-  await firstValueFrom(client.emit("orders/1", { sku: "tea" }));
+  await firstValueFrom(client.emit("orders/1", { id: "1", sku: "tea" }));
 } finally {
   await client.close();
 }

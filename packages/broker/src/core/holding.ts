@@ -82,7 +82,7 @@ export class Holding {
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
     const reason = this.#parts.publishing.refusal(session, topic, draft.retain);
     if (reason === Reason.notAuthorized) {
-      this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      this.#parts.audit.denied("publish", session.principal, topic.name);
     }
     if (reason !== 0) return reason;
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
@@ -97,7 +97,7 @@ export class Holding {
       (!retain || allowed(this.#state, session.principal, "retain", topic));
     if (permitted) return true;
     this.#state.counters.deniedPublish++;
-    this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal, step: "release" });
+    this.#parts.audit.denied("publish", session.principal, topic);
     return false;
   }
 

@@ -175,8 +175,12 @@ export class Machine implements Engine, JournalListener {
   }
 
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number {
-    if ((topic as Topic).reserved) return Reason.notAuthorized;
-    return this.publishing.live(session as Session, topic as Topic, run, source);
+    const { name, reserved } = topic as Topic;
+    const reason = reserved
+      ? Reason.notAuthorized
+      : this.publishing.live(session as Session, topic as Topic, run, source);
+    if (reason === Reason.notAuthorized) this.audit.denied("publish", (session as Session).principal, name);
+    return reason;
   }
 
   publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number {
@@ -277,14 +281,13 @@ export class Machine implements Engine, JournalListener {
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
     if (topic.reserved) {
-      this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      this.audit.denied("publish", session.principal, topic.name);
       return Reason.notAuthorized;
     }
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
     const refusal = this.publishing.refusal(session, topic, draft.retain);
     if (refusal !== 0) {
-      if (refusal === Reason.notAuthorized)
-        this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      if (refusal === Reason.notAuthorized) this.audit.denied("publish", session.principal, topic.name);
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);

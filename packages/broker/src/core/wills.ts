@@ -66,7 +66,7 @@ export class Wills {
     this.#recordTaken(session);
     if (!this.allowed(session.principal, will)) {
       this.#state.counters.deniedWill++;
-      this.#audit.write("acl.deny", { action: "will", principal: session.principal });
+      this.#audit.denied("will", session.principal, will.topic);
       return;
     }
     this.#publishing.publishFor(session, draftOf(will), will.topic);
