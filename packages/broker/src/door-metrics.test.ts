@@ -21,6 +21,7 @@ const door: MqttDoor = {
   counters,
   preAuthBytes: () => 0,
   connections: () => 0,
+  whenEmpty: (run) => run(),
   sweep: () => {},
 };
 

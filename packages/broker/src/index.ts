@@ -1,10 +1,12 @@
 /** The broker as a library. */
 
-export { Broker, type BrokerOptions } from "./broker.ts";
+export { type Addresses, Broker, type BrokerOptions, type EmbeddedOptions } from "./broker.ts";
 export { nodeHost } from "./host/node-host.ts";
 export { type ServeOptions, serve } from "./main.ts";
 export type { Policy } from "./model/policy.ts";
 export { exportKek, type OfflineOptions, resetAdminKey } from "./offline.ts";
+export type { ListenerOptions, OpenOptions } from "./open-options.ts";
+export { StartError } from "./start-error.ts";
 export { type KekOptions, loadKek } from "./storage/kek.ts";
 export { StorageError } from "./storage/storage-error.ts";
 export { type BadPosition, type VerifyReport, verifyJournal } from "./storage/verify.ts";

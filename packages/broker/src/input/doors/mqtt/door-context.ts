@@ -67,6 +67,7 @@ export interface Watched {
 /** One timer for all connections: keep alive, CONNECT deadline, slow packets. Half a second is as exact as it gets. */
 export class ConnectionWatch {
   readonly #watched: Set<Watched> = new Set();
+  #onEmpty: (() => void) | undefined;
 
   add(connection: Watched): void {
     this.#watched.add(connection);
@@ -74,6 +75,16 @@ export class ConnectionWatch {
 
   remove(connection: Watched): void {
     this.#watched.delete(connection);
+    if (this.#watched.size === 0) this.#onEmpty?.();
+  }
+
+  /** Runs it now when there is no connection, else as soon as there is none. One at a time. */
+  whenEmpty(run: () => void): void {
+    if (this.#watched.size === 0) return run();
+    this.#onEmpty = () => {
+      this.#onEmpty = undefined;
+      run();
+    };
   }
 
   get size(): number {

@@ -31,7 +31,11 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
       "only user name (key id) and password (secret) are served",
     );
   }
-  const who = context.authenticate(packet.username, packet.password, connection.peer.address);
+  const { address, principal } = connection.peer;
+  const who =
+    principal === undefined
+      ? context.authenticate(packet.username, packet.password, address)
+      : { principal, keyId: "" };
   if (who === undefined) {
     context.counters.authFailures++;
     context.audit("auth.fail", { address: connection.peer.address, transport: connection.peer.kind });
@@ -138,6 +142,8 @@ function expiryOf(connection: MqttConnection, packet: ConnectPacket): number {
 
 /** 0 switches it off, which would let a dead peer stay for ever: the most that is allowed is used instead (LESSONS 13). */
 function agreeOnKeepAlive(connection: MqttConnection, packet: ConnectPacket): void {
+  // A client in our own process lives as long as we do.
+  if (connection.peer.kind === "memory") return;
   const most = connection.context.limits.keepAliveSecondsMax;
   const wanted = packet.keepAlive;
   if (packet.version === 5) connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;

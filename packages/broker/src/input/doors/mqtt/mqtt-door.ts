@@ -29,6 +29,8 @@ export interface MqttDoor {
   readonly preAuthBytes: () => number;
   /** Connections open now. */
   readonly connections: () => number;
+  /** Runs it once there is no connection, which may be now. */
+  readonly whenEmpty: (run: () => void) => void;
   /** To be called every half second or more often, with monotonic milliseconds. */
   readonly sweep: (now: number) => void;
 }
@@ -67,6 +69,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     counters,
     preAuthBytes: () => context.preAuthBytes,
     connections: () => watch.size,
+    whenEmpty: (run) => watch.whenEmpty(run),
     sweep: (now) => watch.sweep(now),
   };
 }

@@ -1,11 +1,12 @@
 import { type Packet, PacketType, type PublishPacket } from "@mess/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { MessClient } from "./client.ts";
-import { type ConnectOptions, connect } from "./connect.ts";
-import { TestServer, type TestServerOptions } from "./test-server.test-data.ts";
+import { TestServer, type TestServerOptions } from "../test-server.test-data.ts";
+import { connectMqtt } from "./connect-mqtt.ts";
+import type { MqttClient } from "./mqtt-client.ts";
+import type { MqttConnectOptions } from "./open-mqtt.ts";
 
 const servers: TestServer[] = [];
-const clients: MessClient[] = [];
+const clients: MqttClient[] = [];
 
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.disconnect({ timeout: 100 })));
@@ -20,15 +21,15 @@ async function serve(options: TestServerOptions = {}): Promise<{ server: TestSer
 
 async function open(
   options: TestServerOptions = {},
-  more: ConnectOptions = {},
-): Promise<{ server: TestServer; client: MessClient }> {
+  more: MqttConnectOptions = {},
+): Promise<{ server: TestServer; client: MqttClient }> {
   const { server, url } = await serve(options);
-  const client = await connect(url, more);
+  const client = await connectMqtt(url, more);
   clients.push(client);
   return { server, client };
 }
 
-async function take(client: MessClient, count: number): Promise<string[]> {
+async function take(client: MqttClient, count: number): Promise<string[]> {
   const texts: string[] = [];
   if (count === 0) return texts;
   for await (const message of client) {

@@ -1,5 +1,5 @@
 import type { SubackPacket, UnsubackPacket } from "@mess/wire";
-import { MessError } from "./mess-error.ts";
+import { MessError } from "../mess-error.ts";
 
 type Answer = SubackPacket | UnsubackPacket;
 

@@ -1,6 +1,6 @@
-import { Fifo } from "./fifo.ts";
-import type { MessError } from "./mess-error.ts";
-import type { Message } from "./message.ts";
+import { Fifo } from "../fifo.ts";
+import type { MessError } from "../mess-error.ts";
+import type { MqttMessage } from "./mqtt-message.ts";
 
 export interface MessageQueueLimits {
   /** Messages held before the socket is paused. */
@@ -10,7 +10,7 @@ export interface MessageQueueLimits {
 }
 
 interface Waiter {
-  resolve(result: IteratorResult<Message, undefined>): void;
+  resolve(result: IteratorResult<MqttMessage, undefined>): void;
   reject(error: MessError): void;
 }
 
@@ -18,16 +18,16 @@ interface Waiter {
  * Messages that arrived and were not read yet. It never drops: when full it says so, and the owner stops reading the
  * socket. What was decoded by then still enters, so it can exceed its limits by one read of the socket.
  */
-export class MessageQueue implements AsyncIterableIterator<Message, undefined, undefined> {
+export class MessageQueue implements AsyncIterableIterator<MqttMessage, undefined, undefined> {
   readonly #limits: MessageQueueLimits;
   /** Called when the queue becomes full (true) and when half of it is free again (false). */
   readonly #onFull: (full: boolean) => void;
   readonly #acknowledge: boolean;
-  readonly #messages = new Fifo<Message>();
+  readonly #messages = new Fifo<MqttMessage>();
   readonly #waiters = new Fifo<Waiter>();
   #bytes = 0;
   #full = false;
-  #handedOut: Message | undefined;
+  #handedOut: MqttMessage | undefined;
   #ended = false;
   #error: MessError | undefined;
 
@@ -37,7 +37,7 @@ export class MessageQueue implements AsyncIterableIterator<Message, undefined, u
     this.#onFull = onFull;
   }
 
-  push(message: Message): void {
+  push(message: MqttMessage): void {
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) return waiter.resolve(this.#hand(message));
     this.#messages.push(message);
@@ -60,7 +60,7 @@ export class MessageQueue implements AsyncIterableIterator<Message, undefined, u
     }
   }
 
-  next(): Promise<IteratorResult<Message, undefined>> {
+  next(): Promise<IteratorResult<MqttMessage, undefined>> {
     // Coming back for the next one says that the last one was handled; a loop left by a throw never comes back.
     if (this.#acknowledge) this.#handedOut?.ack();
     this.#handedOut = undefined;
@@ -76,7 +76,7 @@ export class MessageQueue implements AsyncIterableIterator<Message, undefined, u
   }
 
   /** Leaving a loop keeps the messages for the next one: the connection decides when they end. */
-  return(): Promise<IteratorResult<Message, undefined>> {
+  return(): Promise<IteratorResult<MqttMessage, undefined>> {
     this.#handedOut = undefined;
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -85,7 +85,7 @@ export class MessageQueue implements AsyncIterableIterator<Message, undefined, u
     return this;
   }
 
-  #hand(message: Message): IteratorResult<Message, undefined> {
+  #hand(message: MqttMessage): IteratorResult<MqttMessage, undefined> {
     this.#handedOut = message;
     return { done: false, value: message };
   }

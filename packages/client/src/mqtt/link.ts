@@ -6,14 +6,15 @@ import {
   type Packet,
   PacketDecoder,
   PacketType,
+  type Properties,
   type ProtocolVersion,
   type PublishPacket,
   type PublishView,
   writeAck,
 } from "@mess/wire";
-import { MessError } from "./mess-error.ts";
+import { MessError } from "../mess-error.ts";
+import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
 import { writePublish } from "./write-publish.ts";
 
 /** What the connection tells the client. */
@@ -170,9 +171,13 @@ export class Link {
   }
 
   /** Sends DISCONNECT and what is queued, then ends. */
-  end(reasonCode: number): void {
+  end(reasonCode: number, properties?: Properties): void {
     if (this.#closed) return;
-    this.send({ type: PacketType.DISCONNECT, reasonCode });
+    this.send({
+      type: PacketType.DISCONNECT,
+      reasonCode,
+      ...(properties !== undefined && this.#options.version === 5 && { properties }),
+    });
     this.#flush();
     this.#transport?.end();
   }

@@ -7,7 +7,7 @@ import {
   type QoS,
   readProperties,
 } from "@mess/wire";
-import type { Message } from "./message.ts";
+import type { MqttMessage } from "./mqtt-message.ts";
 
 export interface ReceiverLink {
   sendAck(type: AckPacket["type"], packetId: number, reasonCode: number): void;
@@ -17,7 +17,7 @@ export interface ReceiverOptions {
   /** Told to the server: QoS 1 and 2 messages that may be unacknowledged at once. */
   readonly receiveMaximum: number;
   /** Takes each message. */
-  readonly deliver: (message: Message) => void;
+  readonly deliver: (message: MqttMessage) => void;
   /** Takes the bytes instead, which are valid during the call only; the message is acknowledged after it. */
   readonly deliverView: ((view: PublishView) => void) | undefined;
 }

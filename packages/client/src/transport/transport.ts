@@ -1,4 +1,4 @@
-import type { Address } from "./address.ts";
+import type { Address } from "../mqtt/address.ts";
 
 /** What a transport tells its owner. Each is called on a fresh stack, never from inside `write`. */
 export interface TransportEvents {

@@ -1,4 +1,4 @@
-import { MessError } from "./mess-error.ts";
+import { MessError } from "../mess-error.ts";
 
 /** Where a server is, taken apart from its URL. */
 export interface Address {

@@ -6,12 +6,13 @@ import {
   type PublishView,
   type QoS,
 } from "@mess/wire";
+import { MessError } from "../mess-error.ts";
+import type { OpenTransport } from "../transport/transport.ts";
+import { realWorld, type World } from "../world.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { payloadBytes } from "./check.ts";
-import { MessClient } from "./client.ts";
-import { MessError } from "./mess-error.ts";
-import { openNodeTransport } from "./node-transport.ts";
-import type { OpenTransport } from "./transport.ts";
+import { MqttClient } from "./mqtt-client.ts";
+import type { MqttMessage } from "./mqtt-message.ts";
 
 export interface WillOptions {
   readonly topic: string;
@@ -23,7 +24,7 @@ export interface WillOptions {
   readonly properties?: Properties;
 }
 
-export interface ConnectOptions {
+export interface MqttConnectOptions {
   /** PEM of the certificates to trust, and no others; the system's when absent. */
   readonly ca?: string | Uint8Array;
   /** Name the certificate must carry, when it is not the host of the URL. */
@@ -69,21 +70,27 @@ export interface ConnectOptions {
   readonly insecureCleartextCredentials?: boolean;
   /** For load tools: sees each message as bytes, instead of the iterator; acknowledged when it returns. */
   readonly onMessageView?: (view: PublishView) => void;
+  /** In place of the iterator: takes each message as it comes. Its Receive Maximum is the only bound. */
+  readonly onMessage?: (message: MqttMessage) => void;
+  /** Further properties of CONNECT (5.0). */
+  readonly properties?: Properties;
   readonly transport?: OpenTransport;
+  /** For tests: another clock, other randomness. */
+  readonly world?: World;
 }
 
 const mebibyte = 1_048_576;
 
-/**
- * Connects to `mqtts://host[:port]` (or `mqtt://` on this machine) and resolves when the server has accepted.
- *
- * @throws MessError
- */
-export async function connect(url: string, options: ConnectOptions = {}): Promise<MessClient> {
+/** A connected client over `openTransport`, or over the transport that the options name. */
+export async function openMqtt(
+  url: string,
+  options: MqttConnectOptions,
+  openTransport: OpenTransport,
+): Promise<MqttClient> {
   const address = parseAddress(url);
   const packet = connectPacket(address, options);
   refuseCleartext(address, packet, options);
-  const client = new MessClient({
+  const client = new MqttClient({
     version: packet.version,
     keepAlive: packet.keepAlive,
     requestTimeout: options.requestTimeout ?? 30_000,
@@ -95,41 +102,44 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     waitingMax: options.waitingMax ?? 10_000,
     waitingBytesMax: options.waitingBytesMax ?? 8 * mebibyte,
     acknowledge: options.acknowledge ?? "auto",
+    onMessage: options.onMessage,
     onMessageView: options.onMessageView,
+    world: options.world ?? realWorld,
   });
-  await open(client, address, packet, options);
+  await open(client, address, packet, { ...options, transport: options.transport ?? openTransport });
   return client;
 }
 
 async function open(
-  client: MessClient,
+  client: MqttClient,
   address: Address,
   packet: ConnectPacket,
-  options: ConnectOptions,
+  options: MqttConnectOptions & { readonly transport: OpenTransport },
 ): Promise<void> {
   const timeout = options.connectTimeout ?? 30_000;
-  const deadline = AbortSignal.timeout(timeout);
-  const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+  const { ca, serverName, world = realWorld } = options;
+  const deadline = new AbortController();
+  const timer = world.after(timeout, () => deadline.abort());
+  const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
   const late = (): MessError =>
-    deadline.aborted
+    deadline.signal.aborted
       ? new MessError("TIMEOUT", `${address.host}:${address.port} did not answer within ${timeout} ms`)
       : new MessError("ABORTED", "connecting was given up", { cause: signal.reason });
   const giveUp = (): void => client.link.fail(late());
-  const openTransport = options.transport ?? openNodeTransport;
-  const { ca, serverName } = options;
   try {
-    const transport = await openTransport({ address, ca, serverName, signal }, client.link.transportEvents());
+    const transport = await options.transport({ address, ca, serverName, signal }, client.link.transportEvents());
     client.link.attach(transport);
     signal.addEventListener("abort", giveUp, { once: true });
     await client.handshake(packet);
   } catch (error) {
     throw error instanceof MessError && error.code === "ABORTED" ? late() : error;
   } finally {
+    timer.cancel();
     signal.removeEventListener("abort", giveUp);
   }
 }
 
-function connectPacket(address: Address, options: ConnectOptions): ConnectPacket {
+function connectPacket(address: Address, options: MqttConnectOptions): ConnectPacket {
   const version = options.version ?? 5;
   const username = options.keyId ?? address.username;
   const secret = options.secret ?? address.password;
@@ -150,10 +160,11 @@ function connectPacket(address: Address, options: ConnectOptions): ConnectPacket
   };
 }
 
-function connectProperties(options: ConnectOptions): Properties {
+function connectProperties(options: MqttConnectOptions): Properties {
   return {
     receiveMaximum: options.receiveMaximum ?? 1000,
     maximumPacketSize: options.maximumPacketSize ?? 16 * mebibyte,
+    ...options.properties,
     ...(options.sessionExpiry !== undefined && { sessionExpiryInterval: options.sessionExpiry }),
   };
 }
@@ -168,7 +179,7 @@ function will(options: WillOptions, version: ProtocolVersion): NonNullable<Conne
   };
 }
 
-function refuseCleartext(address: Address, packet: ConnectPacket, options: ConnectOptions): void {
+function refuseCleartext(address: Address, packet: ConnectPacket, options: MqttConnectOptions): void {
   const credentials = packet.username !== undefined || packet.password !== undefined;
   if (!credentials || address.secure || address.loopback || options.insecureCleartextCredentials === true) return;
   throw new MessError("CLEARTEXT_CREDENTIALS", `the key would cross the network in clear to ${address.host}`, {

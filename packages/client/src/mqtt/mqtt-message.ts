@@ -1,7 +1,7 @@
 import type { Properties, QoS } from "@mess/wire";
 
 /** A message as a subscriber sees it. */
-export interface Message {
+export interface MqttMessage {
   readonly topic: string;
   /** A copy: it stays valid. */
   readonly payload: Uint8Array;

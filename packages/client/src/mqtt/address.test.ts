@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { MessError } from "../mess-error.ts";
 import { isLoopback, parseAddress } from "./address.ts";
-import { MessError } from "./mess-error.ts";
 
 describe("parseAddress", () => {
   it.each([

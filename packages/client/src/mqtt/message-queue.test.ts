@@ -1,13 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
-import { MessError } from "./mess-error.ts";
-import type { Message } from "./message.ts";
+import { MessError } from "../mess-error.ts";
 import { MessageQueue } from "./message-queue.ts";
+import type { MqttMessage } from "./mqtt-message.ts";
 
-function message(text: string, ack: () => void = () => undefined): Message {
+function message(text: string, ack: () => void = () => undefined): MqttMessage {
   return { topic: "t", payload: Buffer.from(text), qos: 1, retain: false, duplicate: false, properties: {}, ack };
 }
 
-const text = ({ value }: IteratorResult<Message, undefined>): string | undefined =>
+const text = ({ value }: IteratorResult<MqttMessage, undefined>): string | undefined =>
   value && Buffer.from(value.payload).toString();
 
 describe("MessageQueue", () => {

@@ -10,13 +10,14 @@ import {
   type QoS,
   type Subscription,
 } from "@mess/wire";
+import { MessError } from "../mess-error.ts";
+import type { Timer, World } from "../world.ts";
 import { checkTopic, payloadBytes } from "./check.ts";
 import { Link, type LinkEvents } from "./link.ts";
-import { MessError } from "./mess-error.ts";
-import type { Message } from "./message.ts";
 import { MessageQueue } from "./message-queue.ts";
+import type { MqttMessage } from "./mqtt-message.ts";
 import { PacketIds } from "./packet-ids.ts";
-import { Publisher, type PublishResult, type Settled } from "./publisher.ts";
+import { type MqttPublishResult, Publisher, type Settled } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import { refusal } from "./refusal.ts";
 import { Requests } from "./requests.ts";
@@ -24,7 +25,7 @@ import { Requests } from "./requests.ts";
 /** Milliseconds between two looks at the deadlines. */
 const tickMs = 250;
 
-export interface ClientOptions {
+export interface MqttClientOptions {
   readonly version: ProtocolVersion;
   /** Seconds. */
   readonly keepAlive: number;
@@ -38,10 +39,19 @@ export interface ClientOptions {
   readonly waitingMax: number;
   readonly waitingBytesMax: number;
   readonly acknowledge: "auto" | "manual";
+  readonly onMessage: ((message: MqttMessage) => void) | undefined;
   readonly onMessageView: ((view: PublishView) => void) | undefined;
+  readonly world: World;
 }
 
-export interface PublishOptions {
+/** The server's answer to SUBSCRIBE. */
+export interface SubscribeAnswer {
+  /** For each filter, in order: 0, 1, 2 the granted QoS; 0x80 and above a refusal. */
+  readonly reasonCodes: readonly number[];
+  readonly properties: Properties;
+}
+
+export interface MqttPublishOptions {
   /** 1 by default. */
   readonly qos?: QoS;
   readonly retain?: boolean;
@@ -50,6 +60,14 @@ export interface PublishOptions {
   /** Milliseconds until the acknowledgement; the client's `requestTimeout` by default. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+}
+
+export interface DisconnectOptions {
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly reasonCode?: number;
+  /** Seconds (5.0). */
+  readonly sessionExpiry?: number;
 }
 
 export interface SubscribeFilter {
@@ -62,9 +80,9 @@ export interface SubscribeFilter {
   readonly retainHandling?: 0 | 1 | 2;
 }
 
-/** A connected client. Made by `connect`. It does not reconnect: when the connection ends, everything pending fails. */
-export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
-  readonly #options: ClientOptions;
+/** A connected client. Made by `connectMqtt`. It does not reconnect: when the connection ends, everything pending fails. */
+export class MqttClient implements AsyncIterable<MqttMessage>, AsyncDisposable {
+  readonly #options: MqttClientOptions;
   readonly #link: Link;
   readonly #ids = new PacketIds();
   readonly #requests = new Requests();
@@ -75,17 +93,17 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
   #publisher: Publisher | undefined;
   #connack: ConnackPacket | undefined;
   #onConnack: ((error: MessError | undefined) => void) | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: Timer | undefined;
   #goodTopic: string | undefined;
   #closing = false;
   #closed = false;
   #failure: MessError | undefined;
 
-  /** Not for callers: `connect` makes clients. */
-  constructor(options: ClientOptions) {
+  /** Not for callers: `connectMqtt` makes clients. */
+  constructor(options: MqttClientOptions) {
     this.#options = options;
     this.#link = new Link(
-      { version: options.version, maximumPacketSize: options.maximumPacketSize, now: () => performance.now() },
+      { version: options.version, maximumPacketSize: options.maximumPacketSize, now: () => options.world.monotonic() },
       this.#linkEvents(),
     );
     const limits = { messagesMax: options.queueMessagesMax, bytesMax: options.queueBytesMax };
@@ -94,7 +112,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
       { sendAck: (type, packetId, reasonCode) => this.#link.sendAck(type, packetId, reasonCode) },
       {
         receiveMaximum: options.receiveMaximum,
-        deliver: (message) => this.#queue.push(message),
+        deliver: options.onMessage ?? ((message) => this.#queue.push(message)),
         deliverView: options.onMessageView,
       },
     );
@@ -113,17 +131,22 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     return this.#connack?.properties ?? {};
   }
 
+  /** False once the connection is over or is being ended. */
+  get open(): boolean {
+    return this.#unusable() === undefined;
+  }
+
   /** Resolves when the connection is over: with nothing after `disconnect()`, else with the reason. Never rejects. */
   get ended(): Promise<MessError | undefined> {
     return this.#ended;
   }
 
   /** Messages of all subscriptions, in the order of arrival. One queue: two readers share it. */
-  messages(): AsyncIterableIterator<Message, undefined, undefined> {
+  messages(): AsyncIterableIterator<MqttMessage, undefined, undefined> {
     return this.#queue;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<MqttMessage, undefined, undefined> {
     return this.#queue;
   }
 
@@ -133,7 +156,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
    *
    * @throws MessError; after TIMEOUT, ABORTED and CONNECTION_LOST the outcome is unknown
    */
-  publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<PublishResult> {
+  publish(topic: string, payload: Uint8Array | string, options: MqttPublishOptions = {}): Promise<MqttPublishResult> {
     const { signal } = options;
     if (signal?.aborted === true) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
@@ -148,7 +171,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /** `publish` without a promise, for load tools: `settled` is called exactly once, possibly before this returns. */
-  publishThen(topic: string, payload: Uint8Array | string, options: PublishOptions, settled: Settled): void {
+  publishThen(topic: string, payload: Uint8Array | string, options: MqttPublishOptions, settled: Settled): void {
     const bytes = payloadBytes(payload);
     const publisher = this.#publisher;
     const error = this.#unusable() ?? this.#badTopic(topic) ?? this.#unsupported(options);
@@ -159,7 +182,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
       qos: options.qos ?? 1,
       retain: options.retain ?? false,
       ...(options.properties !== undefined && { properties: options.properties }),
-      deadline: performance.now() + (options.timeout ?? this.#options.requestTimeout),
+      deadline: this.#options.world.monotonic() + (options.timeout ?? this.#options.requestTimeout),
       settled,
     });
   }
@@ -169,6 +192,14 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
    * @throws MessError when no answer came
    */
   async subscribe(filters: readonly (string | SubscribeFilter)[], properties?: Properties): Promise<number[]> {
+    return [...(await this.subscribeAnswer(filters, properties)).reasonCodes];
+  }
+
+  /** As `subscribe`, with what the server says besides. */
+  async subscribeAnswer(
+    filters: readonly (string | SubscribeFilter)[],
+    properties?: Properties,
+  ): Promise<SubscribeAnswer> {
     if (filters.length === 0) throw new MessError("INVALID_ARGUMENT", "subscribe needs at least one topic filter");
     const packetId = this.#takeId();
     const subscriptions = filters.map(subscription);
@@ -182,20 +213,23 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
   async unsubscribe(filters: readonly string[]): Promise<number[]> {
     if (filters.length === 0) throw new MessError("INVALID_ARGUMENT", "unsubscribe needs at least one topic filter");
     const packetId = this.#takeId();
-    return this.#ask({ type: PacketType.UNSUBSCRIBE, packetId, filters: [...filters] }, packetId);
+    const packet: Packet = { type: PacketType.UNSUBSCRIBE, packetId, filters: [...filters] };
+    return [...(await this.#ask(packet, packetId)).reasonCodes];
   }
 
   /**
    * Waits for open publishes (at most `timeout` milliseconds), says goodbye, and ends. Calling it twice is harmless.
-   * `reasonCode` 0x04 asks for the will to be published.
+   * `reasonCode` 0x04 asks for the will to be published. `sessionExpiry` (seconds) changes how long the session stays.
    */
-  async disconnect({ timeout = 5000, reasonCode = 0 }: { timeout?: number; reasonCode?: number } = {}): Promise<void> {
+  async disconnect(options: DisconnectOptions = {}): Promise<void> {
+    const { timeout = 5000, reasonCode = 0, sessionExpiry } = options;
     if (!this.#closed && !this.#closing) {
       this.#closing = true;
-      await withDeadline(this.#publisher?.idle() ?? Promise.resolve(), timeout);
-      this.#link.end(reasonCode);
+      await this.#withDeadline(this.#publisher?.idle() ?? Promise.resolve(), timeout);
+      const properties = sessionExpiry === undefined ? undefined : { sessionExpiryInterval: sessionExpiry };
+      this.#link.end(reasonCode, properties);
       // The server closes after DISCONNECT; one that does not is not waited for.
-      if (!(await withDeadline(this.#ended, Math.min(timeout, 1000)))) this.#link.fail(closedByOwner());
+      if (!(await this.#withDeadline(this.#ended, Math.min(timeout, 1000)))) this.#link.fail(closedByOwner());
     }
     await this.#ended;
   }
@@ -217,7 +251,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
 
   /** Not for callers: sends CONNECT and resolves at a good CONNACK. */
   handshake(connect: Packet): Promise<void> {
-    this.#timer = setInterval(() => this.#tick(), tickMs);
+    this.#schedule();
     return new Promise((resolve, reject) => {
       this.#onConnack = (error) => {
         this.#onConnack = undefined;
@@ -300,7 +334,7 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
 
   #close(error: MessError | undefined): void {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     const orderly = this.#closing && (error === undefined || error.code === "CLOSED");
     const failure = orderly ? undefined : (error ?? lost(this.#connack !== undefined));
     this.#failure = failure ?? closedByOwner();
@@ -311,21 +345,26 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     this.#endedResolve(failure);
   }
 
+  #schedule(): void {
+    this.#timer = this.#options.world.after(tickMs, () => this.#tick());
+  }
+
   #tick(): void {
-    const now = performance.now();
+    const now = this.#options.world.monotonic();
     this.#publisher?.tick(now);
     this.#requests.tick(now);
     this.#link.tick(now);
+    if (!this.#closed) this.#schedule();
   }
 
-  async #ask(packet: Packet, packetId: number): Promise<number[]> {
+  async #ask(packet: Packet, packetId: number): Promise<SubscribeAnswer> {
     const type = packet.type === PacketType.SUBSCRIBE ? PacketType.SUBACK : PacketType.UNSUBACK;
-    const answer = this.#requests.wait(packetId, type, performance.now() + this.#options.requestTimeout);
+    const answer = this.#requests.wait(packetId, type, this.#options.world.monotonic() + this.#options.requestTimeout);
     const error = this.#link.send(packet);
     if (error !== undefined) this.#requests.answer({ type, packetId, reasonCodes: [] });
-    const { reasonCodes } = await answer;
+    const { reasonCodes, properties = {} } = await answer;
     if (error !== undefined) throw error;
-    return reasonCodes;
+    return { reasonCodes, properties };
   }
 
   /** Publishers repeat themselves: the topic before is not checked again. */
@@ -349,8 +388,19 @@ export class MessClient implements AsyncIterable<Message>, AsyncDisposable {
     return this.#closing ? closedByOwner() : undefined;
   }
 
+  /** Whether the promise settled in time. */
+  async #withDeadline(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+    let timer: Timer | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = this.#options.world.after(milliseconds, () => resolve(false));
+    });
+    const inTime = await Promise.race([promise.then(() => true), late]);
+    timer?.cancel();
+    return inTime;
+  }
+
   /** What the server said in CONNACK it will not take: sending it would end the connection [MQTT-3.2.2-11, -14]. */
-  #unsupported({ qos = 1, retain = false }: PublishOptions): MessError | undefined {
+  #unsupported({ qos = 1, retain = false }: MqttPublishOptions): MessError | undefined {
     const { maximumQoS, retainAvailable } = this.serverProperties;
     if (maximumQoS !== undefined && qos > maximumQoS) return refusal("the message was not sent", 0x9b);
     return retain && retainAvailable === false ? refusal("the message was not sent", 0x9a) : undefined;
@@ -366,17 +416,6 @@ function subscription(from: string | SubscribeFilter): Subscription {
     retainAsPublished: options.retainAsPublished ?? false,
     retainHandling: options.retainHandling ?? 0,
   };
-}
-
-/** Whether the promise settled in time. */
-async function withDeadline(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
-  });
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }
 
 function notConnected(): MessError {

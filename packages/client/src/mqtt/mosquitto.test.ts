@@ -6,9 +6,9 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MessClient } from "./client.ts";
-import { connect } from "./connect.ts";
-import { testCertificates } from "./test-certificates.test-data.ts";
+import { testCertificates } from "../test-certificates.test-data.ts";
+import { connectMqtt } from "./connect-mqtt.ts";
+import type { MqttClient } from "./mqtt-client.ts";
 
 const program = "/usr/sbin/mosquitto";
 
@@ -41,7 +41,7 @@ describe.skipIf(!existsSync(program))("with mosquitto", () => {
     plain = `mqtt://127.0.0.1:${port}`;
     secure = `mqtts://127.0.0.1:${tlsPort}`;
     for (let attempt = 0; attempt < 100; attempt += 1) {
-      const client = await connect(plain).catch(() => undefined);
+      const client = await connectMqtt(plain).catch(() => undefined);
       if (client !== undefined) return client.disconnect();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -55,7 +55,7 @@ describe.skipIf(!existsSync(program))("with mosquitto", () => {
 
   describe.each([5, 4] as const)("MQTT level %s", (version) => {
     it.each([0, 1, 2] as const)("delivers 500 messages in order at QoS %s over TLS", async (qos) => {
-      await using client = await connect(secure, { ca, version });
+      await using client = await connectMqtt(secure, { ca, version });
       const topic = `run/${version}/${qos}`;
       expect(await client.subscribe([{ filter: topic, qos }])).toEqual([qos]);
       const numbers = Array.from({ length: 500 }, (_, index) => String(index));
@@ -72,21 +72,21 @@ describe.skipIf(!existsSync(program))("with mosquitto", () => {
 
     it("resumes a session with what came meanwhile", async () => {
       const options = { version, clientId: `session-${version}`, sessionExpiry: 100 };
-      const first = await connect(plain, { ...options, cleanStart: true });
+      const first = await connectMqtt(plain, { ...options, cleanStart: true });
       await first.disconnect();
-      const second = await connect(plain, { ...options, cleanStart: false });
+      const second = await connectMqtt(plain, { ...options, cleanStart: false });
       await second.subscribe([{ filter: `kept/${version}`, qos: 2 }]);
       await second.disconnect();
-      await using publisher = await connect(plain, { version });
+      await using publisher = await connectMqtt(plain, { version });
       for (const text of ["one", "two"]) await publisher.publish(`kept/${version}`, text, { qos: 2 });
-      await using third = await connect(plain, { ...options, cleanStart: false });
+      await using third = await connectMqtt(plain, { ...options, cleanStart: false });
       expect(third.sessionPresent).toBe(true);
       expect(await takeTwo(third)).toEqual(["one", "two"]);
     });
   });
 
   it("keeps 5.0 properties and retained messages", async () => {
-    await using client = await connect(plain);
+    await using client = await connectMqtt(plain);
     await client.publish("kept", "v", {
       retain: true,
       properties: { userProperties: [["k", "v"]], contentType: "text/plain" },
@@ -101,7 +101,7 @@ describe.skipIf(!existsSync(program))("with mosquitto", () => {
   });
 });
 
-async function takeTwo(client: MessClient): Promise<string[]> {
+async function takeTwo(client: MqttClient): Promise<string[]> {
   const texts: string[] = [];
   for await (const message of client) {
     texts.push(Buffer.from(message.payload).toString());

@@ -1,10 +1,10 @@
 import net from "node:net";
 import { PacketType } from "@mess/wire";
 import { afterEach, describe, expect, it } from "vitest";
-import { connect } from "./connect.ts";
-import { testCertificates } from "./test-certificates.test-data.ts";
-import { TestServer, type TestServerOptions } from "./test-server.test-data.ts";
-import type { OpenTransport } from "./transport.ts";
+import { testCertificates } from "../test-certificates.test-data.ts";
+import { TestServer, type TestServerOptions } from "../test-server.test-data.ts";
+import type { OpenTransport } from "../transport/transport.ts";
+import { connectMqtt } from "./connect-mqtt.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -31,7 +31,7 @@ describe("connect", () => {
     const { url } = await serve({
       connack: () => ({ sessionPresent: false, reasonCode: 0x86, properties: { reasonString: "no such key" } }),
     });
-    const refused = connect(url, { keyId: "k", secret: "s" });
+    const refused = connectMqtt(url, { keyId: "k", secret: "s" });
     await expect(refused).rejects.toMatchObject({
       code: "NOT_AUTHORIZED",
       reasonCode: 0x86,
@@ -42,11 +42,11 @@ describe("connect", () => {
 
   it("understands the return codes of 3.1.1", async () => {
     const { url } = await serve({ connack: () => ({ sessionPresent: false, reasonCode: 0x87 }) });
-    await expect(connect(url, { version: 4 })).rejects.toMatchObject({ code: "NOT_AUTHORIZED", reasonCode: 0x87 });
+    await expect(connectMqtt(url, { version: 4 })).rejects.toMatchObject({ code: "NOT_AUTHORIZED", reasonCode: 0x87 });
   });
 
   it("says when nothing listens", async () => {
-    await expect(connect(`mqtt://127.0.0.1:${await closedPort()}`)).rejects.toMatchObject({
+    await expect(connectMqtt(`mqtt://127.0.0.1:${await closedPort()}`)).rejects.toMatchObject({
       code: "UNREACHABLE",
       retryable: true,
       hint: /nothing listens/u,
@@ -55,9 +55,9 @@ describe("connect", () => {
 
   it("gives up at its deadline, and by its signal", async () => {
     const { url } = await serve({ intercept: () => true });
-    await expect(connect(url, { connectTimeout: 50 })).rejects.toMatchObject({ code: "TIMEOUT" });
-    await expect(connect(url, { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: "ABORTED" });
-    await expect(connect(url, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(connectMqtt(url, { connectTimeout: 50 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(connectMqtt(url, { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(connectMqtt(url, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
   });
 
   it("says when the server closes without a word", async () => {
@@ -67,7 +67,7 @@ describe("connect", () => {
         return true;
       },
     });
-    await expect(connect(url)).rejects.toMatchObject({
+    await expect(connectMqtt(url)).rejects.toMatchObject({
       code: "CONNECTION_LOST",
       message: /before it answered CONNECT/u,
     });
@@ -87,7 +87,7 @@ describe("connect", () => {
         return true;
       },
     });
-    await expect(connect(url)).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+    await expect(connectMqtt(url)).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
   });
 
   it("refuses to send credentials in clear to another machine, before it connects", async () => {
@@ -98,17 +98,17 @@ describe("connect", () => {
     };
     for (const url of ["mqtt://192.0.2.1", "mqtt://user:pass@192.0.2.1", "mqtt://localhost.example"]) {
       const options = url.includes("@") ? { transport } : { transport, keyId: "k", secret: "s" };
-      await expect(connect(url, options)).rejects.toMatchObject({ code: "CLEARTEXT_CREDENTIALS" });
+      await expect(connectMqtt(url, options)).rejects.toMatchObject({ code: "CLEARTEXT_CREDENTIALS" });
     }
     expect(opened).toBe(0);
-    await expect(connect("mqtt://192.0.2.1", { transport })).rejects.toThrow("opened");
+    await expect(connectMqtt("mqtt://192.0.2.1", { transport })).rejects.toThrow("opened");
     await expect(
-      connect("mqtt://192.0.2.1", { transport, keyId: "k", insecureCleartextCredentials: true }),
+      connectMqtt("mqtt://192.0.2.1", { transport, keyId: "k", insecureCleartextCredentials: true }),
     ).rejects.toThrow("opened");
   });
 
   it("wants the id of a key with its secret", async () => {
-    await expect(connect("mqtts://localhost", { secret: "s" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(connectMqtt("mqtts://localhost", { secret: "s" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
 
@@ -116,11 +116,14 @@ describe("connect over TLS", () => {
   it("trusts the given CA, and only for the names in the certificate", async () => {
     const { ca, key, cert } = await testCertificates(["localhost"]);
     const { url } = await serve({ tls: { key, cert } });
-    const client = await connect(url.replace("127.0.0.1", "localhost"), { ca });
+    const client = await connectMqtt(url.replace("127.0.0.1", "localhost"), { ca });
     await client.publish("t", "x");
     await client.disconnect();
-    await expect(connect(url, { ca })).rejects.toMatchObject({ code: "TLS_FAILED", hint: /does not name this host/u });
-    await (await connect(url, { ca, serverName: "localhost" })).disconnect();
+    await expect(connectMqtt(url, { ca })).rejects.toMatchObject({
+      code: "TLS_FAILED",
+      hint: /does not name this host/u,
+    });
+    await (await connectMqtt(url, { ca, serverName: "localhost" })).disconnect();
   });
 
   it("refuses another CA, and none", async () => {
@@ -128,17 +131,17 @@ describe("connect over TLS", () => {
     const { ca: other } = await testCertificates(["localhost"]);
     const { url } = await serve({ tls: { key, cert } });
     const address = url.replace("127.0.0.1", "localhost");
-    await expect(connect(address)).rejects.toMatchObject({ code: "TLS_FAILED" });
-    await expect(connect(address, { ca: other })).rejects.toMatchObject({ code: "TLS_FAILED" });
+    await expect(connectMqtt(address)).rejects.toMatchObject({ code: "TLS_FAILED" });
+    await expect(connectMqtt(address, { ca: other })).rejects.toMatchObject({ code: "TLS_FAILED" });
   });
 
   it("says when the port does not speak TLS, and the other way round", async () => {
     const plain = await serve();
-    await expect(connect(plain.url.replace("mqtt:", "mqtts:"), { connectTimeout: 2000 })).rejects.toMatchObject({
+    await expect(connectMqtt(plain.url.replace("mqtt:", "mqtts:"), { connectTimeout: 2000 })).rejects.toMatchObject({
       code: /TLS_FAILED|UNREACHABLE|TIMEOUT/u,
     });
     const { key, cert } = await testCertificates(["localhost"]);
     const secure = await serve({ tls: { key, cert } });
-    await expect(connect(secure.url.replace("mqtts:", "mqtt:"))).rejects.toMatchObject({ hint: /mqtts:\/\//u });
+    await expect(connectMqtt(secure.url.replace("mqtts:", "mqtt:"))).rejects.toMatchObject({ hint: /mqtts:\/\//u });
   });
 });

@@ -1,6 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
-import { MessError } from "./mess-error.ts";
+import { MessError } from "../mess-error.ts";
 import type { Transport, TransportEvents, TransportOptions } from "./transport.ts";
 
 /** TCP and TLS 1.2 or newer, by Node. The certificate is always checked: there is no option to switch that off. */

@@ -1,4 +1,4 @@
-import { MessError } from "./mess-error.ts";
+import { MessError } from "../mess-error.ts";
 
 const encoder = new TextEncoder();
 

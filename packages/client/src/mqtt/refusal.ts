@@ -1,5 +1,5 @@
 import { type Properties, reasonName } from "@mess/wire";
-import { MessError, type MessErrorCode } from "./mess-error.ts";
+import { MessError, type MessErrorCode } from "../mess-error.ts";
 
 const notAuthorized: ReadonlySet<number> = new Set([0x86, 0x87, 0x8c]);
 const tooLarge: ReadonlySet<number> = new Set([0x95]);
@@ -26,6 +26,7 @@ export function refusal(what: string, reasonCode: number, properties?: Propertie
     reasonCode,
     reason: said ?? name,
     hint: hints[reasonCode],
+    serverReference: properties?.serverReference,
   });
 }
 

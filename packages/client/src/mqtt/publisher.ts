@@ -1,17 +1,19 @@
 import { type AckPacket, PacketType, type Properties, type QoS } from "@mess/wire";
-import { Fifo } from "./fifo.ts";
-import { MessError } from "./mess-error.ts";
+import { Fifo } from "../fifo.ts";
+import { MessError } from "../mess-error.ts";
 import type { PacketIds } from "./packet-ids.ts";
 import { refusal } from "./refusal.ts";
 
 /** What a publish came to. */
-export interface PublishResult {
+export interface MqttPublishResult {
   /** 0 success; 0x10 durable, but nobody subscribes (5.0). Always 0 under 3.1.1 and at QoS 0. */
   readonly reasonCode: number;
+  /** What the acknowledgement carried besides (5.0). */
+  readonly properties?: Properties;
 }
 
 /** Called once, with an error or with a result. */
-export type Settled = (error: MessError | undefined, result: PublishResult) => void;
+export type Settled = (error: MessError | undefined, result: MqttPublishResult) => void;
 
 export interface Outgoing {
   readonly topic: string;
@@ -120,7 +122,8 @@ export class Publisher {
     if (!flight.abandoned) {
       const refused = reasonCode >= 0x80 ? refusal("the message was refused", reasonCode, properties) : undefined;
       const code = reasonCode || flight.receivedCode;
-      flight.outgoing.settled(refused, code === 0 ? success : { reasonCode: code });
+      const plain = code === 0 && properties === undefined;
+      flight.outgoing.settled(refused, plain ? success : { reasonCode: code, ...(properties && { properties }) });
     }
     this.drain();
     return true;
@@ -172,7 +175,7 @@ export class Publisher {
   }
 }
 
-const success: PublishResult = { reasonCode: 0 };
+const success: MqttPublishResult = { reasonCode: 0 };
 const unknownHint = "it may or may not have been stored: publish again with the same mess-id, or expect a duplicate";
 
 function timedOut(message: string, hint: string): MessError {
