@@ -189,6 +189,10 @@ export class Machine implements Engine, JournalListener {
     return reason;
   }
 
+  explainRefusal(): string {
+    return "";
+  }
+
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void {
     const { link } = session as Session;
     if (link === undefined) return;
