@@ -7,6 +7,7 @@ import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/cli
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import { checkPrincipal, embeddedTransport } from "./embedded-client.ts";
@@ -257,6 +258,8 @@ function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promis
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: config.insecureDev,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: {
       reconnectGraceMs,
       observeAudit: (event, detail) => log.info(event, detail),
