@@ -41,7 +41,13 @@ export class Browser {
   static open(): Browser {
     if (chromium === undefined) throw new Error("chromium is not installed");
     const profile = mkdtempSync(join(tmpdir(), "mess-chromium-"));
-    const flags = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions"];
+    const flags = [
+      "--headless=new",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--no-first-run",
+      "--disable-extensions",
+    ];
     // Its sandbox needs a user that is not root, or namespaces that a container may not have; it only sees our own page.
     flags.push("--no-sandbox", "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank");
     return new Browser(spawn(chromium, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }), profile);
@@ -70,7 +76,9 @@ export class Browser {
     while ((await this.evaluate(expression).catch(() => false)) !== true) {
       if (Date.now() > deadline) {
         const text = await this.evaluate("document.body.innerText").catch(() => "");
-        throw new Error(`${expression} did not come true; the page: ${String(text)}; console: ${this.console.join(" | ")}`);
+        throw new Error(
+          `${expression} did not come true; the page: ${String(text)}; console: ${this.console.join(" | ")}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
