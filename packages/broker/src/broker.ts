@@ -141,6 +141,7 @@ export class Broker implements AsyncDisposable {
     const administrator: Administrator = new Administrator({
       engine,
       host,
+      beginBackup: home.opened.beginBackup,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () => doorMetrics(door, tally, engine.machine.audit.limitHits),
     });
