@@ -53,11 +53,8 @@ export interface PacketSink {
   publish(view: PublishView): boolean;
   /** Every other packet but the four acks. Owns its bytes. */
   packet(packet: Packet): boolean;
-  /**
-   * PUBACK, PUBREC, PUBREL, PUBCOMP. A client gets the properties, if there are any: Reason String, User Properties. Those
-   * that come from clients were checked and are dropped.
-   */
-  ack(type: number, packetId: number, reasonCode: number, properties?: Properties): boolean;
+  /** PUBACK, PUBREC, PUBREL, PUBCOMP. Most have no properties. */
+  ack(type: number, packetId: number, reasonCode: number, properties: Properties | undefined): boolean;
   /** The last call: nothing is decoded after it. */
   failed(failure: DecodeFailure): void;
 }
@@ -241,6 +238,7 @@ export class PacketDecoder {
     view.topicAlias = 0;
     view.messageExpiry = -1;
     view.forwardLength = 0;
+    view.reservedLength = 0;
     if (this.version === 5) cursor = this.decodePublishProperties(bytes, cursor, end, packetId);
     else view.propertiesStart = view.propertiesEnd = cursor;
     if (cursor < 0 || !this.decodeTopic(bytes, topicStart, topicEnd, packetId)) return false;
@@ -281,6 +279,7 @@ export class PacketDecoder {
     }
     view.topicAlias = sharedScan.topicAlias;
     view.messageExpiry = sharedScan.messageExpiry;
+    view.reservedLength = sharedScan.reservedLength;
     view.forwardLength = sharedScan.forwardLength;
     return start + length;
   }
@@ -319,20 +318,19 @@ export class PacketDecoder {
     if (packetId === 0) {
       return this.fail(type, ReasonCode.ProtocolError, `${packetName(type)} has the packet identifier 0.`);
     }
-    if (length === 2) return this.sink.ack(type, packetId, ReasonCode.Success);
+    if (length === 2) return this.sink.ack(type, packetId, ReasonCode.Success, undefined);
     const reasonCode = bytes[body + 2] as number;
     if (!isReasonCodeFor(type, reasonCode, this.sender)) {
       const reason = `${packetName(type)} from this side must not carry the reason code ${reasonCode}.`;
       return this.fail(type, ReasonCode.ProtocolError, reason, packetId);
     }
-    if (length > 3 && !this.checkAckProperties(bytes, type, body + 3, end)) return false;
-    if (length <= 4 || this.fromClient) return this.sink.ack(type, packetId, reasonCode);
-    const at = body + 3 + variableIntegerSize(readVariableInteger(bytes, body + 3, end));
-    return this.sink.ack(type, packetId, reasonCode, buildProperties(bytes, at, end));
+    if (length > 3) return this.decodeAckProperties(bytes, type, body, end);
+    return this.sink.ack(type, packetId, reasonCode, undefined);
   }
 
-  private checkAckProperties(bytes: Uint8Array, type: number, start: number, end: number): boolean {
-    const packetId = ((bytes[start - 3] as number) << 8) | (bytes[start - 2] as number);
+  private decodeAckProperties(bytes: Uint8Array, type: number, body: number, end: number): boolean {
+    const packetId = ((bytes[body] as number) << 8) | (bytes[body + 1] as number);
+    const start = body + 3;
     const length = readVariableInteger(bytes, start, end);
     const at = start + variableIntegerSize(length);
     if (length < 0 || at + length !== end) {
@@ -341,8 +339,11 @@ export class PacketDecoder {
     }
     place.packetType = type;
     place.fromClient = this.fromClient;
-    if (sharedScan.scan(bytes, at, end, place, this.options)) return true;
-    return this.fail(type, sharedScan.reasonCode, sharedScan.reason, packetId);
+    if (!sharedScan.scan(bytes, at, end, place, this.options)) {
+      return this.fail(type, sharedScan.reasonCode, sharedScan.reason, packetId);
+    }
+    const properties = length === 0 ? undefined : buildProperties(bytes, at, end);
+    return this.sink.ack(type, packetId, bytes[body + 2] as number, properties);
   }
 
   private decodeOther(bytes: Uint8Array, type: number, body: number, end: number): boolean {

@@ -19,9 +19,10 @@ export class RecordingSink implements PacketSink {
     return this.add({ packet });
   }
 
-  ack(type: number, packetId: number, reasonCode: number, properties?: Properties): boolean {
+  ack(type: number, packetId: number, reasonCode: number, properties: Properties | undefined): boolean {
     const packet: AckPacket = { type: type as AckPacket["type"], packetId, reasonCode };
-    return this.add({ packet: properties === undefined ? packet : { ...packet, properties } });
+    if (properties !== undefined) packet.properties = properties;
+    return this.add({ packet });
   }
 
   failed(failure: DecodeFailure): void {
