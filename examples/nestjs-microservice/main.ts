@@ -2,7 +2,7 @@
 import "reflect-metadata";
 import { Controller, Logger, Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
-import { Ctx, EventPattern, MessagePattern, type MicroserviceOptions, MqttContext, Payload, Transport } from "@nestjs/microservices";
+import { EventPattern, MessagePattern, type MicroserviceOptions, Payload, Transport } from "@nestjs/microservices";
 import { messOptions } from "./mess-options.ts";
 
 const prices: Readonly<Record<string, number>> = { tea: 350, coffee: 420 };
@@ -17,10 +17,10 @@ class PriceController {
     return { sku: asked.sku, cents: prices[asked.sku] ?? null };
   }
 
-  /** One of all running copies gets each order: the group `stock` shares them. */
+  /** The declared subscription `stock`: orders wait while no copy runs, and one of those that run gets each. */
   @EventPattern("$share/stock/orders/+")
-  ordered(@Payload() order: { sku: string }, @Ctx() context: MqttContext): void {
-    this.#log.log(`${context.getTopic()}: one ${order.sku} less`);
+  ordered(@Payload() order: { id: string; sku: string }): void {
+    this.#log.log(`order ${order.id}: one ${order.sku} less`);
   }
 }
 

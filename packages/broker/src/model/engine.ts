@@ -17,6 +17,7 @@ export const Reason = {
   topicNameInvalid: 0x90,
   packetIdNotFound: 0x92,
   quotaExceeded: 0x97,
+  payloadFormatInvalid: 0x99,
   sharedNotSupported: 0x9e,
 } as const;
 
@@ -39,6 +40,8 @@ export interface WillDraft {
   readonly headers: Uint8Array;
   readonly expirySeconds: number;
   readonly delaySeconds: number;
+  /** As `writeAttributes` makes them. */
+  readonly attributes?: Uint8Array;
 }
 
 export interface AttachRequest {
