@@ -7,6 +7,7 @@ import type { Limits } from "./config/limits.ts";
 import { Machine, type MachineOptions } from "./core/machine.ts";
 import type { Host, Timer } from "./host/host.ts";
 import type { Journal, OpenedJournal } from "./model/journal.ts";
+import type { HeaderReader } from "./model/message-checks.ts";
 import type { Policy } from "./model/policy.ts";
 
 const tickMs = 100;
@@ -23,6 +24,8 @@ export interface EngineParts {
   readonly firstPolicy: Policy;
   readonly everythingAllowed: boolean;
   readonly machine: MachineOptions;
+  /** What knows the headers of messages. Without it no message has user properties. */
+  readonly headers?: HeaderReader;
 }
 
 export class BrokerEngine {
@@ -46,6 +49,9 @@ export class BrokerEngine {
         limits: parts.limits,
         everythingAllowed: parts.everythingAllowed,
         hashSeed: new DataView(seed.buffer, seed.byteOffset).getUint32(0),
+        random: (length) => parts.host.random.bytes(length),
+        defer: (run) => parts.host.timers.after(0, run),
+        headers: parts.headers ?? { userProperty: () => undefined },
       },
       parts.firstPolicy,
       parts.machine,

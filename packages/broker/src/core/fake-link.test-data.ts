@@ -1,7 +1,7 @@
 /** A client as the core sees it: a link that writes down what it is told, and the verbs a door would use for it. */
 import type { Engine, SessionHandle, SubscribeRequest, TopicHandle, WillDraft } from "../model/engine.ts";
 import type { DeliveryForm, EndReason, Link, LiveRun, LiveSource } from "../model/link.ts";
-import { MessageDraft, MessageView, noExpiry } from "../model/message.ts";
+import { type MessageAttributes, MessageDraft, MessageView, noExpiry, writeAttributes } from "../model/message.ts";
 
 export interface Delivered {
   readonly topic: string;
@@ -134,6 +134,9 @@ export interface PublishWish {
   readonly retain?: boolean;
   readonly expiry?: number;
   readonly packetId?: number;
+  readonly attributes?: MessageAttributes;
+  /** Lines `name=value`. */
+  readonly headers?: string;
 }
 
 /** One connection of a client. Its verbs return what the engine returned. */
@@ -202,6 +205,9 @@ export class FakeClient implements LiveSource {
     draft.expirySeconds = wish.expiry ?? noExpiry;
     draft.topicBytes = Buffer.from(topic, "utf8");
     draft.topicEnd = draft.topicBytes.length;
+    if (wish.attributes !== undefined) draft.attributes = writeAttributes(wish.attributes);
+    draft.headerBytes = Buffer.from(wish.headers ?? "", "utf8");
+    draft.headerEnd = draft.headerBytes.length;
     draft.payloadBytes = Buffer.from(payload, "utf8");
     draft.payloadEnd = draft.payloadBytes.length;
     const packetId = draft.qos === 0 ? 0 : (wish.packetId ?? ++this.#packetId);

@@ -26,6 +26,8 @@ import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
 import { Publishing } from "./publishing.ts";
+import { QueueAppending } from "./queue-appending.ts";
+import { DeclaredQueues } from "./queues.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
@@ -56,6 +58,7 @@ export class Machine implements Engine, JournalListener {
   readonly attaching: Attaching;
   readonly replay: Replay;
   readonly retention: Retention;
+  readonly queues: DeclaredQueues;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -81,9 +84,22 @@ export class Machine implements Engine, JournalListener {
     const groups = new GroupDelivering(state, this.#acks, sending);
     this.#delivering = new Delivering({ state, acks: this.#acks, retained, sending, groups });
     // The outbox wakes deliveries and deliveries write to the outbox, so one of them is told later.
-    this.#outbox = new Outbox(state.journal, this.#delivering);
+    this.#outbox = new Outbox(state.journal, {
+      session: (session) => this.#delivering.session(session),
+      group: (group) => this.#delivering.group(group),
+      queues: (queues) => this.queues.committed(queues),
+    });
     sending.connect(this.#outbox);
-    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained });
+    const appending = new QueueAppending(state);
+    appending.connect(this.#outbox);
+    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
+    this.queues = new DeclaredQueues({
+      state,
+      outbox: this.#outbox,
+      audit: this.audit,
+      publishing: this.publishing,
+      appending,
+    });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -102,9 +118,16 @@ export class Machine implements Engine, JournalListener {
       outbox: this.#outbox,
       publishing: this.publishing,
       retained,
+      queues: appending,
       audit: this.audit,
     });
-    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
+    this.credentials = new Credentials({
+      state,
+      audit: this.audit,
+      retained,
+      attaching: this.attaching,
+      consuming: this.queues.consuming,
+    });
     this.replay = new Replay({
       state,
       publishing: this.publishing,
@@ -113,6 +136,8 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       acks: this.#acks,
       credentials: this.credentials,
+      appending,
+      queues: this.queues.replay,
     });
     this.#snapshot = new SnapshotWriter(state, this.#acks, (firstSeq) => {
       this.#outbox.action(() => {
@@ -132,6 +157,7 @@ export class Machine implements Engine, JournalListener {
     for (const [session, seen] of this.replay.lastSeen)
       this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
+    this.queues.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -148,6 +174,7 @@ export class Machine implements Engine, JournalListener {
     this.attaching.endOverfull();
     this.#retained.dropExpired();
     this.state.forgetStaleTopics();
+    this.queues.tidy();
     this.retention.run();
   }
 
@@ -248,6 +275,7 @@ export class Machine implements Engine, JournalListener {
 
   beforeSeal(): void {
     this.#acks.write();
+    this.queues.acks.write(this.#outbox);
     this.#snapshot.beforeSeal();
     this.#outbox.seal();
   }
@@ -273,6 +301,7 @@ export class Machine implements Engine, JournalListener {
    */
   endAll(reason: EndReason, text: string): void {
     for (const session of this.state.sessionsByNumber.values()) session.link?.end(reason, text);
+    this.queues.consuming.endAll(reason, text);
   }
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {

@@ -1,5 +1,6 @@
 /** A machine with a journal in memory and a clock that the test moves: starts, crashes, starts again from what is durable. */
 import { defaultLimits, type Limits } from "../config/limits.ts";
+import type { HeaderReader } from "../model/message-checks.ts";
 import type { Policy } from "../model/policy.ts";
 import { type ConnectWish, FakeClient } from "./fake-link.test-data.ts";
 import { Machine } from "./machine.ts";
@@ -32,6 +33,8 @@ export class World {
   readonly audited: string[] = [];
   journal: MemoryJournal;
   machine: Machine;
+  #deferred: (() => void)[] = [];
+  #lastRandom = 1;
 
   constructor(options: WorldOptions = {}, clock: TestClock = new TestClock()) {
     this.options = options;
@@ -48,12 +51,18 @@ export class World {
   /** Connects and commits, so that CONNACK is out. */
   connected(clientId: string, wish: ConnectWish = {}): FakeClient {
     const client = this.connect(clientId, wish);
-    this.journal.commitNow();
+    this.commit();
     return client;
   }
 
+  /** Commits, and takes turns of the loop until nothing is left to do. */
   commit(): void {
     this.journal.commitNow();
+    for (let turn = 0; this.#deferred.length > 0; turn++) {
+      if (turn > 10_000) throw new Error("the loop never comes to rest");
+      for (const run of this.#deferred.splice(0)) run();
+      this.journal.commitNow();
+    }
   }
 
   /** Time passes; what falls due runs. */
@@ -61,7 +70,7 @@ export class World {
     this.clock.wall += milliseconds;
     this.clock.steady += milliseconds;
     this.machine.tick();
-    this.journal.commitNow();
+    this.commit();
   }
 
   snapshot(): void {
@@ -72,6 +81,7 @@ export class World {
   /** The process dies; what is durable is replayed, from the newest snapshot unless `from` says otherwise. */
   restart(from: number = this.journal.snapshotSeq): void {
     const { frames } = this.journal;
+    this.#deferred = [];
     this.journal = new MemoryJournal({ ...this.options.journal, frames });
     this.journal.snapshotSeq = from;
     this.machine = this.#build(this.journal);
@@ -97,6 +107,9 @@ export class World {
         limits: { ...defaultLimits, ...limits },
         everythingAllowed: policy === undefined,
         hashSeed: 7,
+        random: (bytes) => this.#randomBytes(bytes),
+        defer: (run) => this.#deferred.push(run),
+        headers: textHeaders,
       },
       policy ?? { roles: {}, principals: {} },
       {
@@ -107,12 +120,30 @@ export class World {
     );
   }
 
+  /** The same on every run. */
+  #randomBytes(length: number): Uint8Array {
+    const bytes = Buffer.alloc(length);
+    for (let i = 0; i < length; i++) {
+      this.#lastRandom = (Math.imul(this.#lastRandom, 1_103_515_245) + 12_345) >>> 0;
+      bytes[i] = this.#lastRandom >>> 24;
+    }
+    return bytes;
+  }
+
   #begin(): void {
     this.journal.start(this.machine);
     this.machine.begin();
     this.journal.commitNow();
   }
 }
+
+/** Headers in tests are text: `name=value`, a line each. */
+const textHeaders: HeaderReader = {
+  userProperty(message, name) {
+    const lines = message.bytes.toString("utf8", message.headerStart, message.headerEnd).split("\n");
+    return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  },
+};
 
 /** As `BrokerEngine` recovers. */
 function replayInto(machine: Machine, journal: MemoryJournal, from: number): void {
