@@ -13,7 +13,7 @@ export class QueueAcks {
   readonly #state: State;
   readonly #pending: Queue[] = [];
   /** Run once what is pending is durable. */
-  #waiting: (() => void)[] = [];
+  #waiting: ((isDurable: boolean) => void)[] = [];
 
   constructor(state: State) {
     this.#state = state;
@@ -40,8 +40,8 @@ export class QueueAcks {
     this.#note(queue);
   }
 
-  /** Runs when all that is done by now is durable. */
-  whenDurable(run: () => void): void {
+  /** Runs when all that is done by now is durable; with false when the journal has failed. */
+  whenDurable(run: (isDurable: boolean) => void): void {
     this.#waiting.push(run);
     this.#state.journal.commit();
   }
@@ -50,7 +50,12 @@ export class QueueAcks {
   write(outbox: Outbox): void {
     for (const queue of this.#pending.splice(0)) if (!queue.deleted) this.#writeOne(queue);
     if (this.#waiting.length === 0) return;
-    for (const run of this.#waiting.splice(0)) outbox.action(run);
+    for (const run of this.#waiting.splice(0)) outbox.promise(run);
+  }
+
+  /** The journal failed. */
+  refuse(): void {
+    for (const run of this.#waiting.splice(0)) run(false);
   }
 
   #writeOne(queue: Queue): void {

@@ -109,7 +109,7 @@ export class QueueConsuming {
     for (const attached of [...this.#attached]) {
       const problem = this.#missingRight(attached.queue, attached.principal);
       if (problem === undefined) continue;
-      this.#parts.audit.write("acl.deny", { action: "consume", principal: attached.principal });
+      this.#parts.audit.denied("consume", attached.principal, attached.subscription);
       this.end(attached, "not-authorized", problem);
     }
   }
@@ -162,7 +162,7 @@ export class QueueConsuming {
     const text = this.#missingRight(queue, request.principal, request.subscription);
     if (text !== undefined) {
       state.counters.deniedSubscribe++;
-      this.#parts.audit.write("acl.deny", { action: "consume", principal: request.principal });
+      this.#parts.audit.denied("consume", request.principal, request.subscription);
       return { reason: Reason.notAuthorized, text };
     }
     const consumersMax = state.limits.consumersPerSubscriptionMax;

@@ -2,28 +2,21 @@
  * Delivery Service for declared subscriptions: what is ready goes to a consumer that has credit and may read it. Bounded
  * work a turn: whoever has more to do goes on in the next one, behind the others.
  */
-import { readAttribute } from "../model/attributes.ts";
 import type { JournalFrame } from "../model/journal.ts";
-import { MessageView, noExpiry } from "../model/message.ts";
-import { isDeliverable, RecordKind } from "../model/record.ts";
-import type { DeadLetters } from "./dead-letters.ts";
-import { holds, readMessage } from "./frame-reading.ts";
-import { topicOf } from "./matching.ts";
+import { holds } from "./frame-reading.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
-import { bytesOf, isWanted } from "./queue-appending.ts";
+import { isReady, mustWait, type QueueOffering } from "./queue-offering.ts";
 import type { QueueSettling } from "./queue-settling.ts";
-import { type Attached, HeldLease, type QueueWork } from "./queue-work.ts";
-import { allowed } from "./rights.ts";
+import type { QueueWork } from "./queue-work.ts";
 import type { State } from "./state.ts";
-import type { Topic } from "./topic.ts";
 
 export interface QueueDeliveringParts {
   readonly state: State;
   readonly outbox: Outbox;
   readonly acks: QueueAcks;
-  readonly dead: DeadLetters;
+  readonly offering: QueueOffering;
 }
 
 /** Records that one queue looks at in one turn, and all of them together. */
@@ -31,19 +24,12 @@ const recordsPerTurn = 512;
 const recordsPerRound = 4_096;
 /** Leases and retries of one queue that one alarm deals with. */
 const dueAtOnce = 1_000;
-/** A message that only consumers who are busy may read stands aside for so long. */
-const asideMs = 1_000;
 /** Queues that wait for the disk at a time: more would push one another's frames out of the cache. */
 const fetchesMax = 8;
-
-/** What became of the message at hand. */
-const dealtWith = 0;
-const mustWait = 1;
 
 export class QueueDelivering {
   readonly #parts: QueueDeliveringParts;
   readonly #state: State;
-  readonly #message: MessageView = new MessageView();
   #settling: QueueSettling | undefined;
   /** The view of the message at hand is in use until its consumer has it. */
   #walking = false;
@@ -105,15 +91,6 @@ export class QueueDelivering {
     this.#state.defer(() => this.#round());
   }
 
-  /** The message stands aside until `retryAt` (wall-clock milliseconds). */
-  later(queue: Queue, seq: number, retryAt: number, key: string | undefined): void {
-    const { work } = queue;
-    if (work === undefined) return;
-    work.retrying.set(seq, key);
-    work.retries.push(retryAt, seq);
-    this.setAlarm(queue);
-  }
-
   /** Sees to it that the next lease that expires, or retry that is due, is noticed. */
   setAlarm(queue: Queue): void {
     const { work } = queue;
@@ -129,18 +106,6 @@ export class QueueDelivering {
     const { alarm } = work;
     if (alarm?.pending !== true) work.alarm = deadlines.set(next, () => this.#alarmed(queue, work));
     else if (next < alarm.time) deadlines.move(alarm, next);
-  }
-
-  /** May the consumer read the topic now? Asked for each delivery; remembers the last answer. */
-  mayRead(attached: Attached, topic: Topic): boolean {
-    const { rightsGeneration } = this.#state;
-    if (attached.readTopic === topic && attached.readGeneration === rightsGeneration) return attached.readAllowed;
-    attached.readTopic = topic;
-    attached.readGeneration = rightsGeneration;
-    attached.readAllowed =
-      allowed(this.#state, attached.principal, "subscribe", topic.name) &&
-      allowed(this.#state, attached.principal, "consume", attached.queue.name);
-    return attached.readAllowed;
   }
 
   #alarmed(queue: Queue, work: QueueWork): void {
@@ -189,7 +154,7 @@ export class QueueDelivering {
       }
       if (isReady) lane.ready.pop();
       else lane.sentThrough = seq;
-      if (this.#offer(queue, work, frame, seq) === mustWait) {
+      if (this.#parts.offering.offer({ queue, work, frame, seq }) === mustWait) {
         lane.ready.push(seq);
         return used;
       }
@@ -231,124 +196,8 @@ export class QueueDelivering {
     const retryAt = queue.attempts?.get(seq)?.retryAt ?? 0;
     if (retryAt <= this.#state.clock.now()) return false;
     lane.sentThrough = seq;
-    this.later(queue, seq, retryAt, undefined);
+    work.standAside(seq, retryAt, undefined);
     return work.retrying.has(seq);
-  }
-
-  #offer(queue: Queue, work: QueueWork, frame: JournalFrame, seq: number): number {
-    const index = seq - frame.firstSeq;
-    if (!mayBeMember(queue, frame, index)) {
-      this.#parts.acks.skip(queue, seq);
-      return dealtWith;
-    }
-    const message = readMessage(this.#message, frame, index);
-    const topic = topicOf(this.#state, message);
-    if (this.#isOthers(queue, topic, message, frame, seq)) {
-      this.#parts.acks.skip(queue, seq);
-      return dealtWith;
-    }
-    const attempts = queue.attempts?.get(seq);
-    const key = queue.settings.ordering === "key" ? keyOf(message) : undefined;
-    if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;
-    const now = this.#state.clock.now();
-    const failed = attempts?.failed ?? 0;
-    if (failed >= queue.settings.maxDeliveries) {
-      this.#parts.dead.record(queue, seq, message, { reason: `${failed} failed attempts`, attempts: failed, key });
-      return dealtWith;
-    }
-    const secondsLeft = message.expirySeconds === noExpiry ? noExpiry : message.secondsLeft(now);
-    if (secondsLeft === 0) {
-      this.#expire(queue, seq, message, { attempts: failed, key });
-      return dealtWith;
-    }
-    if (attempts !== undefined && attempts.retryAt > now) {
-      this.later(queue, seq, attempts.retryAt, key);
-      return dealtWith;
-    }
-    return this.#give(queue, work, topic, { seq, message, key, failed, secondsLeft });
-  }
-
-  /** In history, and where the backlog coarsened, messages of others lie in between. */
-  #isOthers(queue: Queue, topic: Topic, message: MessageView, frame: JournalFrame, seq: number): boolean {
-    if (frame.kinds[seq - frame.firstSeq] === RecordKind.messageDirected) return false;
-    if (seq > queue.historyThrough && queue.laneOf(seq)?.backlog.isScan(seq) !== true) return false;
-    return !topic.matches(queue) || !isWanted(this.#state, queue.settings.where, message);
-  }
-
-  #expire(
-    queue: Queue,
-    seq: number,
-    message: MessageView,
-    what: { readonly attempts: number; readonly key: string | undefined },
-  ): void {
-    this.#state.counters.droppedExpired++;
-    if (queue.settings.expired === "drop") this.#parts.acks.done(queue, seq, bytesOf(message), what.key);
-    else this.#parts.dead.record(queue, seq, message, { reason: "it expired", ...what });
-  }
-
-  #give(queue: Queue, work: QueueWork, topic: Topic, what: Offered): number {
-    const bytes = bytesOf(what.message);
-    const attached = this.#consumerFor(queue, work, topic, what.seq, bytes);
-    if (attached === undefined) return this.#nobodyTakes(queue, work, topic, what);
-    const { clock, limits, random, counters, leasesByToken } = this.#state;
-    const ackWaitMs = Math.min(queue.settings.ackWaitMs, limits.leaseMsMax);
-    const lease = new HeldLease({
-      holder: attached,
-      offset: what.seq,
-      attempt: what.failed + 1,
-      token: attached.tokens ? random.token() : "",
-      key: what.key,
-      bytes,
-      secondsLeft: what.secondsLeft,
-      expiresAt: clock.now() + ackWaitMs,
-      deadline: clock.monotonic() + ackWaitMs,
-    });
-    // Before it is told: the consumer may settle it, or leave, while it is told.
-    work.leases.add(lease);
-    attached.leases.add(lease);
-    attached.leaseBytes += bytes;
-    if (attached.tokens) leasesByToken.set(lease.token, lease);
-    counters.leases++;
-    if (attached.consumer.deliver(what.message, lease)) {
-      counters.delivered++;
-      return dealtWith;
-    }
-    counters.leases--;
-    attached.refusedSeq = what.seq;
-    if (work.leases.get(what.seq) === lease) this.#settling?.giveBack(lease);
-    return dealtWith;
-  }
-
-  #consumerFor(queue: Queue, work: QueueWork, topic: Topic, seq: number, bytes: number): Attached | undefined {
-    const takes = (attached: Attached): boolean =>
-      isReady(attached) && attached.refusedSeq !== seq && attached.fits(bytes) && this.mayRead(attached, topic);
-    if (queue.settings.ordering !== "exclusive") return work.consumers.nextReady(takes);
-    const active = work.consumers.first;
-    return active !== undefined && takes(active) ? active : undefined;
-  }
-
-  /** Who could take it has no room now: wait. Who could take it is busy: let others go on. Nobody ever could: it is dead. */
-  #nobodyTakes(queue: Queue, work: QueueWork, topic: Topic, what: Offered): number {
-    const { seq, message, key, failed } = what;
-    const isExclusive = queue.settings.ordering === "exclusive";
-    let mayAny = false;
-    let couldAny = false;
-    for (const attached of work.consumers.members()) {
-      if (!this.mayRead(attached, topic)) continue;
-      mayAny = true;
-      if (attached.refusedSeq === seq) continue;
-      couldAny = true;
-      if (isReady(attached) && !(isExclusive && attached !== work.consumers.first)) return mustWait;
-    }
-    if (couldAny) {
-      this.later(queue, seq, this.#state.clock.now() + asideMs, key);
-      return dealtWith;
-    }
-    if (!mayAny) this.#state.counters.deniedDelivery++;
-    else this.#state.counters.droppedTooLarge++;
-    const reason = mayAny ? "it is larger than any consumer takes" : "no consumer may read its topic";
-    this.#parts.dead.record(queue, seq, message, { reason, attempts: failed, key });
-    return dealtWith;
   }
 
   /** A record that is not to be had any more (dropped, damaged) is stepped over: never stand still. */
@@ -386,28 +235,4 @@ export class QueueDelivering {
       this.wake(queue);
     }
   }
-}
-
-interface Offered {
-  readonly seq: number;
-  readonly message: MessageView;
-  readonly key: string | undefined;
-  /** Attempts before. */
-  readonly failed: number;
-  readonly secondsLeft: number;
-}
-
-function isReady(attached: Attached): boolean {
-  return attached.hasCredit && attached.consumer.ready;
-}
-
-function mayBeMember(queue: Queue, frame: JournalFrame, index: number): boolean {
-  const kind = frame.kinds[index] as number;
-  if (kind === RecordKind.messageDirected)
-    return frame.bytes.readUInt32LE(frame.starts[index] as number) === queue.number;
-  return isDeliverable(kind) || kind === RecordKind.messageQueued;
-}
-
-function keyOf(message: MessageView): string | undefined {
-  return message.hasAttributes ? readAttribute(message, "key") : undefined;
 }

@@ -9,6 +9,7 @@ import type { QueueAcks } from "./queue-acks.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
 import { attemptFailedBytes, writeAttemptFailed } from "./queue-records.ts";
 import type { Attached, HeldLease } from "./queue-work.ts";
+import type { RandomPool } from "./random-pool.ts";
 import type { State } from "./state.ts";
 
 export interface QueueSettlingParts {
@@ -17,6 +18,7 @@ export interface QueueSettlingParts {
   readonly acks: QueueAcks;
   readonly dead: DeadLetters;
   readonly delivering: QueueDelivering;
+  readonly random: RandomPool;
 }
 
 type Done = (result: SettleResult) => void;
@@ -59,7 +61,7 @@ export class QueueSettling {
         break;
       case "release":
         this.giveBack(lease);
-        this.#parts.outbox.action(() => done("done"));
+        this.#parts.outbox.promise((isDurable) => done(isDurable ? "done" : "failed"));
         break;
       case "extend":
         this.#extend(lease, settlement.forMs);
@@ -104,7 +106,7 @@ export class QueueSettling {
     this.#release(lease);
     this.#state.counters.acks++;
     this.#parts.acks.done(lease.queue, lease.offset, lease.bytes, lease.key);
-    if (done !== nobody) this.#parts.acks.whenDurable(() => done("done"));
+    if (done !== nobody) this.#parts.acks.whenDurable((isDurable) => done(isDurable ? "done" : "failed"));
   }
 
   #extend(lease: HeldLease, forMs: number | undefined): void {
@@ -119,10 +121,10 @@ export class QueueSettling {
   #fail(lease: HeldLease, why: { readonly reason: string; readonly delayMs: number | undefined }, done: Done): void {
     const { queue, offset } = lease;
     const { settings } = queue;
-    const { clock, journal, limits, random } = this.#state;
+    const { clock, journal, limits } = this.#state;
     const failed = lease.attempt;
     const isLast = failed >= settings.maxDeliveries;
-    const delayMs = why.delayMs ?? backoff(failed, settings.backoffMs, random.fraction());
+    const delayMs = why.delayMs ?? backoff(failed, settings.backoffMs, this.#parts.random.fraction());
     const retryAt = isLast ? 0 : clock.now() + Math.min(Math.max(0, delayMs), limits.delayMsMax);
     const reason = why.reason.slice(0, reasonLengthMax);
     const record = { number: queue.number, failed, seq: offset, retryAt, reason };
@@ -135,15 +137,17 @@ export class QueueSettling {
       this.#bury(lease, { reason: `${failed} failed attempts${last}`, attempts: failed }, done);
       return;
     }
-    this.#parts.delivering.later(queue, offset, retryAt, lease.key);
-    if (done !== nobody) this.#parts.outbox.action(() => done("done"));
+    queue.work?.standAside(offset, retryAt, lease.key);
+    if (done !== nobody) this.#parts.outbox.promise((isDurable) => done(isDurable ? "done" : "failed"));
   }
 
   #bury(lease: HeldLease, death: { readonly reason: string; readonly attempts: number }, done: Done): void {
     const { queue, offset, key } = lease;
     this.#parts.dead.bury(queue, offset, { ...death, key }, (isBuried) => {
       this.#parts.delivering.wake(queue);
-      if (done !== nobody) this.#parts.acks.whenDurable(() => done(isBuried ? "dead" : "gone"));
+      if (done === nobody) return;
+      const result = isBuried ? "dead" : "gone";
+      this.#parts.acks.whenDurable((isDurable) => done(isDurable ? result : "failed"));
     });
   }
 

@@ -130,6 +130,12 @@ export class QueueWork {
     return this.consumers.size === 0 && this.leases.size === 0 && this.burying.size === 0 && !this.fetching;
   }
 
+  /** The message waits until `retryAt` (wall-clock milliseconds), and keeps its key. Whoever calls sees to the alarm. */
+  standAside(seq: number, retryAt: number, key: string | undefined): void {
+    this.retrying.set(seq, key);
+    this.retries.push(retryAt, seq);
+  }
+
   /** Nothing stands aside any more: the position was set. Leases ended before. */
   forget(): void {
     this.keys.clear();

@@ -1,5 +1,5 @@
 /** Everything about declared subscriptions, put together: what doors ask (`Queues`), and what the administrator does. */
-import { Reason, type Refusal } from "../model/engine.ts";
+import type { Refusal } from "../model/engine.ts";
 import type { MessageDraft } from "../model/message.ts";
 import type {
   ConsumeRequest,
@@ -13,6 +13,7 @@ import type {
 } from "../model/queue.ts";
 import type { SubscriptionView } from "../model/queue-administration.ts";
 import type { Audit } from "./audit.ts";
+import type { Batch } from "./batch.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
@@ -22,10 +23,12 @@ import type { QueueAppending } from "./queue-appending.ts";
 import { QueueConsuming } from "./queue-consuming.ts";
 import { type Declaration, QueueDeclaring } from "./queue-declaring.ts";
 import { QueueDelivering } from "./queue-delivering.ts";
+import { QueueOffering } from "./queue-offering.ts";
 import { QueueReplay } from "./queue-replay.ts";
 import { QueueSettling } from "./queue-settling.ts";
 import { viewOf } from "./queue-view.ts";
 import type { Attached } from "./queue-work.ts";
+import { RandomPool } from "./random-pool.ts";
 import type { State } from "./state.ts";
 
 export interface DeclaredQueuesParts {
@@ -34,10 +37,12 @@ export interface DeclaredQueuesParts {
   readonly audit: Audit;
   readonly publishing: Publishing;
   readonly appending: QueueAppending;
+  readonly batch: Batch;
 }
 
 export class DeclaredQueues implements Queues {
   readonly #state: State;
+  readonly #batch: Batch;
   readonly acks: QueueAcks;
   readonly delivering: QueueDelivering;
   readonly consuming: QueueConsuming;
@@ -50,12 +55,16 @@ export class DeclaredQueues implements Queues {
   constructor(parts: DeclaredQueuesParts) {
     const { state, outbox, audit, publishing, appending } = parts;
     this.#state = state;
+    this.#batch = parts.batch;
+    const random = new RandomPool(state.random);
     this.acks = new QueueAcks(state);
     const dead = new DeadLetters({ state, acks: this.acks, publishing, appending });
-    this.delivering = new QueueDelivering({ state, outbox, acks: this.acks, dead });
-    this.settling = new QueueSettling({ state, outbox, acks: this.acks, dead, delivering: this.delivering });
+    const offering = new QueueOffering({ state, acks: this.acks, dead, random });
+    this.delivering = new QueueDelivering({ state, outbox, acks: this.acks, offering });
+    this.settling = new QueueSettling({ state, outbox, acks: this.acks, dead, random, delivering: this.delivering });
     // Expired leases are found while delivering, and what they leave is delivered: one of the two is told later.
     this.delivering.connect(this.settling);
+    offering.connect(this.settling);
     this.consuming = new QueueConsuming({
       state,
       outbox,
@@ -92,12 +101,11 @@ export class DeclaredQueues implements Queues {
   }
 
   publishBatch(
-    _origin: PublishOrigin,
+    origin: PublishOrigin,
     drafts: readonly MessageDraft[],
     done: (results: readonly PublishResult[]) => void,
   ): void {
-    const text = "publishing in batches is not served yet";
-    done(drafts.map(() => ({ reason: Reason.implementationSpecific, text, offset: 0, duplicate: false })));
+    this.#batch.publish(origin, drafts, done);
   }
 
   // ── administration: who may was asked before; the caller waits for `whenDurable` ───────────────────────────────

@@ -1,13 +1,15 @@
 /** Randomness from the world, taken in larger pieces: tokens of leases are asked for by the thousand. */
+import type { RandomSource } from "../host/host.ts";
+
 const pieceBytes = 4_096;
 const tokenBytes = 16;
 
 export class RandomPool {
-  readonly #random: (bytes: number) => Uint8Array;
+  readonly #random: RandomSource;
   #piece: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  constructor(random: (bytes: number) => Uint8Array) {
+  constructor(random: RandomSource) {
     this.#random = random;
   }
 
@@ -26,7 +28,7 @@ export class RandomPool {
   /** Where the next bytes are; they are not given out again. */
   #take(length: number): number {
     if (this.#at + length > this.#piece.length) {
-      const fresh = this.#random(pieceBytes);
+      const fresh = this.#random.bytes(pieceBytes);
       this.#piece = Buffer.from(fresh.buffer, fresh.byteOffset, fresh.byteLength);
       this.#at = 0;
     }

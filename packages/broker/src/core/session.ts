@@ -5,6 +5,7 @@ import type { Link } from "../model/link.ts";
 import type { SubscriptionSet, WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
+import type { Publisher } from "./publisher.ts";
 import { RetainedQueue } from "./retained-queue.ts";
 import type { Receiver, Topic } from "./topic.ts";
 
@@ -43,7 +44,7 @@ export interface SessionParts {
   readonly inFlight: InFlight;
 }
 
-export class Session {
+export class Session implements Publisher {
   readonly number: number;
   readonly principal: string;
   readonly principalBytes: Buffer;
@@ -104,7 +105,6 @@ export class Session {
   settling = false;
   fetching = false;
 
-  /** The last answer to "may it publish here": valid for this topic object at this generation of rights. */
   publishTopic: Topic | undefined;
   publishGeneration = -1;
   publishAllowed = false;

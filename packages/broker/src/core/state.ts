@@ -2,9 +2,9 @@
 import type { Limits } from "../config/limits.ts";
 import { Deadlines } from "../delivery/deadlines.ts";
 import { InFlight } from "../delivery/in-flight.ts";
-import type { Clock } from "../host/host.ts";
+import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
-import type { HeaderReader } from "../model/message-checks.ts";
+import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { KeyRecord, Policy } from "../model/policy.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
@@ -12,9 +12,9 @@ import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
+import { MessageIds } from "./message-ids.ts";
 import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
-import { RandomPool } from "./random-pool.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
@@ -56,6 +56,8 @@ export class Counters {
   expiredLeases = 0;
   deadLetters = 0;
   redriven = 0;
+  /** Publishes whose id was known: not stored again. */
+  repeated = 0;
 }
 
 export interface StatePorts {
@@ -66,11 +68,11 @@ export interface StatePorts {
   readonly everythingAllowed: boolean;
   /** Seeds the hash of the topic table, so that nobody can choose colliding names. */
   readonly hashSeed: number;
-  /** So many unguessable bytes. */
-  readonly random: (bytes: number) => Uint8Array;
+  readonly random: RandomSource;
+  readonly headers: HeaderReader;
+  readonly schemas: SchemaCompiler;
   /** Runs it soon, in another turn of the loop. */
   readonly defer: (run: () => void) => void;
-  readonly headers: HeaderReader;
 }
 
 /** Sessions that are not in the journal are numbered from here, so the two never meet. */
@@ -84,9 +86,10 @@ export class State {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly everythingAllowed: boolean;
-  readonly random: RandomPool;
-  readonly defer: (run: () => void) => void;
+  readonly random: RandomSource;
   readonly headers: HeaderReader;
+  readonly schemas: SchemaCompiler;
+  readonly defer: (run: () => void) => void;
   readonly counters: Counters = new Counters();
 
   readonly sessions: Map<string, Session> = new Map();
@@ -103,6 +106,7 @@ export class State {
   readonly retained: RetainedIndex<RetainedEntry>;
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
+  readonly messageIds: MessageIds;
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -132,15 +136,23 @@ export class State {
     this.clock = ports.clock;
     this.limits = ports.limits;
     this.everythingAllowed = ports.everythingAllowed;
-    this.random = new RandomPool(ports.random);
-    this.defer = ports.defer;
+    this.random = ports.random;
     this.headers = ports.headers;
+    this.schemas = ports.schemas;
+    this.defer = ports.defer;
     this.index = new SubscriptionIndex(ports.hashSeed);
     this.retained = new RetainedIndex(ports.hashSeed);
     this.topics = new TopicTable({
       seed: ports.hashSeed,
       capacity: topicTableCapacity,
       evicted: (topic) => this.countReceivers(-topic.remembered),
+    });
+    this.messageIds = new MessageIds({
+      clock: ports.clock,
+      seed: ports.hashSeed,
+      windowMs: ports.limits.messageIdWindowMs,
+      idsMax: ports.limits.messageIdsMax,
+      idsPerPrincipalMax: ports.limits.messageIdsPerPrincipalMax,
     });
     this.policy = policy;
     this.compiled = compilePolicy(policy);

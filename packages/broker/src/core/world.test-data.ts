@@ -1,10 +1,31 @@
 /** A machine with a journal in memory and a clock that the test moves: starts, crashes, starts again from what is durable. */
 import { defaultLimits, type Limits } from "../config/limits.ts";
-import type { HeaderReader } from "../model/message-checks.ts";
+import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { Policy } from "../model/policy.ts";
 import { type ConnectWish, FakeClient } from "./fake-link.test-data.ts";
 import { Machine } from "./machine.ts";
 import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.test-data.ts";
+
+/** Headers as the tests write them: `name=value` lines. */
+const testHeaders: HeaderReader = {
+  userProperty: ({ bytes, headerStart, headerEnd }, name) =>
+    bytes
+      .toString("utf8", headerStart, headerEnd)
+      .split("\n")
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1),
+};
+
+/** Knows `{ "const": text }` alone: the payload must be that text. */
+const testSchemas: SchemaCompiler = {
+  compile: (schema) => {
+    if (typeof schema === "boolean") return () => (schema ? undefined : { path: "", message: "nothing is allowed" });
+    const wanted = schema["const"];
+    if (typeof wanted !== "string") return { problem: "the keyword is not known" };
+    return (payload) =>
+      Buffer.from(payload).toString("utf8") === wanted ? undefined : { path: "", message: `must be ${wanted}` };
+  },
+};
 
 export interface WorldOptions {
   readonly limits?: Partial<Limits>;
@@ -34,7 +55,6 @@ export class World {
   journal: MemoryJournal;
   machine: Machine;
   #deferred: (() => void)[] = [];
-  #lastRandom = 1;
 
   constructor(options: WorldOptions = {}, clock: TestClock = new TestClock()) {
     this.options = options;
@@ -107,9 +127,10 @@ export class World {
         limits: { ...defaultLimits, ...limits },
         everythingAllowed: policy === undefined,
         hashSeed: 7,
-        random: (bytes) => this.#randomBytes(bytes),
+        random: { bytes: (length) => Uint8Array.from({ length }, () => this.#next()) },
+        headers: testHeaders,
+        schemas: testSchemas,
         defer: (run) => this.#deferred.push(run),
-        headers: textHeaders,
       },
       policy ?? { roles: {}, principals: {} },
       {
@@ -120,14 +141,12 @@ export class World {
     );
   }
 
-  /** The same on every run. */
-  #randomBytes(length: number): Uint8Array {
-    const bytes = Buffer.alloc(length);
-    for (let i = 0; i < length; i++) {
-      this.#lastRandom = (Math.imul(this.#lastRandom, 1_103_515_245) + 12_345) >>> 0;
-      bytes[i] = this.#lastRandom >>> 24;
-    }
-    return bytes;
+  #randomState = 1;
+
+  /** Repeatable. */
+  #next(): number {
+    this.#randomState = (Math.imul(this.#randomState, 1_103_515_245) + 12_345) >>> 0;
+    return this.#randomState >>> 24;
   }
 
   #begin(): void {
@@ -136,14 +155,6 @@ export class World {
     this.journal.commitNow();
   }
 }
-
-/** Headers in tests are text: `name=value`, a line each. */
-const textHeaders: HeaderReader = {
-  userProperty(message, name) {
-    const lines = message.bytes.toString("utf8", message.headerStart, message.headerEnd).split("\n");
-    return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
-  },
-};
 
 /** As `BrokerEngine` recovers. */
 function replayInto(machine: Machine, journal: MemoryJournal, from: number): void {
