@@ -1,12 +1,15 @@
 import { defineConfig } from "vitest/config";
 
 // Tests of the parts run on the sources, so a package name must resolve to its source, not to dist.
-const source = (name: string): string => new URL(`./packages/${name}/src/index.ts`, import.meta.url).pathname;
+const source = (name: string, entry = "index"): string =>
+  new URL(`./packages/${name}/src/${entry}.ts`, import.meta.url).pathname;
 
 export default defineConfig({
   resolve: {
     alias: {
       "@mess/wire": source("wire"),
+      "@mess/broker/testing": source("broker", "testing"),
+      "@mess/client/testing": source("client", "testing/index"),
       "@mess/broker": source("broker"),
       "@mess/client": source("client"),
     },

@@ -26,7 +26,7 @@ fi
 # stamp, or its folder is.
 stamp=node_modules/.cache/mess-compiled
 if [ -f "$stamp" ] && [ -f packages/cli/dist/main.js ]; then
-  changed=$(find packages/*/src packages/*/package.json packages/*/tsconfig.json tsconfig*.json package-lock.json -newer "$stamp" -print | head -n 1)
+  changed=$(find packages/*/src packages/*/package.json packages/*/tsconfig*.json tsconfig*.json package-lock.json -newer "$stamp" -print | head -n 1)
   [ -n "$changed" ] || exit 0
 fi
 mkdir -p node_modules/.cache

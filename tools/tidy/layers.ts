@@ -31,13 +31,15 @@ const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   // 4
   ["engine", ["model", "config", "host-interface", "core"]],
   ["administrator", ["model", "config", "host-interface", "identity", "security", "core", "engine"]],
-  // 5: broker.ts and the files beside it, which know every part
+  // 5: broker.ts and the files beside it, which know every part; and the client, to connect from the same process
   ["composition", [anythingButMain]],
   // 6: the process, and what the package offers
   ["main", [anythingButMain]],
   ["index", [anythingButMain, "main"]],
   // outside the broker
   ["client", ["wire"]],
+  // the test double, which brings the whole broker
+  ["client-testing", ["broker-package"]],
   ["cli", ["client", "broker-package"]],
 ]);
 
@@ -54,11 +56,13 @@ export const pureRooms: ReadonlySet<string> = new Set([
 ]);
 
 const brokerSource = "packages/broker/src/";
+const clientTesting = "packages/client/src/testing/";
 const topicGrammars: readonly string[] = ["topics/topic-name.ts", "topics/topic-filter.ts"];
 
 /** `undefined` for files that stand outside the arrow (tests, tools). */
 export function roomOf(path: string): string | undefined {
   if (isTestFile(path)) return undefined;
+  if (path.startsWith(clientTesting)) return "client-testing";
   if (!path.startsWith(brokerSource)) return path.split("/")[1];
   const inside = path.slice(brokerSource.length);
   if (inside === "host/host.ts") return "host-interface";
@@ -99,7 +103,7 @@ function allowedOf(room: string): readonly string[] | undefined {
 }
 
 function targetRoom(from: string, specifier: string): string | undefined {
-  if (specifier === "@mess/broker") return "broker-package";
+  if (specifier === "@mess/broker" || specifier === "@mess/broker/testing") return "broker-package";
   if (specifier.startsWith("@mess/")) return specifier.slice("@mess/".length);
   if (!specifier.startsWith(".")) return undefined;
   const target = posix.normalize(posix.join(posix.dirname(from), specifier));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Administrator } from "./administrator.ts";
 import { defaultLimits } from "./config/limits.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { nodeHost } from "./host/node-host.ts";
@@ -50,13 +51,21 @@ beforeEach(async () => {
     limits: defaultLimits,
     firstPolicy: policy,
     everythingAllowed: false,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: {
       reconnectGraceMs: 0,
       observeAudit: (event, detail) => audited.push({ event, detail }),
       observeFailure: () => undefined,
     },
   });
-  administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
+  administrator = new Administrator({
+    engine,
+    host,
+    beginBackup: home.opened.beginBackup,
+    devPrincipal: undefined,
+    doorMetrics: () => [],
+  });
 });
 afterEach(async () => {
   await engine.stop();
@@ -138,5 +147,16 @@ describe("the last key with a right", () => {
     expect(administrator.policy()).toEqual(policy);
     await administrator.createKey("chief", "admin", []);
     expect(await administrator.applyPolicy("chief", without, false)).toMatchObject({ applied: true });
+  });
+});
+
+describe("backup", () => {
+  it("is one at a time, and leaves an audit record either way", async () => {
+    const first = await administrator.backup("chief");
+    expect(audited.at(-1)).toMatchObject({ event: "backup.begin", detail: { by: "chief", bytes: first.bytes } });
+    await expect(administrator.backup("chief")).rejects.toMatchObject({ code: "conflict" });
+    expect(audited.at(-1)).toMatchObject({ event: "admin.refused", detail: { act: "backup", code: "conflict" } });
+    first.close();
+    (await administrator.backup("chief")).close();
   });
 });

@@ -1,16 +1,28 @@
 /** The composition root: the only file that knows every part. Opens storage, engine, doors and listeners, and closes them in order. */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  type ConnectOptions,
+  connect,
+  connectMqtt,
+  type Mess,
+  type MqttClient,
+  type MqttConnectOptions,
+} from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
+import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
+import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
 import type { CredentialThrottle } from "./identity/credential-throttle.ts";
-import { policyFromToml } from "./identity/policy-document.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
@@ -21,13 +33,13 @@ import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
+import { type OpenOptions, readOpenOptions, readPolicy } from "./open-options.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 export const devPrincipal = "dev";
-const adminKeyFile = "admin.key";
 /** Wills of clients that were connected at a crash wait this long for them to come back. */
 const reconnectGraceMs = 10_000;
 /** How long connections have to take their last packets at shutdown. */
@@ -37,7 +49,25 @@ export interface BrokerOptions {
   readonly config: ServeConfig;
   readonly log: Log;
   readonly host?: Host;
+  /** False: nobody but this process connects, and no certificate and no key are made. True by default. */
+  readonly isListening?: boolean;
+  /** Given where `host.disk` is in memory: the key-encryption key, which is then nowhere else. */
+  readonly memoryKek?: Uint8Array;
+  /** What replaces the policy in the journal, as `OpenOptions.policy`. */
+  readonly policy?: string | Readonly<Record<string, unknown>>;
+  readonly onFailure?: (reason: string) => void;
 }
+
+/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
+export type EmbeddedOptions = Omit<
+  ConnectOptions,
+  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+>;
+/** The same for a client without what the SDK adds. */
+export type EmbeddedMqttOptions = Omit<
+  MqttConnectOptions,
+  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+>;
 
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
@@ -52,14 +82,22 @@ interface Parts {
   readonly home: DataHome;
   readonly engine: BrokerEngine;
   readonly administrator: Administrator;
+  readonly admission: Admission;
+  /** Where certificates and the first key lie: the data directory, or one that is removed with a journal in memory. */
+  readonly files: string;
+  readonly isListening: boolean;
+  readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly throttle: CredentialThrottle;
   readonly door: MqttDoor;
   readonly tls: ServerTls | undefined;
 }
 
-export class Broker {
-  readonly addresses: Addresses;
+/**
+ * A broker, in this process. `Broker.open` is for programs: `await using broker = await Broker.open({ data: "./data" })`
+ * and `broker.connect()`; `Broker.start` is what `mess serve` does.
+ */
+export class Broker implements AsyncDisposable {
   readonly administrator: Administrator;
   /** True when this start made the data directory. */
   readonly isNew: boolean;
@@ -75,18 +113,22 @@ export class Broker {
     this.firstKey = firstKey;
     this.administrator = parts.administrator;
     this.isNew = parts.home.isNew;
-    const { config } = parts;
-    const at = (port: number | undefined): string => `${bracketed(config.listen)}:${port ?? 0}`;
-    this.addresses = config.insecureDev
-      ? { mqtt: `mqtt://${at(listeners[0]?.port)}`, http: `http://${at(listeners[1]?.port)}` }
-      : { mqtt: `mqtts://${at(listeners[0]?.port)}`, http: `https://${at(listeners[1]?.port)}` };
+  }
+
+  /**
+   * A broker inside this program: `{ data: "./data" }`, or `{ memory: true }` for tests. Nobody else can connect unless
+   * `listeners` says so. Rejects like `start`, and with `StartError` for bad options.
+   */
+  static async open(options: OpenOptions, host?: Host): Promise<Broker> {
+    return Broker.start(readOpenOptions(options, host));
   }
 
   /** Rejects with `StorageError`, `CertificateError`, `ListenError` or `StartError`; each says what, where and how to mend it. */
-  static async open(options: BrokerOptions): Promise<Broker> {
-    const { config, log } = options;
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
-    const home = await openDataHome({ host, kek: kekOptionsOf(config), limits: config.limits });
+    const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
+    const home = await openDataHome({ host, kek, limits: config.limits });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
@@ -95,27 +137,77 @@ export class Broker {
       });
     }
     const tally = new InputTally();
-    const engine = await startEngine(config, host, home, log);
+    const engine = await startEngine(options, host, home);
     const administrator: Administrator = new Administrator({
       engine,
       host,
+      beginBackup: home.opened.beginBackup,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () => doorMetrics(door, tally, engine.machine.audit.limitHits),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
+    const isTemporary = memoryKek !== undefined && isListening;
+    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
-      const tls = await openTls(config, host, home, log);
-      const parts: Parts = { config, log, host, home, engine, administrator, throttle, door, tls };
-      const firstKey = await firstAdminKey(parts);
+      const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
+      const admission = openAdmission(config, host, tally);
+      const made = { config, log, host, home, engine, administrator, admission, throttle, door, tls };
+      const parts: Parts = { ...made, files, isListening, isTemporary };
+      const wantsKey = isListening && !config.insecureDev;
+      const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
       if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
-      const listeners = await startListeners(parts, tally, new Deadlines(host.timers));
+      if (options.policy !== undefined) await applyPolicy(parts, "the policy", options.policy);
+      const listeners = isListening ? await startListeners(parts, new Deadlines(host.timers)) : [];
       return new Broker(parts, listeners, firstKey);
     } catch (error) {
+      if (isTemporary) rmSync(files, { recursive: true, force: true });
       await engine.stop();
       throw error;
     }
+  }
+
+  /** Where others connect. Throws for a broker that nobody else can connect to. */
+  get addresses(): Addresses {
+    const { config, isListening } = this.#parts;
+    if (!isListening) {
+      throw new StartError(78, "this broker has no addresses: it was opened without listeners (listeners: true)");
+    }
+    const at = (port: number | undefined): string => `${bracketed(config.listen)}:${port ?? 0}`;
+    const [mqtt, http] = this.#listeners;
+    return config.insecureDev
+      ? { mqtt: `mqtt://${at(mqtt?.port)}`, http: `http://${at(http?.port)}` }
+      : { mqtt: `mqtts://${at(mqtt?.port)}`, http: `https://${at(http?.port)}` };
+  }
+
+  /** PEM of the authority that clients of the listeners trust; `undefined` with a certificate of one's own, or without TLS. */
+  get ca(): string | undefined {
+    const { tls, config, files } = this.#parts;
+    return tls === undefined || config.tlsCert !== undefined ? undefined : readFileSync(join(files, "ca.pem"), "utf8");
+  }
+
+  /**
+   * A client in this process, by packets and without a network. It is `principal`, a name of the policy, and has that
+   * principal's rights and no others; without one it is `admin`, who may everything. The program vouches for it: there
+   * is no password.
+   *
+   * @throws MessError
+   */
+  async connect(principal?: string, options: EmbeddedOptions = {}): Promise<Mess> {
+    return connect(embeddedUrl, { ...options, ...this.#joint(principal) });
+  }
+
+  /** As `connect`, for a plain MQTT client: one connection, packets as they are. */
+  async connectMqtt(principal?: string, options: EmbeddedMqttOptions = {}): Promise<MqttClient> {
+    return connectMqtt(embeddedUrl, { ...options, ...this.#joint(principal) });
+  }
+
+  #joint(principal: string | undefined): EmbeddedJoint {
+    const { config, administrator, door, admission, host } = this.#parts;
+    const name = config.insecureDev ? devPrincipal : (principal ?? ADMIN_PRINCIPAL);
+    if (!config.insecureDev) checkPrincipal(administrator.policy(), name);
+    return embeddedJoint({ accept: door.accept, admission, host, isClosing: () => this.#closing !== undefined }, name);
   }
 
   /** The journal failed: the process has to end (RELIABILITY F8). */
@@ -158,17 +250,26 @@ export class Broker {
     for (const listener of this.#listeners) listener.stopAccepting();
     await new Promise<void>((resolve) => (engine.journal.hasFailed ? resolve() : engine.machine.whenDurable(resolve)));
     engine.machine.endAll("shutting-down", "the broker shuts down");
-    const until = host.clock.monotonic() + drainMs;
-    while (door.connections() > 0 && host.clock.monotonic() < until) {
-      await new Promise<void>((resolve) => host.timers.after(20, resolve));
-    }
+    await new Promise<void>((resolve) => {
+      const deadline = host.timers.after(drainMs, resolve);
+      door.whenEmpty(() => {
+        deadline.cancel();
+        resolve();
+      });
+    });
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     tls?.close();
     await engine.stop();
+    if (this.#parts.isTemporary) rmSync(this.#parts.files, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 
-function startEngine(config: ServeConfig, host: Host, home: DataHome, log: Log): Promise<BrokerEngine> {
+function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promise<BrokerEngine> {
+  const { config, log } = options;
   return BrokerEngine.start({
     host,
     opened: home.opened,
@@ -176,11 +277,14 @@ function startEngine(config: ServeConfig, host: Host, home: DataHome, log: Log):
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: config.insecureDev,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: {
       reconnectGraceMs,
       observeAudit: (event, detail) => log.info(event, detail),
       observeFailure: (reason) => {
         log.error("journal.failed", { reason, note: "nothing is acknowledged any more; the process ends" });
+        options.onFailure?.(reason);
       },
     },
   });
@@ -208,13 +312,26 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
   });
 }
 
-async function openTls(config: ServeConfig, host: Host, home: DataHome, log: Log): Promise<ServerTls | undefined> {
+function openAdmission(config: ServeConfig, host: Host, tally: InputTally): Admission {
+  return new Admission({
+    limits: config.limits,
+    counters: tally,
+    monotonic: () => host.clock.monotonic(),
+    descriptorsMax: openDescriptorsMax(),
+    perAddress: !config.insecureDev,
+  });
+}
+
+async function openTls(
+  { config, log }: BrokerOptions,
+  { host, home, files }: { host: Host; home: DataHome; files: string },
+): Promise<ServerTls | undefined> {
   if (config.insecureDev && config.mqttsPort === undefined) return undefined;
   const load = (): Promise<ServerCertificate> =>
     config.tlsCert !== undefined && config.tlsKey !== undefined
       ? ownCertificate(config.tlsCert, config.tlsKey, host.clock.now())
       : managedCertificate({
-          directory: home.directory,
+          directory: files,
           box: home.keyring.box,
           names: certificateNames(config.hostNames),
           now: host.clock.now(),
@@ -226,16 +343,9 @@ async function openTls(config: ServeConfig, host: Host, home: DataHome, log: Log
   });
 }
 
-async function startListeners(parts: Parts, tally: InputTally, deadlines: Deadlines): Promise<Listening[]> {
-  const { config, host, door, tls, administrator, log } = parts;
+async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Listening[]> {
+  const { config, host, door, tls, administrator, admission, log } = parts;
   const { limits, listen } = config;
-  const admission = new Admission({
-    limits,
-    counters: tally,
-    monotonic: () => host.clock.monotonic(),
-    descriptorsMax: openDescriptorsMax(),
-    perAddress: !config.insecureDev,
-  });
   const common = { host: listen, limits, admission, deadlines, accept: door.accept };
   const listeners: Listening[] = [];
   if (config.insecureDev) listeners.push(await listenTcp({ ...common, port: config.mqttPort }));
@@ -263,23 +373,6 @@ async function startListeners(parts: Parts, tally: InputTally, deadlines: Deadli
   return listeners;
 }
 
-/** At the first start: one key with every right, in `DIR/admin.key`, and nowhere else in clear. */
-async function firstAdminKey(parts: Parts): Promise<string | undefined> {
-  const { engine, administrator, home, config } = parts;
-  const hasAdmin = [...engine.machine.state.keys.values()].some((key) => key.principal === ADMIN_PRINCIPAL);
-  if (hasAdmin || config.insecureDev) return undefined;
-  if (!home.isNew && engine.machine.state.keys.size > 0) return undefined;
-  return makeAdminKey(administrator, home.directory);
-}
-
-export async function makeAdminKey(administrator: Administrator, directory: string): Promise<string> {
-  const { id, secret } = await administrator.createAdminKey();
-  const path = join(directory, adminKeyFile);
-  await rm(path, { force: true });
-  await writeFile(path, `${id}.${secret}\n`, { mode: 0o600, flag: "wx" });
-  return `${id}.${secret}`;
-}
-
 async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new StartError(
@@ -287,10 +380,16 @@ async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
       `the policy file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     );
   });
-  const checked = policyFromToml(text);
+  await applyPolicy(parts, `the policy file ${path}`, text);
+}
+
+async function applyPolicy(parts: Parts, what: string, policy: NonNullable<OpenOptions["policy"]>): Promise<void> {
+  const checked = readPolicy(policy);
   if ("problems" in checked) {
-    const lines = checked.problems.map((problem) => `${problem.path}: ${problem.message}`);
-    throw new StartError(78, `the policy file ${path} is refused:\n  ${lines.join("\n  ")}`);
+    const lines = checked.problems.map(({ path, message, hint }) => {
+      return `${path}: ${message}${hint === undefined ? "" : `; ${hint}`}`;
+    });
+    throw new StartError(78, `${what} is refused:\n  ${lines.join("\n  ")}`);
   }
   await parts.administrator.applyPolicy("policy-file", checked.policy, false);
 }

@@ -9,6 +9,7 @@ const counters = {
   authFailures: 0,
   malformed: 0,
   protocolErrors: 0,
+  propertiesRefused: 0,
   keepAliveTimeouts: 0,
   connectDeadlines: 0,
   slowDrops: 0,
@@ -21,6 +22,7 @@ const door: MqttDoor = {
   counters,
   preAuthBytes: () => 0,
   connections: () => 0,
+  whenEmpty: (run) => run(),
   sweep: () => {},
 };
 

@@ -52,7 +52,7 @@ async function serveChecked(options: ServeOptions, config: ServeConfig, log: Log
     log.warn("process.root", { note: "mess runs as root and needs none of its rights; give it a user of its own" });
   }
   const signals = new Signals();
-  const broker = await Broker.open({ config, log });
+  const broker = await Broker.start({ config, log });
   try {
     if (!signals.isStopping) {
       greet(options, config, broker);

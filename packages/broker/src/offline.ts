@@ -1,11 +1,13 @@
 /** Commands on a data directory that no server runs on: a new admin key, the escrow copy of the key-encryption key. */
 import type { Writable } from "node:stream";
 import { Administrator } from "./administrator.ts";
-import { kekOptionsOf, makeAdminKey } from "./broker.ts";
+import { kekOptionsOf } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
+import { makeAdminKey } from "./first-key.ts";
 import { nodeHost } from "./host/node-host.ts";
 import { StartError } from "./start-error.ts";
 import { formatKek, loadKek } from "./storage/kek.ts";
@@ -33,9 +35,17 @@ export async function resetAdminKey(
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: false,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: { reconnectGraceMs: 0, observeAudit: () => {}, observeFailure: () => {} },
   });
-  const administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
+  const administrator = new Administrator({
+    engine,
+    host,
+    beginBackup: home.opened.beginBackup,
+    devPrincipal: undefined,
+    doorMetrics: () => [],
+  });
   const line = await makeAdminKey(administrator, home.directory);
   await engine.stop();
   const dot = line.indexOf(".");

@@ -24,6 +24,10 @@ const clientCodes: Readonly<Record<MessErrorCode, ExitCode>> = {
   QUEUE_FULL: ExitCode.unreachable,
   ABORTED: ExitCode.interrupted,
   CLOSED: ExitCode.unreachable,
+  INVALID_PAYLOAD: ExitCode.usage,
+  LEASE_LOST: ExitCode.unreachable,
+  NO_RESPONDER: ExitCode.unreachable,
+  REMOTE_FAILURE: ExitCode.unreachable,
 };
 
 const systemCodes: Readonly<Record<string, ExitCode>> = {

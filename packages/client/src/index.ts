@@ -1,9 +1,17 @@
+// The plain MQTT client under it.
 // The form in which a message handler sees a PUBLISH: whoever has the client needs no codec of its own.
 export type { PublishView } from "@mess/wire";
-export { type Address, isLoopback, parseAddress } from "./address.ts";
-export { MessClient, type PublishOptions, type SubscribeFilter } from "./client.ts";
-export { type ConnectOptions, connect, type WillOptions } from "./connect.ts";
-export { MessError, type MessErrorCode, type MessErrorDetail } from "./mess-error.ts";
-export type { Message } from "./message.ts";
-export type { PublishResult, Settled } from "./publisher.ts";
-export type { OpenTransport, Transport, TransportEvents, TransportOptions } from "./transport.ts";
+export { connect } from "./connect.ts";
+export { type Address, isLoopback, parseAddress } from "./mqtt/address.ts";
+export { connectMqtt } from "./mqtt/connect-mqtt.ts";
+export {
+  type DisconnectOptions,
+  MqttClient,
+  type MqttPublishOptions,
+  type SubscribeAnswer,
+  type SubscribeFilter,
+} from "./mqtt/mqtt-client.ts";
+export type { MqttMessage } from "./mqtt/mqtt-message.ts";
+export type { MqttConnectOptions } from "./mqtt/open-mqtt.ts";
+export type { MqttPublishResult, Settled } from "./mqtt/publisher.ts";
+export * from "./sdk.ts";

@@ -28,7 +28,15 @@ export type MessErrorCode =
   /** The caller's AbortSignal fired. */
   | "ABORTED"
   /** The client was disconnected by its owner. */
-  | "CLOSED";
+  | "CLOSED"
+  /** The payload does not satisfy its schema, or is not of its encoding. Nothing was sent. */
+  | "INVALID_PAYLOAD"
+  /** The message is not this consumer's any more: its lease expired or its connection ended. It will be delivered again. */
+  | "LEASE_LOST"
+  /** Nobody answers requests on that topic. */
+  | "NO_RESPONDER"
+  /** The responder failed; `reason` is the code it gave. */
+  | "REMOTE_FAILURE";
 
 export interface MessErrorDetail {
   /** MQTT reason code, when the server sent one. */
@@ -36,10 +44,20 @@ export interface MessErrorDetail {
   /** The server's Reason String, or the standard's name of the code. */
   reason?: string | undefined;
   hint?: string | undefined;
+  /** Another server that the server named. */
+  serverReference?: string | undefined;
+  /** When the code alone does not tell. */
+  retryable?: boolean | undefined;
   cause?: unknown;
 }
 
-const retryableCodes: ReadonlySet<MessErrorCode> = new Set(["UNREACHABLE", "TIMEOUT", "CONNECTION_LOST", "QUEUE_FULL"]);
+const retryableCodes: ReadonlySet<MessErrorCode> = new Set([
+  "UNREACHABLE",
+  "TIMEOUT",
+  "CONNECTION_LOST",
+  "QUEUE_FULL",
+  "NO_RESPONDER",
+]);
 /** Server busy, server unavailable, quota exceeded, connection rate exceeded, receive maximum, shutting down. */
 const retryableReasons: ReadonlySet<number> = new Set([0x88, 0x89, 0x8b, 0x93, 0x96, 0x97, 0x9f]);
 
@@ -48,6 +66,9 @@ export class MessError extends Error {
   readonly reasonCode: number | undefined;
   readonly reason: string | undefined;
   readonly hint: string | undefined;
+  readonly serverReference: string | undefined;
+  /** Whether the same call may succeed later without any change. */
+  readonly retryable: boolean;
 
   constructor(code: MessErrorCode, message: string, detail: MessErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -56,11 +77,12 @@ export class MessError extends Error {
     this.reasonCode = detail.reasonCode;
     this.reason = detail.reason;
     this.hint = detail.hint;
+    this.serverReference = detail.serverReference;
+    this.retryable = detail.retryable ?? mayPass(code, detail.reasonCode);
   }
+}
 
-  /** Whether the same call may succeed later without any change. */
-  get retryable(): boolean {
-    if (this.reasonCode !== undefined) return retryableReasons.has(this.reasonCode);
-    return retryableCodes.has(this.code);
-  }
+function mayPass(code: MessErrorCode, reasonCode: number | undefined): boolean {
+  if (reasonCode !== undefined) return retryableReasons.has(reasonCode);
+  return retryableCodes.has(code);
 }

@@ -117,6 +117,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     30 * 86_400_000,
     "Longest time a consumer may have for one message without asking anew.",
   ),
+  settlementReasonBytesMax: bytes(
+    0,
+    16 * KiB,
+    "Length of a reason that a consumer gives for a nack or a rejection, in UTF-8.",
+  ),
   delayedMax: count(0, 1_000_000_000, "Delayed messages, all topics together."),
   delayMsMax: milliseconds(0, 10 * 365 * 86_400_000, "Longest delay of a message."),
   messageKeyBytesMax: bytes(1, 4 * KiB, "Length of an ordering key, in UTF-8."),

@@ -55,6 +55,8 @@ export interface Limits {
   /** Messages of one subscription that wait behind an earlier one of their key, or for a retry. */
   blockedPerSubscriptionMax: number;
   leaseMsMax: number;
+  /** Why a message was nacked or rejected, in UTF-8. */
+  settlementReasonBytesMax: number;
   /** Delayed messages, all topics; and the longest delay. */
   delayedMax: number;
   delayMsMax: number;
@@ -130,6 +132,7 @@ export const defaultLimits: Limits = {
   leaseBytesPerConsumerMax: 64 * MiB,
   blockedPerSubscriptionMax: 10_000,
   leaseMsMax: 12 * 3_600_000,
+  settlementReasonBytesMax: 1 * KiB,
   delayedMax: 10_000_000,
   delayMsMax: 365 * 86_400_000,
   messageKeyBytesMax: 256,

@@ -54,6 +54,20 @@ export function formatConfigProblem(problem: ConfigProblem): string {
   return `${where}: ${problem.message}${problem.hint === undefined ? "" : `; ${problem.hint}`}`;
 }
 
+/** Complete and checked from values of a program: `limits` may be partial, and sizes and times in it text with units. */
+export function completeConfig(
+  values: Readonly<Record<string, unknown>>,
+): { readonly config: ServeConfig } | { readonly problems: readonly ConfigProblem[] } {
+  const parsed = serveSchema.safeParse(values);
+  const origin = "option";
+  if (!parsed.success) {
+    return { problems: parsed.error.issues.map(({ path, message }) => ({ path: pathOf(path), origin, message })) };
+  }
+  const config = withDefaults(parsed.data);
+  const problems = crossCheck(config).map((problem) => ({ ...problem, origin }));
+  return problems.length > 0 ? { problems } : { config };
+}
+
 function nest(settings: ReadonlyMap<string, Setting>): Record<string, unknown> {
   const limits: Record<string, unknown> = {};
   const nested: Record<string, unknown> = { limits };

@@ -211,7 +211,7 @@ export class Attaching {
       return { reason: Reason.serverUnavailable, text: "storage has failed; the broker must be restarted" };
     if (request.will !== undefined && !this.#parts.wills.allowed(request.principal, request.will)) {
       state.counters.deniedWill++;
-      this.#parts.audit.write("acl.deny", { action: "will", principal: request.principal });
+      this.#parts.audit.denied("will", request.principal, request.will.topic);
       return { reason: Reason.notAuthorized, text: "not allowed to publish to the will topic" };
     }
     const isNew = state.session(request.principal, request.clientId)?.durable !== true;
@@ -327,5 +327,7 @@ function willRecord(will: NonNullable<AttachRequest["will"]>): WillRecord {
     headers: Buffer.from(will.headers).toString("base64"),
     expirySeconds: will.expirySeconds,
     delaySeconds: will.delaySeconds,
+    ...(will.attributes !== undefined &&
+      will.attributes.length > 0 && { attributes: Buffer.from(will.attributes).toString("base64") }),
   };
 }

@@ -1,10 +1,13 @@
 /** Audit records: security-relevant acts, in the same journal as everything else. Bounded in rate; what is left out is counted. */
+import type { TopicAction } from "../model/policy.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { State } from "./state.ts";
 
 const perSecondMax = 50;
 const burst = 200;
 const delayMs = 200;
+/** Of a topic that somebody was refused, as much as a record keeps. */
+const topicLengthMax = 128;
 
 export class Audit {
   readonly #state: State;
@@ -40,6 +43,11 @@ export class Audit {
     this.#leftOut = 0;
     this.#record(event, leftOut > 0 ? { ...detail, leftOutBefore: leftOut } : detail);
     this.#state.journal.commitWithin(delayMs);
+  }
+
+  /** A right that was missing: who, what, and on which topic or filter. `mess why` tells the deciding grant. */
+  denied(action: TopicAction, principal: string, topic: string): void {
+    this.write("acl.deny", { action, principal, topic: topic.slice(0, topicLengthMax) });
   }
 
   /** An administrative act: always recorded, and the caller commits it together with the act itself. */

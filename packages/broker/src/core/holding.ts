@@ -2,6 +2,8 @@
  * QoS 2 from publishers: the message is durable with its packet id before PUBREC, and counts from PUBREL on, when the
  * right to publish is asked for again (MQTT 5.0 section 4.3.3, LESSONS 17).
  */
+
+import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
@@ -72,23 +74,47 @@ export class Holding {
       this.#parts.outbox.completed(link, packetId, Reason.packetIdNotFound);
       return;
     }
+    if (message.hasAttributes && this.#isRepeat(session, message)) {
+      this.#drop(session, packetId);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
+      return;
+    }
     this.#write(session, packetId, held);
     const seq = this.#state.journal.lastSeq;
+    if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
     this.#parts.publishing.apply(this.#parts.publishing.topicNamed(name), seq, message.qos, session.number);
     this.#parts.outbox.completed(link, packetId, Reason.success);
   }
 
+  /** Its id counts from here on: until then it could have been given up. */
+  #isRepeat(session: Session, message: MessageView): boolean {
+    const id = readAttribute(message, "id");
+    if (id === undefined || this.#state.messageIds.find(session.principal, id) === 0) return false;
+    this.#state.counters.repeated++;
+    return true;
+  }
+
+  /** Past the limit too: it was promised when it was held, and those are bounded by themselves. */
+  #rememberId(session: Session, message: MessageView, seq: number): void {
+    const id = readAttribute(message, "id");
+    const ageMs = Math.max(0, this.#state.clock.now() - message.publishedAt);
+    if (id !== undefined) this.#state.messageIds.add(session.principal, id, seq, ageMs);
+  }
+
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
-    const reason = this.#parts.publishing.refusal(session, topic, draft.retain);
-    if (reason === Reason.notAuthorized) {
-      this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal });
-    }
+    const { publishing, audit } = this.#parts;
+    const reason = publishing.refusal(session, topic, draft);
+    publishing.checks.forget();
+    if (reason === Reason.notAuthorized) audit.denied("publish", session.principal, topic.name);
     if (reason !== 0) return reason;
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
-    if (this.#state.heldBytes + payloadBytes > this.#state.limits.heldBytesMax) return Reason.quotaExceeded;
-    if (!draft.retain) return 0;
-    return this.#parts.retained.quotaReason(session.principal, topic.name, payloadBytes);
+    const { heldBytesMax } = this.#state.limits;
+    if (this.#state.heldBytes + payloadBytes <= heldBytesMax) return 0;
+    return publishing.checks.refuse(
+      Reason.quotaExceeded,
+      `${heldBytesMax} bytes of messages of QoS 2 wait for their release`,
+    );
   }
 
   #mayRelease(session: Session, topic: string, retain: boolean): boolean {
@@ -97,7 +123,7 @@ export class Holding {
       (!retain || allowed(this.#state, session.principal, "retain", topic));
     if (permitted) return true;
     this.#state.counters.deniedPublish++;
-    this.#parts.audit.write("acl.deny", { action: "publish", principal: session.principal, step: "release" });
+    this.#parts.audit.denied("publish", session.principal, topic);
     return false;
   }
 

@@ -15,11 +15,13 @@ import type { JournalFrame, JournalListener } from "../model/journal.ts";
 import type { EndReason, Link, LiveRun, LiveSource } from "../model/link.ts";
 import type { MessageDraft } from "../model/message.ts";
 import type { Policy } from "../model/policy.ts";
+import type { PublishOrigin, PublishResult } from "../model/queue.ts";
 import { checkTopicName } from "../topics/topic-name.ts";
 import { AckKeeper } from "./ack-keeper.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
+import { Batch, reservedText } from "./batch.ts";
 import { Credentials } from "./credentials.ts";
 import { Delivering } from "./delivering.ts";
 import { GroupDelivering } from "./group-delivering.ts";
@@ -66,6 +68,7 @@ export class Machine implements Engine, JournalListener {
   readonly #wills: Wills;
   readonly #snapshot: SnapshotWriter;
   readonly #retained: RetainedKeeper;
+  readonly #batch: Batch;
   #failed = false;
   readonly #waitingForCalm: (() => void)[] = [];
 
@@ -84,6 +87,7 @@ export class Machine implements Engine, JournalListener {
     this.#outbox = new Outbox(state.journal, this.#delivering);
     sending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained });
+    this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -128,6 +132,7 @@ export class Machine implements Engine, JournalListener {
   /** Recovery is done and the journal takes records again: sessions that were connected are so no more. */
   begin(): void {
     const now = this.state.clock.now();
+    this.state.messageIds.restored();
     this.replay.markUnderWay();
     for (const [session, seen] of this.replay.lastSeen)
       this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
@@ -175,8 +180,12 @@ export class Machine implements Engine, JournalListener {
   }
 
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number {
-    if ((topic as Topic).reserved) return Reason.notAuthorized;
-    return this.publishing.live(session as Session, topic as Topic, run, source);
+    const { name, reserved } = topic as Topic;
+    const reason = reserved
+      ? this.publishing.checks.refuse(Reason.notAuthorized, reservedText)
+      : this.publishing.live(session as Session, topic as Topic, run, source);
+    if (reason === Reason.notAuthorized) this.audit.denied("publish", (session as Session).principal, name);
+    return reason;
   }
 
   publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number {
@@ -187,6 +196,18 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) this.#outbox.received(link, packetId, reason);
     else this.#outbox.confirm(link, packetId, reason, reason < Reason.unspecified ? this.publishing.receipt : 0);
     return reason;
+  }
+
+  explainRefusal(): string {
+    return this.publishing.checks.text;
+  }
+
+  publishBatch(
+    origin: PublishOrigin,
+    drafts: readonly MessageDraft[],
+    done: (results: readonly PublishResult[]) => void,
+  ): void {
+    this.#batch.publish(origin, drafts, done);
   }
 
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void {
@@ -277,14 +298,13 @@ export class Machine implements Engine, JournalListener {
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
     if (topic.reserved) {
-      this.audit.write("acl.deny", { action: "publish", principal: session.principal });
-      return Reason.notAuthorized;
+      this.audit.denied("publish", session.principal, topic.name);
+      return this.publishing.checks.refuse(Reason.notAuthorized, reservedText);
     }
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
-    const refusal = this.publishing.refusal(session, topic, draft.retain);
+    const refusal = this.publishing.refusal(session, topic, draft);
     if (refusal !== 0) {
-      if (refusal === Reason.notAuthorized)
-        this.audit.write("acl.deny", { action: "publish", principal: session.principal });
+      if (refusal === Reason.notAuthorized) this.audit.denied("publish", session.principal, topic.name);
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);

@@ -1,6 +1,7 @@
 /** Who receives what: works out the receivers of a topic, once a generation, rights included (authorize at the moment of effect). */
 import type { MessageView } from "../model/message.ts";
 import { Group } from "./group.ts";
+import type { Publisher } from "./publisher.ts";
 import { allowed } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
@@ -102,12 +103,12 @@ export function memberMayRead(state: State, member: Session, topic: Topic): bool
   return member.readAllowed;
 }
 
-/** May the session publish to this topic? Remembers the last answer: publishers mostly stay with a topic. */
-export function mayPublish(state: State, session: Session, topic: Topic): boolean {
-  if (session.publishTopic === topic && session.publishGeneration === state.rightsGeneration)
-    return session.publishAllowed;
-  session.publishTopic = topic;
-  session.publishGeneration = state.rightsGeneration;
-  session.publishAllowed = allowed(state, session.principal, "publish", topic.name);
-  return session.publishAllowed;
+/** May it publish to this topic? Remembers the last answer: publishers mostly stay with a topic. */
+export function mayPublish(state: State, publisher: Publisher, topic: Topic): boolean {
+  if (publisher.publishTopic === topic && publisher.publishGeneration === state.rightsGeneration)
+    return publisher.publishAllowed;
+  publisher.publishTopic = topic;
+  publisher.publishGeneration = state.rightsGeneration;
+  publisher.publishAllowed = allowed(state, publisher.principal, "publish", topic.name);
+  return publisher.publishAllowed;
 }

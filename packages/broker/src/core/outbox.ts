@@ -24,6 +24,8 @@ class Batch {
   readonly codes: number[] = [];
   readonly receipts: number[] = [];
   readonly actions: (() => void)[] = [];
+  /** Those who wait outside the engine: they are told of the failure of the journal too. */
+  readonly promises: ((isDurable: boolean) => void)[] = [];
   readonly sessions: Session[] = [];
   readonly groups: Group[] = [];
 
@@ -83,6 +85,7 @@ export class Outbox {
         if (Math.floor(code / kindFactor) === kindPuback)
           answer(batch.links[i] as Link, code - (code & 0xff) + reason, 0);
       }
+      for (const settle of batch.promises) settle(false);
     }
     this.#sealed.length = 0;
     this.#open = new Batch(this.#open.number + 1);
@@ -94,6 +97,7 @@ export class Outbox {
     for (let i = 0; i < batch.links.length; i++)
       answer(batch.links[i] as Link, batch.codes[i] as number, batch.receipts[i] as number);
     for (const action of batch.actions) action();
+    for (const settle of batch.promises) settle(true);
     for (const session of batch.sessions) this.#wake.session(session);
     for (const group of batch.groups) this.#wake.group(group);
   }
@@ -117,6 +121,13 @@ export class Outbox {
     const batch = this.#batch();
     if (batch === undefined) run();
     else batch.actions.push(run);
+  }
+
+  /** As `action`; with false when the journal has failed. */
+  promise(settle: (isDurable: boolean) => void): void {
+    const batch = this.#batch();
+    if (batch === undefined || this.#hasFailed) settle(!this.#hasFailed);
+    else batch.promises.push(settle);
   }
 
   /** As `action`, before every other effect of its frame. */

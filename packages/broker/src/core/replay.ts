@@ -28,6 +28,7 @@ import type { Attaching } from "./attaching.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
+import { restorePublishing } from "./publishing-state.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
@@ -113,6 +114,7 @@ export class Replay {
     if (kind === RecordKind.messageReleased) this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
     const topic = this.#topicOf(message);
     if (message.retain) this.#parts.retained.apply(seq, message, topic.name);
+    if (message.hasAttributes) this.#parts.publishing.restoreWish(seq, message);
     this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
   }
 
@@ -225,6 +227,7 @@ export class Replay {
   }
 
   #applyState(kind: number, bytes: Buffer, start: number, end: number): void {
+    if (restorePublishing(this.#state, kind, bytes, start, end)) return;
     if (kind === RecordKind.backlogState) {
       const saved = readJson<BacklogState>(bytes, start, end);
       const reader =

@@ -5,6 +5,7 @@ import type { Link } from "../model/link.ts";
 import type { WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
+import type { Publisher } from "./publisher.ts";
 import { RetainedQueue } from "./retained-queue.ts";
 import type { Receiver, Topic } from "./topic.ts";
 
@@ -39,7 +40,7 @@ export interface SessionParts {
   readonly inFlight: InFlight;
 }
 
-export class Session {
+export class Session implements Publisher {
   readonly number: number;
   readonly principal: string;
   readonly principalBytes: Buffer;
@@ -100,7 +101,6 @@ export class Session {
   settling = false;
   fetching = false;
 
-  /** The last answer to "may it publish here": valid for this topic object at this generation of rights. */
   publishTopic: Topic | undefined;
   publishGeneration = -1;
   publishAllowed = false;

@@ -16,6 +16,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { addPublishing } from "./publishing-state.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { RetainedEntry, State } from "./state.ts";
@@ -112,6 +113,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
+  addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, { lastMessageSeq: state.lastMessageSeq, lastSessionNumber: state.lastSessionNumber });
   return parts;

@@ -2,8 +2,9 @@
 import type { Limits } from "../config/limits.ts";
 import { Deadlines } from "../delivery/deadlines.ts";
 import { InFlight } from "../delivery/in-flight.ts";
-import type { Clock } from "../host/host.ts";
+import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
+import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { KeyRecord, Policy } from "../model/policy.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
@@ -11,6 +12,7 @@ import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
+import { MessageIds } from "./message-ids.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
@@ -45,6 +47,8 @@ export class Counters {
   quotaRefused = 0;
   sessionsEndedByQuota = 0;
   takeovers = 0;
+  /** Publishes whose id was known: not stored again. */
+  repeated = 0;
 }
 
 export interface StatePorts {
@@ -55,6 +59,9 @@ export interface StatePorts {
   readonly everythingAllowed: boolean;
   /** Seeds the hash of the topic table, so that nobody can choose colliding names. */
   readonly hashSeed: number;
+  readonly random: RandomSource;
+  readonly headers: HeaderReader;
+  readonly schemas: SchemaCompiler;
 }
 
 /** Sessions that are not in the journal are numbered from here, so the two never meet. */
@@ -68,6 +75,9 @@ export class State {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly everythingAllowed: boolean;
+  readonly random: RandomSource;
+  readonly headers: HeaderReader;
+  readonly schemas: SchemaCompiler;
   readonly counters: Counters = new Counters();
 
   readonly sessions: Map<string, Session> = new Map();
@@ -80,6 +90,7 @@ export class State {
   readonly retained: RetainedIndex<RetainedEntry>;
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
+  readonly messageIds: MessageIds;
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -104,12 +115,22 @@ export class State {
     this.clock = ports.clock;
     this.limits = ports.limits;
     this.everythingAllowed = ports.everythingAllowed;
+    this.random = ports.random;
+    this.headers = ports.headers;
+    this.schemas = ports.schemas;
     this.index = new SubscriptionIndex(ports.hashSeed);
     this.retained = new RetainedIndex(ports.hashSeed);
     this.topics = new TopicTable({
       seed: ports.hashSeed,
       capacity: topicTableCapacity,
       evicted: (topic) => this.countReceivers(-topic.receivers.length),
+    });
+    this.messageIds = new MessageIds({
+      clock: ports.clock,
+      seed: ports.hashSeed,
+      windowMs: ports.limits.messageIdWindowMs,
+      idsMax: ports.limits.messageIdsMax,
+      idsPerPrincipalMax: ports.limits.messageIdsPerPrincipalMax,
     });
     this.policy = policy;
     this.compiled = compilePolicy(policy);

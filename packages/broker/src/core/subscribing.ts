@@ -109,7 +109,7 @@ export class Subscribing {
     for (const action of actions) {
       if (allowedFilter(state, session.principal, action, parsed.filter)) continue;
       state.counters.deniedSubscribe++;
-      this.#audit.write("acl.deny", { action, principal: session.principal });
+      this.#audit.denied(action, session.principal, parsed.filter);
       return { code: Reason.notAuthorized, text: `${action} is not granted on this filter` };
     }
     if (wantsRetained && session.retained.length >= retainedDueMax) {

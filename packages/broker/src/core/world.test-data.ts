@@ -1,9 +1,31 @@
 /** A machine with a journal in memory and a clock that the test moves: starts, crashes, starts again from what is durable. */
 import { defaultLimits, type Limits } from "../config/limits.ts";
+import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { Policy } from "../model/policy.ts";
 import { type ConnectWish, FakeClient } from "./fake-link.test-data.ts";
 import { Machine } from "./machine.ts";
 import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.test-data.ts";
+
+/** Headers as the tests write them: `name=value` lines. */
+const testHeaders: HeaderReader = {
+  userProperty: ({ bytes, headerStart, headerEnd }, name) =>
+    bytes
+      .toString("utf8", headerStart, headerEnd)
+      .split("\n")
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1),
+};
+
+/** Knows `{ "const": text }` alone: the payload must be that text. */
+const testSchemas: SchemaCompiler = {
+  compile: (schema) => {
+    if (typeof schema === "boolean") return () => (schema ? undefined : { path: "", message: "nothing is allowed" });
+    const wanted = schema["const"];
+    if (typeof wanted !== "string") return { problem: "the keyword is not known" };
+    return (payload) =>
+      Buffer.from(payload).toString("utf8") === wanted ? undefined : { path: "", message: `must be ${wanted}` };
+  },
+};
 
 export interface WorldOptions {
   readonly limits?: Partial<Limits>;
@@ -97,6 +119,9 @@ export class World {
         limits: { ...defaultLimits, ...limits },
         everythingAllowed: policy === undefined,
         hashSeed: 7,
+        random: { bytes: (length) => Uint8Array.from({ length }, () => this.#next()) },
+        headers: testHeaders,
+        schemas: testSchemas,
       },
       policy ?? { roles: {}, principals: {} },
       {
@@ -105,6 +130,14 @@ export class World {
         observeFailure: () => undefined,
       },
     );
+  }
+
+  #randomState = 1;
+
+  /** Repeatable. */
+  #next(): number {
+    this.#randomState = (Math.imul(this.#randomState, 1_103_515_245) + 12_345) >>> 0;
+    return this.#randomState >>> 24;
   }
 
   #begin(): void {

@@ -73,6 +73,8 @@ export interface Timers {
   after(milliseconds: number, run: () => void): Timer;
   /** Runs once the input that is waiting now has been taken (Node: `setImmediate`). */
   soon(run: () => void): void;
+  /** Time stands still until a test moves it: what would wait a moment to gather more work goes at once. */
+  readonly isStill?: boolean;
 }
 
 export interface RandomSource {

@@ -83,18 +83,18 @@ export class Admission {
     return this.#counters;
   }
 
-  /** Takes a place for a connection from `address`; false (and counted) when there is none. */
-  admit(address: string): boolean {
+  /** Takes a place for a connection from `address` (none: from our own process); false (and counted) when there is none. */
+  admit(address: string | undefined): boolean {
     if (this.#connections >= this.connectionsMax) return this.#refuse("connections");
-    if (this.#perAddress && !this.#admitAddress(addressGroup(address))) return false;
+    if (this.#perAddress && address !== undefined && !this.#admitAddress(addressGroup(address))) return false;
     this.#connections += 1;
     return true;
   }
 
   /** Gives back the place of a connection that was admitted. */
-  release(address: string): void {
+  release(address: string | undefined): void {
     this.#connections -= 1;
-    if (!this.#perAddress) return;
+    if (!this.#perAddress || address === undefined) return;
     const state = this.#addresses.get(addressGroup(address));
     if (state !== undefined) state.connections -= 1;
   }

@@ -6,8 +6,10 @@
 export interface Peer {
   /** Textual address without port, for limits and audit. */
   readonly address: string;
-  /** `tcp` is plain and exists only on loopback in `--insecure-dev`. */
-  readonly kind: "tcp" | "tls" | "websocket" | "websocket-tls" | "simulated";
+  /** `tcp` is plain and exists only on loopback in `--insecure-dev`; `memory` is a client in the broker's own process. */
+  readonly kind: "tcp" | "tls" | "websocket" | "websocket-tls" | "memory" | "simulated";
+  /** Of `memory`: who the client is. The process that embeds the broker vouches for it, so it shows no credential. */
+  readonly principal?: string;
 }
 
 export interface TransportHandler {

@@ -98,6 +98,8 @@ export interface WillRecord {
   readonly headers: string;
   readonly expirySeconds: number;
   readonly delaySeconds: number;
+  /** base64 of the attributes, if it has some. */
+  readonly attributes?: string | undefined;
 }
 
 /** Rare records are JSON: they are small, and a person with the key can read them. */

@@ -1,6 +1,6 @@
 import type { DirectoryLock, DiskStat, Host } from "../host/host.ts";
 import { errorCode, ioError, step } from "./disk-io.ts";
-import { classifyFile, KEYRING_FILE } from "./file-names.ts";
+import { classifyFile, KEYRING_FILE, RESTORE_MARK } from "./file-names.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** A data directory that is ours alone, checked and locked. */
@@ -16,10 +16,14 @@ export interface DataDirectory {
 /** Makes or checks the directory (THREATS A9) and takes its lock (C3). Rejects with a `StorageError`. */
 export async function claimDirectory(options: { host: Host; directory: string }): Promise<DataDirectory> {
   const { host, directory } = options;
-  const created = await makeOrCheck(host, directory);
+  const created = await makeOrCheckDirectory(host, directory);
   const lock = await lockDirectory(host, directory);
   try {
     const names = await step("listing", directory, () => host.disk.list(directory));
+    if (names.includes(RESTORE_MARK)) {
+      const message = `A restore into ${directory} did not finish. Remove the directory, and restore again.`;
+      throw new StorageError("configuration", message, { file: `${directory}/${RESTORE_MARK}` });
+    }
     const hasJournal = names.some((name) => name === KEYRING_FILE || classifyFile(name).kind === "segment");
     return { path: directory, created, hasJournal, lock };
   } catch (error) {
@@ -55,7 +59,8 @@ export async function lockDirectory(host: Host, directory: string): Promise<Dire
   }
 }
 
-async function makeOrCheck(host: Host, directory: string): Promise<boolean> {
+/** True when it was made; durable either way. */
+export async function makeOrCheckDirectory(host: Host, directory: string): Promise<boolean> {
   const stat = await step("looking at", directory, () => host.disk.stat(directory));
   if (stat !== undefined) {
     refuseUnsafe(host, directory, stat, "directory");

@@ -1,6 +1,8 @@
 /** Names inside the data directory. Fixed width, so that a listing sorts by age. */
 export const KEYRING_FILE = "keyring";
 export const HEAD_FILE = "HEAD";
+/** In a directory whose restore has not been verified yet. */
+export const RESTORE_MARK = "restore-unfinished";
 
 const SEGMENT = /^segment-(\d{10})\.mess$/;
 const SPARE = /^spare-\d{10}\.(zeroing|zeroed)$/;

@@ -40,6 +40,11 @@ function encode(journalId: Buffer, generation: number, state: HeadState): Buffer
   return bytes;
 }
 
+/** A whole file that says this. */
+export function headFileBytes(journalId: Buffer, state: HeadState): Buffer {
+  return Buffer.concat([encode(journalId, 2, state), encode(journalId, 1, state)]);
+}
+
 interface Slot extends HeadState {
   readonly generation: number;
   readonly journalId: Buffer;

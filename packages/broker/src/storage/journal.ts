@@ -168,6 +168,7 @@ export class DiskJournal implements Journal {
   }
 
   commitWithin(milliseconds: number): void {
+    if (this.#parts.host.timers.isStill === true) return this.commit();
     const by = this.#parts.host.clock.monotonic() + milliseconds;
     if (by >= this.#sealBy) return;
     this.#sealBy = by;
@@ -214,7 +215,7 @@ export class DiskJournal implements Journal {
     await this.#diskIdle();
     try {
       await this.#parts.pool.close();
-      await this.#retention.removing.catch(() => undefined);
+      await this.#retention.finish().catch(() => undefined);
       await this.#reader.close();
       await this.#head?.close(!this.hasFailed);
       await this.#active.file.close();

@@ -30,6 +30,8 @@ export interface KekOptions {
   readonly kekFd?: number;
   /** Run by the shell; prints the key in its text form. For a key management service. */
   readonly kekCommand?: string;
+  /** The key itself, 32 bytes: for a journal that is in memory only, like this. */
+  readonly kek?: Uint8Array;
 }
 
 export interface LoadedKek {
@@ -46,6 +48,7 @@ export interface LoadedKek {
  */
 export async function loadKek(options: KekOptions): Promise<LoadedKek> {
   const { directory, kekFile, kekFd, kekCommand } = options;
+  if (options.kek !== undefined) return { kek: Buffer.from(options.kek), created: false, source: "memory" };
   const named = [kekFile, kekFd, kekCommand].filter((source) => source !== undefined).length;
   if (named > 1) throw refuse("More than one source of the key-encryption key is named. Name one.");
   if (kekCommand !== undefined) {
@@ -70,7 +73,8 @@ export async function loadKek(options: KekOptions): Promise<LoadedKek> {
   return { kek: createKekFile(path), created: true, source: path };
 }
 
-function defaultKekPath(directory: string): string {
+/** Where the key lies when no other source is named. */
+export function defaultKekPath(directory: string): string {
   return `${directory.replace(/\/+$/, "")}.kek`;
 }
 

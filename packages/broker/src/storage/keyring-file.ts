@@ -32,7 +32,7 @@ export async function readKeyringFile(host: Host, directory: string): Promise<Ke
       await file.close();
     }
   });
-  return parse(path, bytes);
+  return parseKeyring(path, bytes);
 }
 
 /** Replaces the file so that a crash leaves the old one or the new one. */
@@ -73,7 +73,8 @@ function damaged(path: string, what: string): StorageError {
   });
 }
 
-function parse(path: string, bytes: Buffer): KeyringContent {
+/** What the bytes of the file at `path` say. */
+export function parseKeyring(path: string, bytes: Buffer): KeyringContent {
   const lineEnd = bytes.indexOf(0x0a);
   const first = bytes.toString("latin1", 0, Math.max(lineEnd, 0));
   const body = bytes.subarray(lineEnd + 1, bytes.length - 1);

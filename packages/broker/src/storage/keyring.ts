@@ -1,7 +1,7 @@
 import { hkdfSync, type KeyObject } from "node:crypto";
 import type { Host } from "../host/host.ts";
 import type { SecretBox } from "../model/journal.ts";
-import { type KeyringContent, readKeyringFile, writeKeyringFile } from "./keyring-file.ts";
+import { type KeyringContent, parseKeyring, readKeyringFile, writeKeyringFile } from "./keyring-file.ts";
 import { openSecret, sealSecret, secretBox, secretKey } from "./secret-box.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -55,7 +55,12 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   return ring;
 }
 
-function unwrapRing(options: KeyringOptions, content: KeyringContent): Keyring {
+/** The keyring whose file has these bytes; `directory` is only named in messages. Not to be changed: there is no file. */
+export function keyringFromBytes(options: Omit<KeyringOptions, "create">, bytes: Buffer): Keyring {
+  return unwrapRing(options, parseKeyring(`${options.directory}/keyring`, bytes));
+}
+
+function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringContent): Keyring {
   const ring = new WrappedKeyring(options, Buffer.from(content.journal, "base64"));
   const kek = secretKey(options.kek);
   const unwrap = (wrapped: string, id: number): Buffer => {
@@ -89,7 +94,7 @@ class WrappedKeyring implements Keyring {
   #boxKey: Buffer = Buffer.alloc(0);
   #box: SecretBox | undefined;
 
-  constructor(options: KeyringOptions, journalId: Buffer) {
+  constructor(options: Omit<KeyringOptions, "create">, journalId: Buffer) {
     this.#host = options.host;
     this.#directory = options.directory;
     this.#kek = secretKey(options.kek);

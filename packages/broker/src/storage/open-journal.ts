@@ -1,6 +1,8 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
+import type { BeginBackup } from "../model/backup.ts";
 import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
 import { makeSegment } from "./active-segment.ts";
+import { beginBackup } from "./backup.ts";
 import { checkDirectory, checkFile, lockDirectory } from "./data-directory.ts";
 import { step } from "./disk-io.ts";
 import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
@@ -23,6 +25,12 @@ export interface OpenJournalOptions {
   readonly lock?: DirectoryLock;
 }
 
+/** An opened journal that lies in a directory of this machine. */
+export interface OpenedDirectory extends OpenedJournal {
+  /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
+  readonly beginBackup: BeginBackup;
+}
+
 /** The first segment after a start is small, so that starting is quick and costs little disk. */
 const FIRST_SEGMENT_BYTES = 4 * 1_024 * 1_024;
 const SEGMENT_BYTES_MIN = 16 * 1_024;
@@ -31,7 +39,7 @@ const SEGMENT_BYTES_MIN = 16 * 1_024;
  * Opens, checks and recovers the journal. Rejects with a `StorageError`: `damaged`, `in-use`, `configuration` or
  * `io`; nothing is deleted or changed on damage.
  */
-export async function openJournal(options: OpenJournalOptions): Promise<OpenedJournal> {
+export async function openJournal(options: OpenJournalOptions): Promise<OpenedDirectory> {
   const { host, directory, limits } = options;
   if (limits.segmentBytes < SEGMENT_BYTES_MIN || limits.segmentBytes % SEGMENT_HEADER_BYTES !== 0) {
     throw new StorageError("configuration", "segmentBytes must be a multiple of 4096, and at least 16384.");
@@ -46,7 +54,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
   }
 }
 
-async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Promise<OpenedJournal> {
+async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Promise<OpenedDirectory> {
   const { host, directory, keyring, limits } = options;
   for (const name of [KEYRING_FILE, HEAD_FILE]) {
     const path = `${directory}/${name}`;
@@ -87,6 +95,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     },
     replay: (from, visit) => replay({ host, directory, keyring, recovered }, from, visit),
     journal,
+    beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
 }
 

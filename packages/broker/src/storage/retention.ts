@@ -31,8 +31,9 @@ export class Retention {
     this.#parts = parts;
   }
 
-  /** Settles when the files of all durable trims are dealt with. */
-  get removing(): Promise<void> {
+  /** Settles when the files of all durable trims are dealt with. A backup under way fails. */
+  finish(): Promise<void> {
+    this.#parts.catalogue.pins.end();
     return this.#removing;
   }
 
@@ -91,18 +92,28 @@ export class Retention {
   committed(): void {
     const trimmed = this.#trimming;
     if (trimmed.length === 0) return;
-    const { catalogue, cache, directory, pool, reader, failed } = this.#parts;
+    const { catalogue, cache, failed } = this.#parts;
+    const { pins } = catalogue;
     this.#trimming = [];
     for (const entry of trimmed) {
       catalogue.remove(entry);
       cache.forget(entry.header.firstSeq, entry.lastSeq);
+      // Its file takes room until the backup has read it.
+      if (pins.isPinned(entry.header.id)) catalogue.bytes += entry.header.bytes;
     }
+    const held = trimmed.filter((entry) => pins.isPinned(entry.header.id));
     this.#removing = this.#removing.then(async () => {
-      for (const entry of trimmed) {
-        await reader.forget(entry);
-        await pool.recycle(`${directory}/${segmentName(entry.header.id)}`, entry.header.bytes);
-      }
+      for (const entry of trimmed) await this.#remove(entry, held.includes(entry));
     });
     this.#removing.catch(failed);
+  }
+
+  async #remove(entry: SegmentEntry, held: boolean): Promise<void> {
+    const { catalogue, directory, pool, reader } = this.#parts;
+    const { id, bytes } = entry.header;
+    await catalogue.pins.released(id);
+    if (held) catalogue.bytes -= bytes;
+    await reader.forget(entry);
+    await pool.recycle(`${directory}/${segmentName(id)}`, bytes);
   }
 }

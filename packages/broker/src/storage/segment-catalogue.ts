@@ -1,6 +1,7 @@
 import type { SegmentInfo } from "../model/journal.ts";
 import { type IdRange, idRanges, LIVE_RANGES_MAX, type SegmentHeader } from "./segment-header.ts";
 import type { SegmentIndex } from "./segment-index.ts";
+import { SegmentPins } from "./segment-pins.ts";
 
 /** A segment that is kept. */
 export interface SegmentEntry {
@@ -20,8 +21,9 @@ export interface SegmentEntry {
 /** The segments that are kept, oldest first. */
 export class SegmentCatalogue {
   #entries: SegmentEntry[] = [];
-  /** Bytes of all files. */
+  /** Bytes of all files, those that are only pinned included. */
   bytes = 0;
+  readonly pins: SegmentPins = new SegmentPins();
 
   get all(): readonly SegmentEntry[] {
     return this.#entries;

@@ -1,9 +1,9 @@
 import type { SimulatedHost } from "../host/simulated-host.ts";
-import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
+import type { JournalFrame } from "../model/journal.ts";
 import { claimDirectory } from "./data-directory.ts";
 import type { StorageLimits } from "./journal.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
-import { openJournal } from "./open-journal.ts";
+import { type OpenedDirectory, openJournal } from "./open-journal.ts";
 
 /** A data directory on a simulated disk, and what a small engine does with a journal. */
 
@@ -17,7 +17,7 @@ export const smallLimits: StorageLimits = {
   diskBytesMax: 4 * 1_024 * 1_024,
 };
 
-export interface Store extends OpenedJournal {
+export interface Store extends OpenedDirectory {
   readonly keyring: Keyring;
   /** Bodies that `committed` showed, by number. */
   readonly acked: Map<number, string>;

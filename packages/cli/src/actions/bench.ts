@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectOptions, connect, type MessClient } from "@mess/client";
+import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
 import { Histogram } from "../bench/histogram.ts";
 import { BenchPublisher } from "../bench/publisher.ts";
 import { type BenchResult, formatResult, latencyResult } from "../bench/result.ts";
@@ -25,8 +25,14 @@ export async function bench(io: Io, options: BenchOptions): Promise<void> {
     throw usageError("--publishers times --subscribers is more than a million");
   const interrupted = io.watchSignals();
   const target = await resolveTarget(options, io);
-  const open = (more: ConnectOptions): Promise<MessClient> =>
-    connect(target.url, { ...connectOptions(target), keepAlive: 0, waitingMax: 100_000, ...more, signal: interrupted });
+  const open = (more: MqttConnectOptions): Promise<MqttClient> =>
+    connectMqtt(target.url, {
+      ...connectOptions(target),
+      keepAlive: 0,
+      waitingMax: 100_000,
+      ...more,
+      signal: interrupted,
+    });
   const run = new Run(options, open, interrupted);
   try {
     await run.connect();
@@ -45,17 +51,21 @@ export async function bench(io: Io, options: BenchOptions): Promise<void> {
 
 class Run {
   readonly #options: BenchOptions;
-  readonly #open: (more: ConnectOptions) => Promise<MessClient>;
+  readonly #open: (more: MqttConnectOptions) => Promise<MqttClient>;
   readonly #interrupted: AbortSignal;
   readonly #runId = randomBytes(4).readUInt32BE();
   readonly #acknowledgement = new Histogram();
   readonly #delivery = new Histogram();
-  readonly #clients: MessClient[] = [];
+  readonly #clients: MqttClient[] = [];
   readonly #subscribers: BenchSubscriber[] = [];
-  readonly #publisherClients: MessClient[] = [];
+  readonly #publisherClients: MqttClient[] = [];
   #publishers: readonly BenchPublisher[] = [];
 
-  constructor(options: BenchOptions, open: (more: ConnectOptions) => Promise<MessClient>, interrupted: AbortSignal) {
+  constructor(
+    options: BenchOptions,
+    open: (more: MqttConnectOptions) => Promise<MqttClient>,
+    interrupted: AbortSignal,
+  ) {
     this.#options = options;
     this.#open = open;
     this.#interrupted = interrupted;

@@ -1,11 +1,11 @@
-import type { Message } from "@mess/client";
+import type { MqttMessage } from "@mess/client";
 import { printable } from "../terminal/table.ts";
 
 /**
  * A message as a line. To a terminal, control characters are shown, not obeyed; to a file or pipe, the payload's bytes go
  * out as they are.
  */
-export function messageText(message: Message, withTopic: boolean, terminal: boolean): Uint8Array | string {
+export function messageText(message: MqttMessage, withTopic: boolean, terminal: boolean): Uint8Array | string {
   const topic = withTopic ? `${message.topic} ` : "";
   if (terminal) return `${printable(topic + Buffer.from(message.payload).toString("utf8"))}\n`;
   return Buffer.concat([Buffer.from(topic), message.payload, Buffer.from("\n")]);
@@ -23,7 +23,7 @@ export interface MessageJson {
 }
 
 /** A message as `mess sub --json` prints it. Payloads that are JSON objects or arrays are given as such, for jq. */
-export function messageJson(message: Message): MessageJson {
+export function messageJson(message: MqttMessage): MessageJson {
   const { topic, qos, retain, duplicate } = message;
   const properties = propertiesJson(message);
   return { topic, ...payloadJson(message.payload), qos, retain, duplicate, ...(properties && { properties }) };
@@ -47,7 +47,7 @@ function payloadJson(payload: Uint8Array): Pick<MessageJson, "payload" | "encodi
   return { payload: text, encoding: "utf8" };
 }
 
-function propertiesJson({ properties }: Message): Record<string, unknown> | undefined {
+function propertiesJson({ properties }: MqttMessage): Record<string, unknown> | undefined {
   const entries = Object.entries(properties).map(([name, value]): [string, unknown] => {
     return [name, value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value];
   });

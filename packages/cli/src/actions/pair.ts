@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { connect, parseAddress } from "@mess/client";
+import { connectMqtt, parseAddress } from "@mess/client";
 import { configurationError, usageError } from "../cli-error.ts";
 import type { PairOptions } from "../commands/pair.ts";
 import type { Io } from "../io.ts";
@@ -86,7 +86,7 @@ async function check(context: Context, signal: AbortSignal): Promise<void> {
   const key = context.key === undefined ? undefined : parseKeyText(context.key, "the context");
   const options = connectOptions({ url: context.url, httpUrl: context.httpUrl, ca: context.ca, key, source: "" });
   try {
-    const client = await connect(context.url, { ...options, signal });
+    const client = await connectMqtt(context.url, { ...options, signal });
     await client.disconnect();
   } catch (error) {
     signal.throwIfAborted();

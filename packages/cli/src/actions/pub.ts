@@ -1,4 +1,4 @@
-import type { MessClient, PublishOptions } from "@mess/client";
+import type { MqttClient, MqttPublishOptions } from "@mess/client";
 import { usageError } from "../cli-error.ts";
 import type { PubOptions } from "../commands/pub.ts";
 import type { Io } from "../io.ts";
@@ -43,10 +43,10 @@ interface Outcome {
 }
 
 async function publishAll(
-  client: MessClient,
+  client: MqttClient,
   topic: string,
   payloads: AsyncIterable<Uint8Array>,
-  options: PublishOptions,
+  options: MqttPublishOptions,
 ): Promise<Outcome> {
   const open = new Set<Promise<void>>();
   let published = 0;
@@ -73,7 +73,7 @@ async function publishAll(
   return { published, unread, milliseconds: performance.now() - started };
 }
 
-function publishOptions(options: PubOptions): PublishOptions {
+function publishOptions(options: PubOptions): MqttPublishOptions {
   const qos = options.qos === 0 ? 0 : options.qos === 1 ? 1 : 2;
   const properties = {
     ...(options.property.length > 0 && { userProperties: options.property }),

@@ -1,4 +1,4 @@
-import type { ConnectOptions, Message, MessClient } from "@mess/client";
+import type { MqttClient, MqttConnectOptions, MqttMessage } from "@mess/client";
 import { CliError } from "../cli-error.ts";
 import type { SubOptions } from "../commands/sub.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -15,15 +15,15 @@ export async function sub(io: Io, filters: readonly string[], options: SubOption
   });
 }
 
-function sessionOptions({ session, sessionExpiry, protocol }: SubOptions): ConnectOptions {
+function sessionOptions({ session, sessionExpiry, protocol }: SubOptions): MqttConnectOptions {
   const version = protocol === 4 ? 4 : 5;
   // By hand: a message counts as taken when it was written out, not when it arrived.
-  const common: ConnectOptions = { version, acknowledge: "manual", receiveMaximum: 100 };
+  const common: MqttConnectOptions = { version, acknowledge: "manual", receiveMaximum: 100 };
   if (session === undefined) return common;
   return { ...common, clientId: session, cleanStart: false, sessionExpiry: Math.ceil(sessionExpiry / 1000) };
 }
 
-async function subscribe(client: MessClient, filters: readonly string[], options: SubOptions): Promise<void> {
+async function subscribe(client: MqttClient, filters: readonly string[], options: SubOptions): Promise<void> {
   const qos = options.qos === 0 ? 0 : options.qos === 1 ? 1 : 2;
   const retainHandling = options.retained ? 0 : 2;
   const codes = await client.subscribe(filters.map((filter) => ({ filter, qos, retainHandling })));
@@ -42,7 +42,7 @@ async function subscribe(client: MessClient, filters: readonly string[], options
   );
 }
 
-async function printMessages(io: Io, client: MessClient, options: SubOptions): Promise<void> {
+async function printMessages(io: Io, client: MqttClient, options: SubOptions): Promise<void> {
   const limit = options.limit ?? options.count;
   let printed = 0;
   let late = false;
@@ -70,7 +70,7 @@ async function printMessages(io: Io, client: MessClient, options: SubOptions): P
   }
 }
 
-async function printMessage(io: Io, message: Message, options: SubOptions): Promise<void> {
+async function printMessage(io: Io, message: MqttMessage, options: SubOptions): Promise<void> {
   if (options.json === true) return printJson(io, messageJson(message));
   await print(io, messageText(message, options.verbose ?? false, io.stdout.isTTY === true));
 }

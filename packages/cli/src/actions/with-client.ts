@@ -1,9 +1,9 @@
-import { type ConnectOptions, connect, type MessClient } from "@mess/client";
+import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
 import type { Io } from "../io.ts";
 import { resolveTarget, type Target, type TargetOptions } from "../target/target.ts";
 
 /** The options of `connect` that a target gives. */
-export function connectOptions(target: Target): ConnectOptions {
+export function connectOptions(target: Target): MqttConnectOptions {
   return {
     ...(target.ca !== undefined && { ca: target.ca }),
     ...(target.key !== undefined && { keyId: target.key.id, secret: target.key.secret }),
@@ -17,14 +17,14 @@ export function connectOptions(target: Target): ConnectOptions {
 export async function withClient(
   io: Io,
   options: TargetOptions,
-  more: ConnectOptions,
-  use: (client: MessClient, interrupted: AbortSignal) => Promise<void>,
+  more: MqttConnectOptions,
+  use: (client: MqttClient, interrupted: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const interrupted = io.watchSignals();
   const target = await resolveTarget(options, io);
-  let client: MessClient;
+  let client: MqttClient;
   try {
-    client = await connect(target.url, { ...connectOptions(target), ...more, signal: interrupted });
+    client = await connectMqtt(target.url, { ...connectOptions(target), ...more, signal: interrupted });
   } catch (error) {
     interrupted.throwIfAborted();
     throw error;

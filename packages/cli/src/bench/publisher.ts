@@ -1,4 +1,4 @@
-import type { MessClient, MessError, PublishOptions } from "@mess/client";
+import type { MessError, MqttClient, MqttPublishOptions } from "@mess/client";
 import type { Histogram } from "./histogram.ts";
 import { Stamper, stampedPayload } from "./stamp.ts";
 
@@ -22,11 +22,11 @@ const burstMax = 256;
 
 /** One connection that publishes. In a closed loop latency counts from sending, on a clock from when it was due. */
 export class BenchPublisher {
-  readonly #client: MessClient;
+  readonly #client: MqttClient;
   readonly #plan: PublisherPlan;
   readonly #latency: Histogram;
   readonly #stamper: Stamper;
-  readonly #options: PublishOptions;
+  readonly #options: MqttPublishOptions;
   sent = 0;
   acknowledged = 0;
   failed = 0;
@@ -36,7 +36,7 @@ export class BenchPublisher {
   #scheduled = false;
   #finish: () => void = () => undefined;
 
-  constructor(client: MessClient, plan: PublisherPlan, latency: Histogram) {
+  constructor(client: MqttClient, plan: PublisherPlan, latency: Histogram) {
     this.#client = client;
     this.#plan = plan;
     this.#latency = latency;

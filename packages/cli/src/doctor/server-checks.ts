@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import tls from "node:tls";
-import { connect, parseAddress } from "@mess/client";
+import { connectMqtt, parseAddress } from "@mess/client";
 import { connectOptions } from "../actions/with-client.ts";
 import { describeError } from "../describe-error.ts";
 import type { Finding, Patient } from "./finding.ts";
@@ -21,7 +21,7 @@ export async function checkMqtt({ target, signal }: Patient): Promise<readonly F
     ];
   }
   try {
-    const client = await connect(target.url, { ...connectOptions(target), signal, connectTimeout: deadlineMs });
+    const client = await connectMqtt(target.url, { ...connectOptions(target), signal, connectTimeout: deadlineMs });
     await client.disconnect({ timeout: 1000 });
     return [{ id, status: "ok", text: `${target.url} accepts the key` }];
   } catch (error) {

@@ -3,6 +3,7 @@ import type { DecoderOptions } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { Queues } from "../../../model/queue.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -17,6 +18,8 @@ export interface MqttCounters {
   authFailures: number;
   malformed: number;
   protocolErrors: number;
+  /** Reserved user properties (`mess-`) that were unknown, misplaced or had a bad value. */
+  propertiesRefused: number;
   keepAliveTimeouts: number;
   connectDeadlines: number;
   slowDrops: number;
@@ -25,6 +28,7 @@ export interface MqttCounters {
 
 export interface MqttDoorContext {
   readonly engine: Engine;
+  readonly queues: Pick<Queues, "settle">;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -67,6 +71,7 @@ export interface Watched {
 /** One timer for all connections: keep alive, CONNECT deadline, slow packets. Half a second is as exact as it gets. */
 export class ConnectionWatch {
   readonly #watched: Set<Watched> = new Set();
+  #onEmpty: (() => void) | undefined;
 
   add(connection: Watched): void {
     this.#watched.add(connection);
@@ -74,6 +79,16 @@ export class ConnectionWatch {
 
   remove(connection: Watched): void {
     this.#watched.delete(connection);
+    if (this.#watched.size === 0) this.#onEmpty?.();
+  }
+
+  /** Runs it now when there is no connection, else as soon as there is none. One at a time. */
+  whenEmpty(run: () => void): void {
+    if (this.#watched.size === 0) return run();
+    this.#onEmpty = () => {
+      this.#onEmpty = undefined;
+      run();
+    };
   }
 
   get size(): number {

@@ -12,6 +12,7 @@ import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../
 import { noExpiry } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
+import { isRefused, reservedProperties, wrongValue } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { OutboundAliases } from "./topic-aliases.ts";
 
@@ -31,7 +32,18 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
       "only user name (key id) and password (secret) are served",
     );
   }
-  const who = context.authenticate(packet.username, packet.password, connection.peer.address);
+  const { address, principal } = connection.peer;
+  const reserved = reservedProperties(properties.userProperties ?? [], "CONNECT");
+  if (isRefused(reserved)) return connection.refuse(ReasonCode.ImplementationSpecificError, reserved.refusal);
+  const meta = reserved.get("mess-meta");
+  if (meta !== undefined && meta !== "1") {
+    return connection.refuse(ReasonCode.ImplementationSpecificError, wrongValue("mess-meta", '"1"').refusal);
+  }
+  connection.out.wantsMeta = meta === "1";
+  const who =
+    principal === undefined
+      ? context.authenticate(packet.username, packet.password, address)
+      : { principal, keyId: "" };
   if (who === undefined) {
     context.counters.authFailures++;
     context.audit("auth.fail", { address: connection.peer.address, transport: connection.peer.kind });
@@ -138,6 +150,8 @@ function expiryOf(connection: MqttConnection, packet: ConnectPacket): number {
 
 /** 0 switches it off, which would let a dead peer stay for ever: the most that is allowed is used instead (LESSONS 13). */
 function agreeOnKeepAlive(connection: MqttConnection, packet: ConnectPacket): void {
+  // A client in our own process lives as long as we do.
+  if (connection.peer.kind === "memory") return;
   const most = connection.context.limits.keepAliveSecondsMax;
   const wanted = packet.keepAlive;
   if (packet.version === 5) connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;

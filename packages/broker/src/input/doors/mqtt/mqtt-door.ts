@@ -2,6 +2,7 @@
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { Queues } from "../../../model/queue.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
@@ -10,6 +11,8 @@ import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
   readonly engine: Engine;
+  /** Absent: there are no leases, so none can be settled. */
+  readonly queues?: Pick<Queues, "settle">;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -29,6 +32,8 @@ export interface MqttDoor {
   readonly preAuthBytes: () => number;
   /** Connections open now. */
   readonly connections: () => number;
+  /** Runs it once there is no connection, which may be now. */
+  readonly whenEmpty: (run: () => void) => void;
   /** To be called every half second or more often, with monotonic milliseconds. */
   readonly sweep: (now: number) => void;
 }
@@ -43,6 +48,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     authFailures: 0,
     malformed: 0,
     protocolErrors: 0,
+    propertiesRefused: 0,
     keepAliveTimeouts: 0,
     connectDeadlines: 0,
     slowDrops: 0,
@@ -50,6 +56,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
   };
   const context: MqttDoorContext = {
     engine: parts.engine,
+    queues: parts.queues ?? { settle: (_principal, _token, _settlement, done) => done("gone") },
     limits: parts.limits,
     clock: parts.clock,
     timers: parts.timers,
@@ -67,6 +74,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     counters,
     preAuthBytes: () => context.preAuthBytes,
     connections: () => watch.size,
+    whenEmpty: (run) => watch.whenEmpty(run),
     sweep: (now) => watch.sweep(now),
   };
 }
