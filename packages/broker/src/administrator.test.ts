@@ -59,7 +59,13 @@ beforeEach(async () => {
       observeFailure: () => undefined,
     },
   });
-  administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
+  administrator = new Administrator({
+    engine,
+    host,
+    beginBackup: home.opened.beginBackup,
+    devPrincipal: undefined,
+    doorMetrics: () => [],
+  });
 });
 afterEach(async () => {
   await engine.stop();
@@ -141,5 +147,16 @@ describe("the last key with a right", () => {
     expect(administrator.policy()).toEqual(policy);
     await administrator.createKey("chief", "admin", []);
     expect(await administrator.applyPolicy("chief", without, false)).toMatchObject({ applied: true });
+  });
+});
+
+describe("backup", () => {
+  it("is one at a time, and leaves an audit record either way", async () => {
+    const first = await administrator.backup("chief");
+    expect(audited.at(-1)).toMatchObject({ event: "backup.begin", detail: { by: "chief", bytes: first.bytes } });
+    await expect(administrator.backup("chief")).rejects.toMatchObject({ code: "conflict" });
+    expect(audited.at(-1)).toMatchObject({ event: "admin.refused", detail: { act: "backup", code: "conflict" } });
+    first.close();
+    (await administrator.backup("chief")).close();
   });
 });

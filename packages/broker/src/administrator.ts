@@ -12,6 +12,7 @@ import {
   type NewKey,
   type PolicyChange,
 } from "./model/administration.ts";
+import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, AdminAction, Policy } from "./model/policy.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
@@ -19,6 +20,7 @@ import { explain } from "./security/explain.ts";
 import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
+import { StorageError } from "./storage/storage-error.ts";
 
 /** Of what somebody sent, as much as an audit record keeps. */
 const targetLengthMax = 128;
@@ -28,7 +30,7 @@ const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
 
 /** An administrative act that somebody asked for. */
 interface Asked {
-  readonly act: "key.create" | "key.revoke" | "policy.apply";
+  readonly act: "key.create" | "key.revoke" | "policy.apply" | "backup";
   readonly by: string;
   /** The principal or key it is about. */
   readonly target?: string;
@@ -37,6 +39,7 @@ interface Asked {
 export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
+  readonly beginBackup: BeginBackup;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -166,6 +169,17 @@ export class Administrator implements Administration {
       return { allowed: true, because: "the broker runs with --insecure-dev: everything is allowed to everybody" };
     }
     return explain(this.#engine.machine.state.compiled, principal, action, topic);
+  }
+
+  async backup(by: string): Promise<Backup> {
+    try {
+      const backup = await this.#parts.beginBackup();
+      this.audit("backup.begin", { by, bytes: backup.bytes, lastSeq: backup.lastSeq });
+      return backup;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      throw this.#refusal({ act: "backup", by }, error.code === "in-use" ? "conflict" : "unavailable", error.message);
+    }
   }
 
   health(): Health {

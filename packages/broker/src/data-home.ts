@@ -1,11 +1,10 @@
 /** What lies in and beside the data directory, opened in the one right order: directory, lock, key, keyring, journal. */
 import type { Limits } from "./config/limits.ts";
 import type { Host } from "./host/host.ts";
-import type { OpenedJournal } from "./model/journal.ts";
 import { checkFile, claimDirectory } from "./storage/data-directory.ts";
 import { type KekOptions, loadKek } from "./storage/kek.ts";
 import { type Keyring, openKeyring } from "./storage/keyring.ts";
-import { openJournal } from "./storage/open-journal.ts";
+import { type OpenedDirectory, openJournal } from "./storage/open-journal.ts";
 
 export interface DataHomeOptions {
   readonly host: Host;
@@ -17,7 +16,7 @@ export interface DataHome {
   readonly directory: string;
   readonly keyring: Keyring;
   readonly kek: Buffer;
-  readonly opened: OpenedJournal;
+  readonly opened: OpenedDirectory;
   /** There was no journal before. */
   readonly isNew: boolean;
   /** What should be said about the key at start: that it was made, and where. */

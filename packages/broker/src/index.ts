@@ -1,12 +1,22 @@
 /** The broker as a library. */
 
-export { type Addresses, Broker, type BrokerOptions, type EmbeddedOptions } from "./broker.ts";
+export {
+  type Addresses,
+  Broker,
+  type BrokerOptions,
+  type EmbeddedMqttOptions,
+  type EmbeddedOptions,
+} from "./broker.ts";
 export { nodeHost } from "./host/node-host.ts";
 export { type ServeOptions, serve } from "./main.ts";
+export type { Backup } from "./model/backup.ts";
 export type { Policy } from "./model/policy.ts";
 export { exportKek, type OfflineOptions, resetAdminKey } from "./offline.ts";
+export { backupOffline, type RestoreFileOptions, restoreOffline } from "./offline-backup.ts";
 export type { ListenerOptions, OpenOptions } from "./open-options.ts";
 export { StartError } from "./start-error.ts";
+export { type ReadArchive, readArchive } from "./storage/archive-reader.ts";
 export { type KekOptions, loadKek } from "./storage/kek.ts";
+export type { RestoreReport } from "./storage/restore.ts";
 export { StorageError } from "./storage/storage-error.ts";
 export { type BadPosition, type VerifyReport, verifyJournal } from "./storage/verify.ts";

@@ -39,7 +39,13 @@ export async function resetAdminKey(
     schemas: schemaCompiler,
     machine: { reconnectGraceMs: 0, observeAudit: () => {}, observeFailure: () => {} },
   });
-  const administrator = new Administrator({ engine, host, devPrincipal: undefined, doorMetrics: () => [] });
+  const administrator = new Administrator({
+    engine,
+    host,
+    beginBackup: home.opened.beginBackup,
+    devPrincipal: undefined,
+    doorMetrics: () => [],
+  });
   const line = await makeAdminKey(administrator, home.directory);
   await engine.stop();
   const dot = line.indexOf(".");

@@ -1,4 +1,5 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
+import type { Backup } from "./backup.ts";
 import type { Action, Policy } from "./policy.ts";
 
 export interface KeyView {
@@ -66,6 +67,8 @@ export interface Administration {
   policy(): Policy;
   applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange>;
   why(principal: string, action: Action, topic: string): Explanation;
+  /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
+  backup(by: string): Promise<Backup>;
   health(): Health;
   metrics(): readonly MetricSample[];
   /** Writes an audit record (and one log line) for something a door refused, for example `auth.fail`. */

@@ -93,8 +93,11 @@ export interface Engine {
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void;
   /** PUBREL. `Link.completed` follows. */
   release(session: SessionHandle, packetId: number): void;
-  /** PUBACK, PUBREC or PUBCOMP from the client (`step` 1, 2, 3). False when no such delivery is under way. */
-  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean;
+  /**
+   * PUBACK, PUBREC or PUBCOMP from the client (`step` 1, 2, 3). `text`: why not, of an error; may be empty. False when no
+   * such delivery is under way.
+   */
+  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text?: string): boolean;
   /** `answer` is called once with a code a filter, after they became durable, and before any retained message. */
   subscribe(
     session: SessionHandle,

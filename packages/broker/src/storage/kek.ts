@@ -73,7 +73,8 @@ export async function loadKek(options: KekOptions): Promise<LoadedKek> {
   return { kek: createKekFile(path), created: true, source: path };
 }
 
-function defaultKekPath(directory: string): string {
+/** Where the key lies when no other source is named. */
+export function defaultKekPath(directory: string): string {
   return `${directory.replace(/\/+$/, "")}.kek`;
 }
 

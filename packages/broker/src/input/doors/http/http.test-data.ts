@@ -67,6 +67,7 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
       return { ready: this.ready, detail: { journal: this.ready ? "ok" : "failed" } };
     },
