@@ -17,6 +17,7 @@ import { MessageIds } from "./message-ids.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
+import { TopicSettingsTable } from "./topic-settings.ts";
 
 export interface RetainedEntry {
   /** Number the message was published under. */
@@ -50,6 +51,8 @@ export class Counters {
   takeovers = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
+  /** Larger than their topic allows, or against its schema. */
+  contentRefused = 0;
   /** Accepted to be delivered later, and published since. */
   delayed = 0;
   released = 0;
@@ -96,6 +99,7 @@ export class State {
   retainedBytes = 0;
   readonly messageIds: MessageIds;
   readonly delayed: DelayedHeap = new DelayedHeap();
+  readonly topicSettings: TopicSettingsTable;
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -130,6 +134,7 @@ export class State {
       capacity: topicTableCapacity,
       evicted: (topic) => this.countReceivers(-topic.receivers.length),
     });
+    this.topicSettings = new TopicSettingsTable(ports.schemas, ports.hashSeed);
     this.messageIds = new MessageIds({
       clock: ports.clock,
       seed: ports.hashSeed,

@@ -1,5 +1,7 @@
 /** An interned topic name with what was worked out for it: who receives it. Valid for one generation of the state. */
 import type { TopicHandle } from "../model/engine.ts";
+import { withoutAttributes } from "../model/message.ts";
+import type { DeclaredTopic } from "./declared-topic.ts";
 import type { Group } from "./group.ts";
 import type { Session } from "./session.ts";
 
@@ -27,6 +29,10 @@ export class Topic implements TopicHandle {
   #receivers: readonly Receiver[] = nobody;
   #groups: readonly Group[] = noGroups;
   #bySession: Map<Session, Receiver> | undefined;
+  /** What is declared about it, and the attributes of messages that have no key of their own: of that generation of settings. */
+  settingsGeneration = -1;
+  declared: DeclaredTopic | undefined;
+  keyAttributes: Uint8Array = withoutAttributes;
 
   constructor(name: string) {
     this.name = name;
