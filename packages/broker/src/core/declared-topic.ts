@@ -1,6 +1,7 @@
 /** One declaration of topics, ready to be applied to messages. */
-import type { PayloadCheck, SchemaCompiler } from "../model/message-checks.ts";
+
 import { withoutAttributes, writeAttributes } from "../model/message.ts";
+import type { PayloadCheck, SchemaCompiler } from "../model/message-checks.ts";
 import type { TopicDeclared } from "../model/record.ts";
 import type { TopicSettings } from "../model/settings.ts";
 import { patternMatches } from "../model/topic-pattern.ts";

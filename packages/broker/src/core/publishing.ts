@@ -21,6 +21,7 @@ import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import { nothingPlanned, PublishChecks, type PublishPlan } from "./publish-checks.ts";
 import type { Publisher } from "./publisher.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import { identifiersOf, type Sending } from "./sending.ts";
@@ -34,6 +35,7 @@ export interface PublishingParts {
   readonly sending: Sending;
   readonly groups: GroupDelivering;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
 }
 
 export class Publishing {
@@ -42,6 +44,7 @@ export class Publishing {
   readonly #sending: Sending;
   readonly #groups: GroupDelivering;
   readonly #retained: RetainedKeeper;
+  readonly #queues: QueueAppending;
   readonly checks: PublishChecks;
   readonly #view: MessageView = new MessageView();
   readonly #draft: MessageDraft = new MessageDraft();
@@ -56,6 +59,7 @@ export class Publishing {
     this.#sending = parts.sending;
     this.#groups = parts.groups;
     this.#retained = parts.retained;
+    this.#queues = parts.queues;
     this.checks = new PublishChecks(parts.state, parts.retained);
   }
 
@@ -164,7 +168,8 @@ export class Publishing {
     if (draft.qos === 0) this.#state.counters.publishedQoS0++;
     else this.#state.counters.publishedQoS1++;
     const { topicSettings } = this.#state;
-    if (topicSettings.size > 0 && topicSettings.keyOf(topic).length > 0) return this.#publishKeyed(publisher, topic, draft);
+    if (topicSettings.size > 0 && topicSettings.keyOf(topic).length > 0)
+      return this.#publishKeyed(publisher, topic, draft);
     if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
     return this.store(publisher, topic, draft);
   }
@@ -244,6 +249,7 @@ export class Publishing {
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
     if (this.#state.topicSettings.retaining > 0) this.#state.topicSettings.keep(topic, { seq, bytes: length, at: now });
     const matched = this.apply(topic, seq, draft.qos, publisher.number);
+    if (topic.queues.length > 0) this.#queues.append(topic, seq, this.#view.read(journal.openBytes, at, at + length));
     journal.commit();
     return matched ? Reason.success : Reason.noMatchingSubscribers;
   }
@@ -262,10 +268,14 @@ export class Publishing {
     this.#state.delayed.add({ seq, at: seq, dueAt: readAttribute(message, "deliverAt") ?? 0, bytes });
   }
 
-  /** Adds the message to whatever waits for it. Live and in recovery. True when somebody matched. */
+  /**
+   * Adds the message to the sessions and shared subscriptions that it is for. Live and in recovery; `QueueAppending.append`
+   * follows for topics that have queues. True when somebody matched.
+   */
   apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
     const state = this.#state;
     const previous = state.lastMessageSeq;
+    state.messageBefore = Math.max(previous, state.lastQueuedSeq);
     state.lastMessageSeq = seq;
     refresh(state, topic);
     const receivers = topic.receivers;
@@ -289,13 +299,13 @@ export class Publishing {
       group.backlog.append(seq, previous);
       this.#outbox.wakeGroup(group);
     }
-    return receivers.length + groups.length > 0;
+    return receivers.length + groups.length + topic.queues.length > 0;
   }
 
   /** Does anybody read the topic now? */
   hasReaders(topic: Topic): boolean {
     refresh(this.#state, topic);
-    return topic.receivers.length + topic.groups.length > 0;
+    return topic.receivers.length + topic.groups.length + topic.queues.length > 0;
   }
 
   /** A message the broker sends for a session: its will. The caller has authorised it. False when it was not taken. */

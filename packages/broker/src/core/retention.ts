@@ -57,6 +57,10 @@ export class Retention {
     }
     for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
     this.#state.topicSettings.forEachKept(this.#state.clock.now(), (from, to) => markRun(candidates, from, to, alive));
+    for (const queue of this.#state.queues.values()) {
+      for (const { backlog } of queue.lanes) mark(candidates, backlog, alive);
+      if (queue.dead !== undefined) mark(candidates, queue.dead, alive);
+    }
     const retainedIn = this.#retainedIn(candidates);
     return candidates.filter((segment) => {
       if (alive.has(segment.id)) return false;
