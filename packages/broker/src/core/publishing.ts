@@ -58,7 +58,7 @@ export class Publishing {
     const state = this.#state;
     if (!mayPublish(state, session, topic)) {
       state.counters.deniedPublish += run.count;
-      return Reason.notAuthorized;
+      return this.checks.refuse(Reason.notAuthorized, "");
     }
     refresh(state, topic);
     state.counters.publishedQoS0 += run.count;
