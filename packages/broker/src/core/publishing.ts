@@ -8,6 +8,7 @@ import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import { nothingPlanned, PublishChecks, type PublishPlan } from "./publish-checks.ts";
 import type { Publisher } from "./publisher.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Sending } from "./sending.ts";
@@ -21,6 +22,7 @@ export interface PublishingParts {
   readonly sending: Sending;
   readonly groups: GroupDelivering;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
 }
 
 export class Publishing {
@@ -29,6 +31,7 @@ export class Publishing {
   readonly #sending: Sending;
   readonly #groups: GroupDelivering;
   readonly #retained: RetainedKeeper;
+  readonly #queues: QueueAppending;
   readonly checks: PublishChecks;
   readonly #view: MessageView = new MessageView();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
@@ -42,6 +45,7 @@ export class Publishing {
     this.#sending = parts.sending;
     this.#groups = parts.groups;
     this.#retained = parts.retained;
+    this.#queues = parts.queues;
     this.checks = new PublishChecks(parts.state, parts.retained);
   }
 
@@ -130,6 +134,7 @@ export class Publishing {
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
     const matched = this.apply(topic, seq, draft.qos, publisher.number);
+    if (topic.queues.length > 0) this.#queues.append(topic, seq, this.#view.read(journal.openBytes, at, at + length));
     journal.commit();
     return matched ? Reason.success : Reason.noMatchingSubscribers;
   }
@@ -142,10 +147,14 @@ export class Publishing {
       this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
   }
 
-  /** Adds the message to whatever waits for it. Live and in recovery. True when somebody matched. */
+  /**
+   * Adds the message to the sessions and shared subscriptions that it is for. Live and in recovery; `QueueAppending.append`
+   * follows for topics that have queues. True when somebody matched.
+   */
   apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
     const state = this.#state;
     const previous = state.lastMessageSeq;
+    state.messageBefore = Math.max(previous, state.lastQueuedSeq);
     state.lastMessageSeq = seq;
     refresh(state, topic);
     const receivers = topic.receivers;
@@ -169,13 +178,13 @@ export class Publishing {
       group.backlog.append(seq, previous);
       this.#outbox.wakeGroup(group);
     }
-    return receivers.length + groups.length > 0;
+    return receivers.length + groups.length + topic.queues.length > 0;
   }
 
   /** Does anybody read the topic now? */
   hasReaders(topic: Topic): boolean {
     refresh(this.#state, topic);
-    return topic.receivers.length + topic.groups.length > 0;
+    return topic.receivers.length + topic.groups.length + topic.queues.length > 0;
   }
 
   /** A message the broker sends for a session: its will. The caller has authorised it. False when it was not taken. */

@@ -29,6 +29,8 @@ import type { Credentials } from "./credentials.ts";
 import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
 import { restorePublishing } from "./publishing-state.ts";
+import type { QueueAppending } from "./queue-appending.ts";
+import type { QueueReplay } from "./queue-replay.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
@@ -43,6 +45,8 @@ export interface ReplayParts {
   readonly attaching: Attaching;
   readonly acks: AckKeeper;
   readonly credentials: Credentials;
+  readonly appending: QueueAppending;
+  readonly queues: QueueReplay;
 }
 
 /** How the connection of a session ended, as far as the journal knows. */
@@ -98,6 +102,14 @@ export class Replay {
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    if (kind === RecordKind.messageDirected) {
+      this.#parts.queues.directed(seq, bytes.readUInt32LE(start), message);
+      return;
+    }
+    if (kind === RecordKind.messageQueued) {
+      this.#parts.queues.queued(seq, message);
+      return;
+    }
     if (kind === RecordKind.messageCarried) {
       const entry = this.#state.retained.get(message.topic);
       if (entry !== undefined && entry.seq === bytes.readDoubleLE(start)) entry.at = seq;
@@ -116,6 +128,7 @@ export class Replay {
     if (message.retain) this.#parts.retained.apply(seq, message, topic.name);
     if (message.hasAttributes) this.#parts.publishing.restoreWish(seq, message);
     this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
+    if (topic.queues.length > 0) this.#parts.appending.append(topic, seq, message);
   }
 
   #dropHold(number: number, packetId: number): void {
@@ -241,7 +254,9 @@ export class Replay {
       const counters = readJson<CounterState>(bytes, start, end);
       this.#state.lastMessageSeq = counters.lastMessageSeq;
       this.#state.lastSessionNumber = counters.lastSessionNumber;
-    }
+      this.#state.lastQueuedSeq = counters.lastQueuedSeq ?? 0;
+      this.#state.lastQueueNumber = counters.lastQueueNumber ?? 0;
+    } else this.#parts.queues.apply(kind, bytes, start, end);
   }
 
   #open(opened: SessionOpened): void {

@@ -55,6 +55,10 @@ export class Retention {
       });
     }
     for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
+    for (const queue of this.#state.queues.values()) {
+      for (const { backlog } of queue.lanes) mark(candidates, backlog, alive);
+      if (queue.dead !== undefined) mark(candidates, queue.dead, alive);
+    }
     const retainedIn = this.#retainedIn(candidates);
     return candidates.filter((segment) => !alive.has(segment.id) && this.#carry(retainedIn.get(segment.id) ?? []));
   }
