@@ -81,6 +81,14 @@ export class Holding {
       this.#parts.outbox.completed(link, packetId, Reason.success);
       return;
     }
+    const dueAt = message.hasAttributes ? (readAttribute(message, "deliverAt") ?? 0) : 0;
+    if (dueAt > this.#state.clock.now()) {
+      this.#drop(session, packetId);
+      this.#parts.publishing.delayHeld(held, dueAt);
+      this.#rememberId(session, message, this.#state.journal.lastSeq);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
+      return;
+    }
     this.#write(session, packetId, held);
     const seq = this.#state.journal.lastSeq;
     if (message.hasAttributes) this.#rememberId(session, message, seq);

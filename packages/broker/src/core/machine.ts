@@ -23,6 +23,7 @@ import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
 import { Batch, reservedText } from "./batch.ts";
 import { Credentials } from "./credentials.ts";
+import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
@@ -58,6 +59,7 @@ export class Machine implements Engine, JournalListener {
   readonly credentials: Credentials;
   readonly publishing: Publishing;
   readonly attaching: Attaching;
+  readonly delayed: Delayed;
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
@@ -96,6 +98,7 @@ export class Machine implements Engine, JournalListener {
     const appending = new QueueAppending(state);
     appending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
+    this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.queues = new DeclaredQueues({
       state,
@@ -171,6 +174,7 @@ export class Machine implements Engine, JournalListener {
   tick(): number | undefined {
     if (this.#failed) return undefined;
     this.state.deadlines.due(this.state.clock.monotonic(), (run) => run(), dueAtOnce);
+    this.delayed.release();
     return this.state.deadlines.earliest();
   }
 

@@ -1,4 +1,6 @@
 /** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
+
+import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
 import { type MessageDraft, MessageView, messageSize, readAttributes, writeMessage } from "../model/message.ts";
@@ -106,26 +108,53 @@ export class Publishing {
     if (draft.qos === 0) this.#state.counters.publishedQoS0++;
     else this.#state.counters.publishedQoS1++;
     if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
-    return this.#store(publisher, topic, draft);
+    return this.store(publisher, topic, draft);
   }
 
   /** It says something to the broker itself. */
   #publishWish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const { checks } = this;
     const first = checks.repeated(publisher, draft);
-    const { id } = checks.wishOf(draft);
+    const { id, deliverAt } = checks.wishOf(draft);
     checks.forget();
     if (first > 0) {
       this.#state.counters.repeated++;
       this.receipt = -first;
       return Reason.success;
     }
-    const reason = this.#store(publisher, topic, draft);
+    const isLater = deliverAt !== undefined && deliverAt > this.#state.clock.now();
+    const reason = isLater ? this.#delay(publisher, draft, deliverAt) : this.store(publisher, topic, draft);
     if (id !== undefined) this.#state.messageIds.add(publisher.principal, id, this.receipt, 0);
     return reason;
   }
 
-  #store(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+  #delay(publisher: Publisher, draft: MessageDraft, dueAt: number): number {
+    const { journal, clock } = this.#state;
+    const length = messageSize(draft, publisher.principalBytes);
+    const at = journal.reserve(RecordKind.messageDelayed, length);
+    writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    this.#delayed(dueAt, length);
+    return Reason.success;
+  }
+
+  /** A message that was held until now, as its bytes. */
+  delayHeld(held: Buffer, dueAt: number): void {
+    const { journal } = this.#state;
+    held.copy(journal.openBytes, journal.reserve(RecordKind.messageDelayed, held.length));
+    this.#delayed(dueAt, held.length);
+  }
+
+  #delayed(dueAt: number, bytes: number): void {
+    const { journal, delayed, counters } = this.#state;
+    const seq = journal.lastSeq;
+    this.receipt = seq;
+    delayed.add({ seq, at: seq, dueAt, bytes });
+    counters.delayed++;
+    journal.commit();
+  }
+
+  /** The record, and what follows from it: rights and quotas were asked before. */
+  store(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const { journal, clock } = this.#state;
     const length = messageSize(draft, publisher.principalBytes);
     const at = journal.reserve(RecordKind.messagePublished, length);
@@ -142,9 +171,15 @@ export class Publishing {
   /** Recovery: what a message says to the broker itself. */
   restoreWish(seq: number, message: MessageView): void {
     const { id, origin } = readAttributes(message);
-    // What came from another record brought its id there.
-    if (id !== undefined && origin === undefined)
-      this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
+    // What came from another record brought its id there, and took its place if that was a delayed one.
+    if (origin !== undefined) this.#state.delayed.remove(origin);
+    else if (id !== undefined) this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
+  }
+
+  /** Recovery. */
+  restoreDelayed(seq: number, message: MessageView, bytes: number): void {
+    this.restoreWish(seq, message);
+    this.#state.delayed.add({ seq, at: seq, dueAt: readAttribute(message, "deliverAt") ?? 0, bytes });
   }
 
   /**

@@ -91,6 +91,7 @@ export class Replay {
 
   apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     if (messageOffset(kind) >= 0) this.#applyMessage(kind, seq, bytes, start, end);
+    else if (kind === RecordKind.delayedCancelled) this.#cancelDelayed(bytes, start, end);
     else if (kind === RecordKind.deliveriesAcked) this.#parts.acks.apply(readAcked(bytes, start, end));
     else if (kind === RecordKind.retainedSettled) this.#settleRetained(readDeliveryNote(bytes, start, end));
     else if (kind >= RecordKind.deliveryReserved && kind <= RecordKind.deliveryCompleted) {
@@ -112,7 +113,13 @@ export class Replay {
     }
     if (kind === RecordKind.messageCarried) {
       const entry = this.#state.retained.get(message.topic);
-      if (entry !== undefined && entry.seq === bytes.readDoubleLE(start)) entry.at = seq;
+      const first = bytes.readDoubleLE(start);
+      if (entry !== undefined && entry.seq === first) entry.at = seq;
+      else this.#state.delayed.move(first, seq);
+      return;
+    }
+    if (kind === RecordKind.messageDelayed) {
+      this.#parts.publishing.restoreDelayed(seq, message, end - start);
       return;
     }
     if (kind === RecordKind.messageHeld) {
@@ -129,6 +136,10 @@ export class Replay {
     if (message.hasAttributes) this.#parts.publishing.restoreWish(seq, message);
     this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
     if (topic.queues.length > 0) this.#parts.appending.append(topic, seq, message);
+  }
+
+  #cancelDelayed(bytes: Buffer, start: number, end: number): void {
+    for (let at = start; at + 8 <= end; at += 8) this.#state.delayed.remove(bytes.readDoubleLE(at));
   }
 
   #dropHold(number: number, packetId: number): void {

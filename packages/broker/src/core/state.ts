@@ -1,6 +1,7 @@
 /** The whole state as one value: the parts ②③⑤ and the rights, a fold over the journal plus who is connected now. */
 import type { Limits } from "../config/limits.ts";
 import { Deadlines } from "../delivery/deadlines.ts";
+import { DelayedHeap } from "../delivery/delayed-heap.ts";
 import { InFlight } from "../delivery/in-flight.ts";
 import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
@@ -58,6 +59,9 @@ export class Counters {
   redriven = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
+  /** Accepted to be delivered later, and published since. */
+  delayed = 0;
+  released = 0;
 }
 
 export interface StatePorts {
@@ -107,6 +111,7 @@ export class State {
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
   readonly messageIds: MessageIds;
+  readonly delayed: DelayedHeap = new DelayedHeap();
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
