@@ -36,6 +36,7 @@ import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
 import { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
+import { SessionConsumers } from "./session-consumers.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
 import { Subscribing } from "./subscribing.ts";
@@ -108,6 +109,8 @@ export class Machine implements Engine, JournalListener {
       appending,
       batch: this.#batch,
     });
+    const { consuming, settling, delivering } = this.queues;
+    const consumers = new SessionConsumers({ state, sending, consuming, settling, delivering });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -119,8 +122,12 @@ export class Machine implements Engine, JournalListener {
       acks: this.#acks,
       sending,
       audit: this.audit,
+      consumers,
     });
-    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending });
+    consumers.connect(this.attaching, this.#subscribing);
+    this.#subscribing.connect(consumers);
+    this.#delivering.connect(consumers);
+    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending, consumers });
     this.#holding = new Holding({
       state,
       outbox: this.#outbox,
@@ -253,8 +260,8 @@ export class Machine implements Engine, JournalListener {
     this.#holding.release(session as Session, packetId);
   }
 
-  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean {
-    return this.#acknowledging.take(session as Session, packetId, step, reason);
+  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text = ""): boolean {
+    return this.#acknowledging.take(session as Session, packetId, { step, reason, text });
   }
 
   subscribe(
