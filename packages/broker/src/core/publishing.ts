@@ -76,7 +76,7 @@ export class Publishing {
     const state = this.#state;
     if (!mayPublish(state, session, topic)) {
       state.counters.deniedPublish += run.count;
-      return Reason.notAuthorized;
+      return this.checks.refuse(Reason.notAuthorized, "");
     }
     if (state.topicSettings.size > 0 && state.topicSettings.of(topic)?.concernsLive === true)
       return this.#liveDeclared(session, topic, run, source);
