@@ -77,6 +77,16 @@ export interface Limits {
   httpBodyBytesMax: number;
   httpHeaderBytesMax: number;
   httpRequestDeadlineMs: number;
+  /** Requests of one principal; a second's worth may come at once. */
+  httpRequestsPerPrincipalPerSecond: number;
+  /** Event streams and waiting pulls of one principal at a time. */
+  httpOpenPerPrincipalMax: number;
+  /** Longest wait of a pull. */
+  httpPollMsMax: number;
+  /** Items of one page, pull or settlement. */
+  httpPageItemsMax: number;
+  /** Payloads of one pull or page of messages together; one message may always come. */
+  httpAnswerBytesMax: number;
 }
 
 const KiB = 1024;
@@ -139,4 +149,9 @@ export const defaultLimits: Limits = {
   httpBodyBytesMax: 1 * MiB,
   httpHeaderBytesMax: 16 * KiB,
   httpRequestDeadlineMs: 10_000,
+  httpRequestsPerPrincipalPerSecond: 1_000,
+  httpOpenPerPrincipalMax: 1_000,
+  httpPollMsMax: 30_000,
+  httpPageItemsMax: 1_000,
+  httpAnswerBytesMax: 4 * MiB,
 };
