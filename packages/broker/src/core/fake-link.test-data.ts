@@ -19,6 +19,8 @@ export interface Delivered {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   readonly secondsLeft: number;
+  /** From a declared subscription. */
+  readonly lease?: { readonly attempt: number; readonly token: string; readonly plainTopic: boolean };
   readonly attributes?: MessageAttributes;
 }
 
@@ -129,6 +131,9 @@ function seen(message: MessageView, form: DeliveryForm): Delivered {
     retain: form.retain,
     identifiers: [...form.subscriptionIdentifiers],
     secondsLeft: form.secondsLeft,
+    ...(form.lease !== undefined && {
+      lease: { attempt: form.lease.attempt, token: form.lease.token, plainTopic: form.plainTopic },
+    }),
     ...(message.hasAttributes && { attributes: readAttributes(message) }),
   };
 }
@@ -148,6 +153,7 @@ export interface PublishWish {
   readonly expiry?: number;
   readonly packetId?: number;
   readonly attributes?: MessageAttributes;
+  /** Lines `name=value`. */
   readonly headers?: string;
 }
 
@@ -258,8 +264,8 @@ export class FakeClient implements LiveSource {
     this.#engine.release(this.handle, packetId);
   }
 
-  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0): boolean {
-    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason);
+  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0, text = ""): boolean {
+    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason, text);
     this.#engine.settle(this.handle);
     return isKnown;
   }
