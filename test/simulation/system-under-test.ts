@@ -1,4 +1,5 @@
 import { defaultLimits, type Limits } from "../../packages/broker/src/config/limits.ts";
+import { headerReader, schemaCompiler } from "../../packages/broker/src/content-readers.ts";
 import { BrokerEngine } from "../../packages/broker/src/engine.ts";
 import type { Host } from "../../packages/broker/src/host/host.ts";
 import { openMqttDoor } from "../../packages/broker/src/input/doors/mqtt/mqtt-door.ts";
@@ -71,6 +72,8 @@ export const startBroker: StartSystem = async (host, events, options) => {
     limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: true,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: { reconnectGraceMs: 1_000, observeAudit: () => undefined, observeFailure: () => undefined },
   });
   const door = openMqttDoor({

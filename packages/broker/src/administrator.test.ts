@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Administrator } from "./administrator.ts";
 import { defaultLimits } from "./config/limits.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { nodeHost } from "./host/node-host.ts";
@@ -50,6 +51,8 @@ beforeEach(async () => {
     limits: defaultLimits,
     firstPolicy: policy,
     everythingAllowed: false,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: {
       reconnectGraceMs: 0,
       observeAudit: (event, detail) => audited.push({ event, detail }),

@@ -3,13 +3,21 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
+import {
+  type ConnectOptions,
+  connect,
+  connectMqtt,
+  type Mess,
+  type MqttClient,
+  type MqttConnectOptions,
+} from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
-import { checkPrincipal, embeddedTransport } from "./embedded-client.ts";
+import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
@@ -50,8 +58,16 @@ export interface BrokerOptions {
   readonly onFailure?: (reason: string) => void;
 }
 
-/** Of an embedded client: who it is and how it gets here is settled, the rest is as for any other. */
-export type EmbeddedOptions = Omit<MqttConnectOptions, "transport" | "ca" | "serverName" | "keyId" | "secret">;
+/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
+export type EmbeddedOptions = Omit<
+  ConnectOptions,
+  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+>;
+/** The same for a client without what the SDK adds. */
+export type EmbeddedMqttOptions = Omit<
+  MqttConnectOptions,
+  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+>;
 
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
@@ -178,17 +194,20 @@ export class Broker implements AsyncDisposable {
    *
    * @throws MessError
    */
-  async connect(principal?: string, options: EmbeddedOptions = {}): Promise<MqttClient> {
-    const { config, administrator } = this.#parts;
+  async connect(principal?: string, options: EmbeddedOptions = {}): Promise<Mess> {
+    return connect(embeddedUrl, { ...options, ...this.#joint(principal) });
+  }
+
+  /** As `connect`, for a plain MQTT client: one connection, packets as they are. */
+  async connectMqtt(principal?: string, options: EmbeddedMqttOptions = {}): Promise<MqttClient> {
+    return connectMqtt(embeddedUrl, { ...options, ...this.#joint(principal) });
+  }
+
+  #joint(principal: string | undefined): EmbeddedJoint {
+    const { config, administrator, door, admission, host } = this.#parts;
     const name = config.insecureDev ? devPrincipal : (principal ?? ADMIN_PRINCIPAL);
     if (!config.insecureDev) checkPrincipal(administrator.policy(), name);
-    const parts = {
-      accept: this.#parts.door.accept,
-      admission: this.#parts.admission,
-      host: this.#parts.host,
-      isClosing: () => this.#closing !== undefined,
-    };
-    return connectMqtt("mqtt://localhost", { ...options, transport: embeddedTransport(parts, name) });
+    return embeddedJoint({ accept: door.accept, admission, host, isClosing: () => this.#closing !== undefined }, name);
   }
 
   /** The journal failed: the process has to end (RELIABILITY F8). */
@@ -258,6 +277,8 @@ function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promis
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: config.insecureDev,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: {
       reconnectGraceMs,
       observeAudit: (event, detail) => log.info(event, detail),

@@ -9,6 +9,7 @@ const counters = {
   authFailures: 0,
   malformed: 0,
   protocolErrors: 0,
+  propertiesRefused: 0,
   keepAliveTimeouts: 0,
   connectDeadlines: 0,
   slowDrops: 0,

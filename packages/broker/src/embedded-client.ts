@@ -1,5 +1,5 @@
 /** The joint between a broker and a client in the same process: packets as on any connection, and no network. */
-import { MessError, type OpenTransport } from "@mess/client";
+import { MessError, type OpenTransport, type World } from "@mess/client";
 import type { Host } from "./host/host.ts";
 import type { Admission } from "./input/admission.ts";
 import { MemoryTransport } from "./input/memory-transport.ts";
@@ -20,7 +20,7 @@ export interface EmbeddedParts {
 }
 
 /** Opens connections of one principal. Credentials that the client shows are not looked at. */
-export function embeddedTransport(parts: EmbeddedParts, principal: string): OpenTransport {
+function embeddedTransport(parts: EmbeddedParts, principal: string): OpenTransport {
   const { accept, admission, host } = parts;
   return async (_options, events) => {
     if (parts.isClosing()) throw new MessError("CLOSED", "the broker in this process is closed");
@@ -37,6 +37,33 @@ export function embeddedTransport(parts: EmbeddedParts, principal: string): Open
       closed: () => admission.release(undefined),
     });
     return transport.clientEnd;
+  };
+}
+
+/** What makes a client an embedded one. */
+export interface EmbeddedJoint {
+  readonly transport: OpenTransport;
+  readonly keepAlive: 0;
+  readonly world?: World;
+}
+
+/** Says nothing: the joint's transport goes nowhere else. */
+export const embeddedUrl = "mqtt://localhost";
+
+export function embeddedJoint(parts: EmbeddedParts, principal: string): EmbeddedJoint {
+  const world = stillWorld(parts.host);
+  return { transport: embeddedTransport(parts, principal), keepAlive: 0, ...(world !== undefined && { world }) };
+}
+
+/** Where the broker's time stands still, so does its clients': their waits end when the test moves it. */
+function stillWorld({ clock, timers, random }: Host): World | undefined {
+  if (timers.isStill !== true) return undefined;
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    after: (milliseconds, run) => timers.after(milliseconds, run),
+    random: () => Buffer.from(random.bytes(6)).readUIntBE(0, 6) / 2 ** 48,
+    bytes: (length) => random.bytes(length),
   };
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectMqtt, MessError } from "@mess/client";
 import { afterEach, describe, expect, it } from "vitest";
-import { Broker, type EmbeddedOptions } from "./broker.ts";
+import { Broker, type EmbeddedMqttOptions } from "./broker.ts";
 import type { OpenOptions } from "./open-options.ts";
 
 const text = (payload: Uint8Array): string => Buffer.from(payload).toString();
@@ -42,8 +42,8 @@ roles = ["reader"]
 describe("a broker in memory", () => {
   it("carries messages between clients in the process", async () => {
     const broker = await open({ memory: true });
-    await using publisher = await broker.connect();
-    await using subscriber = await broker.connect();
+    await using publisher = await broker.connectMqtt();
+    await using subscriber = await broker.connectMqtt();
     expect(await subscriber.subscribe(["a/+"])).toEqual([1]);
     await publisher.publish("a/b", "hello");
     await publisher.publish("a/c", "there", { qos: 2 });
@@ -54,8 +54,8 @@ describe("a broker in memory", () => {
 
   it("passes more than any buffer holds, in order, to a reader that is slow", async () => {
     const broker = await open({ memory: true });
-    await using publisher = await broker.connect();
-    await using subscriber = await broker.connect(undefined, { queueMessagesMax: 2 });
+    await using publisher = await broker.connectMqtt();
+    await using subscriber = await broker.connectMqtt(undefined, { queueMessagesMax: 2 });
     await subscriber.subscribe(["bulk"]);
     const count = 400;
     const payload = Buffer.alloc(10_000, 1);
@@ -83,38 +83,38 @@ describe("a broker in memory", () => {
   it("keeps what is published while a subscriber with a session is away", async () => {
     const broker = await open({ memory: true });
     const session = { clientId: "c", cleanStart: false, sessionExpiry: 3_600 };
-    const first = await broker.connect(undefined, session);
+    const first = await broker.connectMqtt(undefined, session);
     await first.subscribe(["t"]);
     await first.disconnect();
-    await using publisher = await broker.connect();
+    await using publisher = await broker.connectMqtt();
     await publisher.publish("t", "while away");
-    await using again = await broker.connect(undefined, session);
+    await using again = await broker.connectMqtt(undefined, session);
     expect(again.sessionPresent).toBe(true);
     expect(text((await again.messages().next()).value?.payload ?? new Uint8Array())).toBe("while away");
   });
 
   it("ends its clients when it closes, and takes no more", async () => {
     const broker = await open({ memory: true });
-    const client = await broker.connect();
+    const client = await broker.connectMqtt();
     await broker.close();
     expect(await client.ended).toMatchObject({ reasonCode: 0x8b });
-    await expect(broker.connect()).rejects.toMatchObject({ code: "CLOSED" });
+    await expect(broker.connectMqtt()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
   it("refuses more connections than its limit", async () => {
     const broker = await open({ memory: true, limits: { connectionsMax: 1, connectionsPerAddressMax: 1 } });
-    const one = await broker.connect();
-    await expect(broker.connect()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    const one = await broker.connectMqtt();
+    await expect(broker.connectMqtt()).rejects.toMatchObject({ code: "UNREACHABLE" });
     await one.disconnect();
-    await (await broker.connect()).disconnect();
+    await (await broker.connectMqtt()).disconnect();
   });
 });
 
 describe("rights of embedded clients", () => {
   it("are those of the principal that the program names", async () => {
     const broker = await open({ memory: true, policy });
-    await using shop = await broker.connect("shop");
-    await using billing = await broker.connect("billing");
+    await using shop = await broker.connectMqtt("shop");
+    await using billing = await broker.connectMqtt("billing");
     expect(await billing.subscribe(["orders/+", "other"])).toEqual([1, 0x87]);
     await shop.publish("orders/1", "x");
     await expect(shop.publish("other", "x")).rejects.toMatchObject({ code: "NOT_AUTHORIZED" });
@@ -126,14 +126,14 @@ describe("rights of embedded clients", () => {
     const broker = await open({ memory: true, policy });
     const admin = await broker.administrator.createKey("admin", "admin", []);
     // Not in the type; a program in JavaScript may give it all the same.
-    const credentials = { keyId: admin.id, secret: admin.secret } as EmbeddedOptions;
-    await using shop = await broker.connect("shop", credentials);
+    const credentials = { keyId: admin.id, secret: admin.secret } as EmbeddedMqttOptions;
+    await using shop = await broker.connectMqtt("shop", credentials);
     await expect(shop.publish("other", "x")).rejects.toMatchObject({ code: "NOT_AUTHORIZED" });
   });
 
   it("end when the policy takes them away", async () => {
     const broker = await open({ memory: true, policy });
-    await using shop = await broker.connect("shop");
+    await using shop = await broker.connectMqtt("shop");
     await shop.publish("orders/1", "x");
     await broker.administrator.applyPolicy("admin", { roles: {}, principals: { shop: { roles: [] } } }, false);
     await expect(shop.publish("orders/1", "x")).rejects.toBeInstanceOf(MessError);
@@ -141,7 +141,7 @@ describe("rights of embedded clients", () => {
 
   it("need a name that somebody has", async () => {
     const broker = await open({ memory: true, policy });
-    await expect(broker.connect("shopp")).rejects.toThrow(
+    await expect(broker.connectMqtt("shopp")).rejects.toThrow(
       'there is no principal "shopp" in the policy; do you mean "shop"?',
     );
   });
@@ -153,15 +153,15 @@ describe("a broker on disk", () => {
     const session = { clientId: "c", cleanStart: false, sessionExpiry: 3_600 };
     {
       await using broker = await Broker.open({ data, policy, log: "error" });
-      await using billing = await broker.connect("billing", session);
+      await using billing = await broker.connectMqtt("billing", session);
       await billing.subscribe(["orders/+"]);
-      await using shop = await broker.connect("shop");
+      await using shop = await broker.connectMqtt("shop");
       await shop.publish("orders/1", "kept");
     }
     expect(readdirSync(data)).not.toContain("admin.key");
     expect(statSync(data).mode & 0o777).toBe(0o700);
     const broker = await open({ data });
-    await using billing = await broker.connect("billing", session);
+    await using billing = await broker.connectMqtt("billing", session);
     expect(text((await billing.messages().next()).value?.payload ?? new Uint8Array())).toBe("kept");
   });
 
@@ -178,7 +178,7 @@ describe("listeners", () => {
     const [keyId = "", secret = ""] = (broker.firstKey ?? "").split(".");
     const { ca = "" } = broker;
     await using remote = await connectMqtt(broker.addresses.mqtt, { keyId, secret, ca });
-    await using local = await broker.connect();
+    await using local = await broker.connectMqtt();
     await remote.subscribe(["t"]);
     await local.publish("t", "over the wire");
     expect((await remote.messages().next()).value?.topic).toBe("t");

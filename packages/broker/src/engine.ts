@@ -7,6 +7,7 @@ import type { Limits } from "./config/limits.ts";
 import { Machine, type MachineOptions } from "./core/machine.ts";
 import type { Host, Timer } from "./host/host.ts";
 import type { Journal, OpenedJournal } from "./model/journal.ts";
+import type { HeaderReader, SchemaCompiler } from "./model/message-checks.ts";
 import type { Policy } from "./model/policy.ts";
 
 const tickMs = 100;
@@ -22,6 +23,8 @@ export interface EngineParts {
   /** Until the journal says otherwise. */
   readonly firstPolicy: Policy;
   readonly everythingAllowed: boolean;
+  readonly headers: HeaderReader;
+  readonly schemas: SchemaCompiler;
   readonly machine: MachineOptions;
 }
 
@@ -46,6 +49,10 @@ export class BrokerEngine {
         limits: parts.limits,
         everythingAllowed: parts.everythingAllowed,
         hashSeed: new DataView(seed.buffer, seed.byteOffset).getUint32(0),
+        random: parts.host.random,
+        headers: parts.headers,
+        schemas: parts.schemas,
+        defer: (run) => parts.host.timers.after(0, run),
       },
       parts.firstPolicy,
       parts.machine,

@@ -1,6 +1,12 @@
 /** The broker as a library. */
 
-export { type Addresses, Broker, type BrokerOptions, type EmbeddedOptions } from "./broker.ts";
+export {
+  type Addresses,
+  Broker,
+  type BrokerOptions,
+  type EmbeddedMqttOptions,
+  type EmbeddedOptions,
+} from "./broker.ts";
 export { nodeHost } from "./host/node-host.ts";
 export { type ServeOptions, serve } from "./main.ts";
 export type { Backup } from "./model/backup.ts";

@@ -4,6 +4,7 @@ import { Administrator } from "./administrator.ts";
 import { kekOptionsOf } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { makeAdminKey } from "./first-key.ts";
@@ -34,6 +35,8 @@ export async function resetAdminKey(
     limits: config.limits,
     firstPolicy: { roles: {}, principals: {} },
     everythingAllowed: false,
+    headers: headerReader,
+    schemas: schemaCompiler,
     machine: { reconnectGraceMs: 0, observeAudit: () => {}, observeFailure: () => {} },
   });
   const administrator = new Administrator({

@@ -17,6 +17,7 @@ export {
   reasonName,
   type Sender,
 } from "./mqtt/reason-code.ts";
+export { RESERVED_PREFIX } from "./mqtt/reserved-name.ts";
 export { checkTopicName, TopicNameCheck } from "./mqtt/topic-grammar.ts";
 export { copyBytes, ownBytes } from "./native-bytes.ts";
 export { decodeString, isUtf8, STRING_BYTES_MAX, stringByteLength, writeString } from "./utf8.ts";

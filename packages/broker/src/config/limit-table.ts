@@ -117,6 +117,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     30 * 86_400_000,
     "Longest time a consumer may have for one message without asking anew.",
   ),
+  settlementReasonBytesMax: bytes(
+    0,
+    16 * KiB,
+    "Length of a reason that a consumer gives for a nack or a rejection, in UTF-8.",
+  ),
   delayedMax: count(0, 1_000_000_000, "Delayed messages, all topics together."),
   delayMsMax: milliseconds(0, 10 * 365 * 86_400_000, "Longest delay of a message."),
   messageKeyBytesMax: bytes(1, 4 * KiB, "Length of an ordering key, in UTF-8."),
@@ -141,6 +146,19 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
   httpBodyBytesMax: bytes(1 * KiB, GiB, "Largest HTTP request body."),
   httpHeaderBytesMax: bytes(1 * KiB, MiB, "HTTP request line and headers together."),
   httpRequestDeadlineMs: milliseconds(100, 3_600_000, "From the first byte of an HTTP request to its end."),
+  httpRequestsPerPrincipalPerSecond: count(
+    1,
+    1_000_000,
+    "HTTP requests one principal may make a second; a second's worth may come at once.",
+  ),
+  httpOpenPerPrincipalMax: count(1, 1_000_000, "Event streams and waiting pulls of one principal at a time."),
+  httpPollMsMax: milliseconds(0, 50_000, "Longest wait of an HTTP pull."),
+  httpPageItemsMax: count(1, 10_000, "Items of one page, pull or settlement over HTTP."),
+  httpAnswerBytesMax: bytes(
+    1 * KiB,
+    256 * MiB,
+    "Payloads of one HTTP pull or page of messages together; one message may always come.",
+  ),
 };
 
 export const limitNames: readonly (keyof Limits)[] = Object.keys(limitTable) as (keyof Limits)[];

@@ -55,6 +55,8 @@ export interface Limits {
   /** Messages of one subscription that wait behind an earlier one of their key, or for a retry. */
   blockedPerSubscriptionMax: number;
   leaseMsMax: number;
+  /** Why a message was nacked or rejected, in UTF-8. */
+  settlementReasonBytesMax: number;
   /** Delayed messages, all topics; and the longest delay. */
   delayedMax: number;
   delayMsMax: number;
@@ -75,6 +77,16 @@ export interface Limits {
   httpBodyBytesMax: number;
   httpHeaderBytesMax: number;
   httpRequestDeadlineMs: number;
+  /** Requests of one principal; a second's worth may come at once. */
+  httpRequestsPerPrincipalPerSecond: number;
+  /** Event streams and waiting pulls of one principal at a time. */
+  httpOpenPerPrincipalMax: number;
+  /** Longest wait of a pull. */
+  httpPollMsMax: number;
+  /** Items of one page, pull or settlement. */
+  httpPageItemsMax: number;
+  /** Payloads of one pull or page of messages together; one message may always come. */
+  httpAnswerBytesMax: number;
 }
 
 const KiB = 1024;
@@ -120,6 +132,7 @@ export const defaultLimits: Limits = {
   leaseBytesPerConsumerMax: 64 * MiB,
   blockedPerSubscriptionMax: 10_000,
   leaseMsMax: 12 * 3_600_000,
+  settlementReasonBytesMax: 1 * KiB,
   delayedMax: 10_000_000,
   delayMsMax: 365 * 86_400_000,
   messageKeyBytesMax: 256,
@@ -136,4 +149,9 @@ export const defaultLimits: Limits = {
   httpBodyBytesMax: 1 * MiB,
   httpHeaderBytesMax: 16 * KiB,
   httpRequestDeadlineMs: 10_000,
+  httpRequestsPerPrincipalPerSecond: 1_000,
+  httpOpenPerPrincipalMax: 1_000,
+  httpPollMsMax: 30_000,
+  httpPageItemsMax: 1_000,
+  httpAnswerBytesMax: 4 * MiB,
 };

@@ -327,5 +327,7 @@ function willRecord(will: NonNullable<AttachRequest["will"]>): WillRecord {
     headers: Buffer.from(will.headers).toString("base64"),
     expirySeconds: will.expirySeconds,
     delaySeconds: will.delaySeconds,
+    ...(will.attributes !== undefined &&
+      will.attributes.length > 0 && { attributes: Buffer.from(will.attributes).toString("base64") }),
   };
 }

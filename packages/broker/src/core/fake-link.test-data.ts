@@ -1,7 +1,14 @@
 /** A client as the core sees it: a link that writes down what it is told, and the verbs a door would use for it. */
 import type { Engine, SessionHandle, SubscribeRequest, TopicHandle, WillDraft } from "../model/engine.ts";
 import type { DeliveryForm, EndReason, Link, LiveRun, LiveSource } from "../model/link.ts";
-import { MessageDraft, MessageView, noExpiry } from "../model/message.ts";
+import {
+  type MessageAttributes,
+  MessageDraft,
+  MessageView,
+  noExpiry,
+  readAttributes,
+  writeAttributes,
+} from "../model/message.ts";
 
 export interface Delivered {
   readonly topic: string;
@@ -12,6 +19,7 @@ export interface Delivered {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   readonly secondsLeft: number;
+  readonly attributes?: MessageAttributes;
 }
 
 /** What a link was told, in order: `attached true`, `confirm 1 0x00`, `deliver a/b hello`. */
@@ -53,8 +61,12 @@ export class FakeLink implements Link {
     this.told.push(`attached ${sessionPresent}`);
   }
 
-  confirm(packetId: number, qos: 1 | 2, reason: number): void {
+  /** By packet id. */
+  readonly receipts: Map<number, number> = new Map();
+
+  confirm(packetId: number, qos: 1 | 2, reason: number, receipt: number): void {
     if (reason < 0x80) this.watch?.("confirm", packetId);
+    this.receipts.set(packetId, receipt);
     this.told.push(`confirm ${packetId} qos ${qos} ${reason}`);
   }
 
@@ -117,6 +129,7 @@ function seen(message: MessageView, form: DeliveryForm): Delivered {
     retain: form.retain,
     identifiers: [...form.subscriptionIdentifiers],
     secondsLeft: form.secondsLeft,
+    ...(message.hasAttributes && { attributes: readAttributes(message) }),
   };
 }
 
@@ -134,6 +147,9 @@ export interface PublishWish {
   readonly retain?: boolean;
   readonly expiry?: number;
   readonly packetId?: number;
+  readonly attributes?: MessageAttributes;
+  /** Lines `name=value`. */
+  readonly headers?: string;
 }
 
 /** One connection of a client. Its verbs return what the engine returned. */
@@ -204,6 +220,9 @@ export class FakeClient implements LiveSource {
     draft.topicEnd = draft.topicBytes.length;
     draft.payloadBytes = Buffer.from(payload, "utf8");
     draft.payloadEnd = draft.payloadBytes.length;
+    if (wish.attributes !== undefined) draft.attributes = writeAttributes(wish.attributes);
+    draft.headerBytes = Buffer.from(wish.headers ?? "", "utf8");
+    draft.headerEnd = draft.headerBytes.length;
     const packetId = draft.qos === 0 ? 0 : (wish.packetId ?? ++this.#packetId);
     return this.#engine.publish(this.handle, this.topic(topic), draft, packetId);
   }
@@ -274,7 +293,7 @@ export class FakeClient implements LiveSource {
     view.bytes = run.bytes;
     view.topicStart = run.start;
     view.topicEnd = run.start + this.#liveTopic;
-    view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
+    view.attributesStart = view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
     view.payloadEnd = run.end;
     visit(view);
   }

@@ -2,12 +2,15 @@
  * QoS 2 from publishers: the message is durable with its packet id before PUBREC, and counts from PUBREL on, when the
  * right to publish is asked for again (MQTT 5.0 section 4.3.3, LESSONS 17).
  */
+
+import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Session } from "./session.ts";
@@ -19,6 +22,7 @@ export interface HoldingParts {
   readonly outbox: Outbox;
   readonly publishing: Publishing;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
   readonly audit: Audit;
 }
 
@@ -72,23 +76,57 @@ export class Holding {
       this.#parts.outbox.completed(link, packetId, Reason.packetIdNotFound);
       return;
     }
+    if (message.hasAttributes && this.#isRepeat(session, message)) {
+      this.#drop(session, packetId);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
+      return;
+    }
+    const dueAt = message.hasAttributes ? (readAttribute(message, "deliverAt") ?? 0) : 0;
+    if (dueAt > this.#state.clock.now()) {
+      this.#drop(session, packetId);
+      this.#parts.publishing.delayHeld(held, dueAt);
+      this.#rememberId(session, message, this.#state.journal.lastSeq);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
+      return;
+    }
     this.#write(session, packetId, held);
     const seq = this.#state.journal.lastSeq;
+    if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
-    this.#parts.publishing.apply(this.#parts.publishing.topicNamed(name), seq, message.qos, session.number);
+    const topic = this.#parts.publishing.topicNamed(name);
+    this.#parts.publishing.apply(topic, seq, message.qos, session.number);
+    if (topic.queues.length > 0) this.#parts.queues.append(topic, seq, message);
     this.#parts.outbox.completed(link, packetId, Reason.success);
   }
 
+  /** Its id counts from here on: until then it could have been given up. */
+  #isRepeat(session: Session, message: MessageView): boolean {
+    const id = readAttribute(message, "id");
+    if (id === undefined || this.#state.messageIds.find(session.principal, id) === 0) return false;
+    this.#state.counters.repeated++;
+    return true;
+  }
+
+  /** Past the limit too: it was promised when it was held, and those are bounded by themselves. */
+  #rememberId(session: Session, message: MessageView, seq: number): void {
+    const id = readAttribute(message, "id");
+    const ageMs = Math.max(0, this.#state.clock.now() - message.publishedAt);
+    if (id !== undefined) this.#state.messageIds.add(session.principal, id, seq, ageMs);
+  }
+
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
-    const reason = this.#parts.publishing.refusal(session, topic, draft.retain);
-    if (reason === Reason.notAuthorized) {
-      this.#parts.audit.denied("publish", session.principal, topic.name);
-    }
+    const { publishing, audit } = this.#parts;
+    const reason = publishing.refusal(session, topic, draft);
+    publishing.checks.forget();
+    if (reason === Reason.notAuthorized) audit.denied("publish", session.principal, topic.name);
     if (reason !== 0) return reason;
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
-    if (this.#state.heldBytes + payloadBytes > this.#state.limits.heldBytesMax) return Reason.quotaExceeded;
-    if (!draft.retain) return 0;
-    return this.#parts.retained.quotaReason(session.principal, topic.name, payloadBytes);
+    const { heldBytesMax } = this.#state.limits;
+    if (this.#state.heldBytes + payloadBytes <= heldBytesMax) return 0;
+    return publishing.checks.refuse(
+      Reason.quotaExceeded,
+      `${heldBytesMax} bytes of messages of QoS 2 wait for their release`,
+    );
   }
 
   #mayRelease(session: Session, topic: string, retain: boolean): boolean {

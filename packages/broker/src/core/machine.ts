@@ -15,17 +15,22 @@ import type { JournalFrame, JournalListener } from "../model/journal.ts";
 import type { EndReason, Link, LiveRun, LiveSource } from "../model/link.ts";
 import type { MessageDraft } from "../model/message.ts";
 import type { Policy } from "../model/policy.ts";
+import type { PublishOrigin, PublishResult } from "../model/queue.ts";
 import { checkTopicName } from "../topics/topic-name.ts";
 import { AckKeeper } from "./ack-keeper.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
+import { Batch, reservedText } from "./batch.ts";
 import { Credentials } from "./credentials.ts";
+import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
 import { Publishing } from "./publishing.ts";
+import { QueueAppending } from "./queue-appending.ts";
+import { DeclaredQueues } from "./queues.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
@@ -54,8 +59,10 @@ export class Machine implements Engine, JournalListener {
   readonly credentials: Credentials;
   readonly publishing: Publishing;
   readonly attaching: Attaching;
+  readonly delayed: Delayed;
   readonly replay: Replay;
   readonly retention: Retention;
+  readonly queues: DeclaredQueues;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -66,6 +73,7 @@ export class Machine implements Engine, JournalListener {
   readonly #wills: Wills;
   readonly #snapshot: SnapshotWriter;
   readonly #retained: RetainedKeeper;
+  readonly #batch: Batch;
   #failed = false;
   readonly #waitingForCalm: (() => void)[] = [];
 
@@ -81,9 +89,25 @@ export class Machine implements Engine, JournalListener {
     const groups = new GroupDelivering(state, this.#acks, sending);
     this.#delivering = new Delivering({ state, acks: this.#acks, retained, sending, groups });
     // The outbox wakes deliveries and deliveries write to the outbox, so one of them is told later.
-    this.#outbox = new Outbox(state.journal, this.#delivering);
+    this.#outbox = new Outbox(state.journal, {
+      session: (session) => this.#delivering.session(session),
+      group: (group) => this.#delivering.group(group),
+      queues: (queues) => this.queues.committed(queues),
+    });
     sending.connect(this.#outbox);
-    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained });
+    const appending = new QueueAppending(state);
+    appending.connect(this.#outbox);
+    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
+    this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.queues = new DeclaredQueues({
+      state,
+      outbox: this.#outbox,
+      audit: this.audit,
+      publishing: this.publishing,
+      appending,
+      batch: this.#batch,
+    });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -102,9 +126,16 @@ export class Machine implements Engine, JournalListener {
       outbox: this.#outbox,
       publishing: this.publishing,
       retained,
+      queues: appending,
       audit: this.audit,
     });
-    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
+    this.credentials = new Credentials({
+      state,
+      audit: this.audit,
+      retained,
+      attaching: this.attaching,
+      consuming: this.queues.consuming,
+    });
     this.replay = new Replay({
       state,
       publishing: this.publishing,
@@ -113,6 +144,8 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       acks: this.#acks,
       credentials: this.credentials,
+      appending,
+      queues: this.queues.replay,
     });
     this.#snapshot = new SnapshotWriter(state, this.#acks, (firstSeq) => {
       this.#outbox.action(() => {
@@ -128,10 +161,12 @@ export class Machine implements Engine, JournalListener {
   /** Recovery is done and the journal takes records again: sessions that were connected are so no more. */
   begin(): void {
     const now = this.state.clock.now();
+    this.state.messageIds.restored();
     this.replay.markUnderWay();
     for (const [session, seen] of this.replay.lastSeen)
       this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
+    this.queues.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -139,6 +174,7 @@ export class Machine implements Engine, JournalListener {
   tick(): number | undefined {
     if (this.#failed) return undefined;
     this.state.deadlines.due(this.state.clock.monotonic(), (run) => run(), dueAtOnce);
+    this.delayed.release();
     return this.state.deadlines.earliest();
   }
 
@@ -148,6 +184,7 @@ export class Machine implements Engine, JournalListener {
     this.attaching.endOverfull();
     this.#retained.dropExpired();
     this.state.forgetStaleTopics();
+    this.queues.tidy();
     this.retention.run();
   }
 
@@ -177,7 +214,7 @@ export class Machine implements Engine, JournalListener {
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number {
     const { name, reserved } = topic as Topic;
     const reason = reserved
-      ? Reason.notAuthorized
+      ? this.publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : this.publishing.live(session as Session, topic as Topic, run, source);
     if (reason === Reason.notAuthorized) this.audit.denied("publish", (session as Session).principal, name);
     return reason;
@@ -191,6 +228,18 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) this.#outbox.received(link, packetId, reason);
     else this.#outbox.confirm(link, packetId, reason, reason < Reason.unspecified ? this.publishing.receipt : 0);
     return reason;
+  }
+
+  explainRefusal(): string {
+    return this.publishing.checks.text;
+  }
+
+  publishBatch(
+    origin: PublishOrigin,
+    drafts: readonly MessageDraft[],
+    done: (results: readonly PublishResult[]) => void,
+  ): void {
+    this.#batch.publish(origin, drafts, done);
   }
 
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void {
@@ -252,6 +301,7 @@ export class Machine implements Engine, JournalListener {
 
   beforeSeal(): void {
     this.#acks.write();
+    this.queues.acks.write(this.#outbox);
     this.#snapshot.beforeSeal();
     this.#outbox.seal();
   }
@@ -268,6 +318,7 @@ export class Machine implements Engine, JournalListener {
     this.#failed = true;
     this.#options.observeFailure(reason);
     this.#outbox.refuse(Reason.implementationSpecific);
+    this.queues.acks.refuse();
     this.endAll("storage-failed", "the journal failed; nothing is acknowledged any more");
   }
 
@@ -277,15 +328,16 @@ export class Machine implements Engine, JournalListener {
    */
   endAll(reason: EndReason, text: string): void {
     for (const session of this.state.sessionsByNumber.values()) session.link?.end(reason, text);
+    this.queues.consuming.endAll(reason, text);
   }
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {
     if (topic.reserved) {
       this.audit.denied("publish", session.principal, topic.name);
-      return Reason.notAuthorized;
+      return this.publishing.checks.refuse(Reason.notAuthorized, reservedText);
     }
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
-    const refusal = this.publishing.refusal(session, topic, draft.retain);
+    const refusal = this.publishing.refusal(session, topic, draft);
     if (refusal !== 0) {
       if (refusal === Reason.notAuthorized) this.audit.denied("publish", session.principal, topic.name);
       return refusal;

@@ -6,6 +6,7 @@
 import type { Journal } from "../model/journal.ts";
 import type { Link } from "../model/link.ts";
 import type { Group } from "./group.ts";
+import type { Queue } from "./queue.ts";
 import type { Session } from "./session.ts";
 
 /** Kinds of answer, above the 8 bits of reason and 16 of packet id. */
@@ -24,8 +25,11 @@ class Batch {
   readonly codes: number[] = [];
   readonly receipts: number[] = [];
   readonly actions: (() => void)[] = [];
+  /** Those who wait outside the engine: they are told of the failure of the journal too. */
+  readonly promises: ((isDurable: boolean) => void)[] = [];
   readonly sessions: Session[] = [];
   readonly groups: Group[] = [];
+  readonly queues: Queue[] = [];
 
   constructor(number: number) {
     this.number = number;
@@ -36,6 +40,7 @@ class Batch {
 export interface Wake {
   session(session: Session): void;
   group(group: Group): void;
+  queues(queues: readonly Queue[]): void;
 }
 
 export class Outbox {
@@ -83,6 +88,7 @@ export class Outbox {
         if (Math.floor(code / kindFactor) === kindPuback)
           answer(batch.links[i] as Link, code - (code & 0xff) + reason, 0);
       }
+      for (const settle of batch.promises) settle(false);
     }
     this.#sealed.length = 0;
     this.#open = new Batch(this.#open.number + 1);
@@ -94,8 +100,10 @@ export class Outbox {
     for (let i = 0; i < batch.links.length; i++)
       answer(batch.links[i] as Link, batch.codes[i] as number, batch.receipts[i] as number);
     for (const action of batch.actions) action();
+    for (const settle of batch.promises) settle(true);
     for (const session of batch.sessions) this.#wake.session(session);
     for (const group of batch.groups) this.#wake.group(group);
+    if (batch.queues.length > 0) this.#wake.queues(batch.queues);
   }
 
   /** PUBACK; `receipt` as `Link.confirm` has it. */
@@ -119,6 +127,13 @@ export class Outbox {
     else batch.actions.push(run);
   }
 
+  /** As `action`; with false when the journal has failed. */
+  promise(settle: (isDurable: boolean) => void): void {
+    const batch = this.#batch();
+    if (batch === undefined || this.#hasFailed) settle(!this.#hasFailed);
+    else batch.promises.push(settle);
+  }
+
   /** As `action`, before every other effect of its frame. */
   attachment(run: () => void): void {
     const batch = this.#batch();
@@ -136,6 +151,12 @@ export class Outbox {
     if (group.wokenFor === this.#open.number) return;
     group.wokenFor = this.#open.number;
     this.#open.groups.push(group);
+  }
+
+  wakeQueue(queue: Queue): void {
+    if (queue.wokenFor === this.#open.number) return;
+    queue.wokenFor = this.#open.number;
+    this.#open.queues.push(queue);
   }
 
   #answer(link: Link, code: number, receipt: number): void {

@@ -1,11 +1,16 @@
 /** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
+
+import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
-import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
+import { type MessageDraft, MessageView, messageSize, readAttributes, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
 import type { GroupDelivering } from "./group-delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
+import { nothingPlanned, PublishChecks, type PublishPlan } from "./publish-checks.ts";
+import type { Publisher } from "./publisher.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Sending } from "./sending.ts";
@@ -19,6 +24,7 @@ export interface PublishingParts {
   readonly sending: Sending;
   readonly groups: GroupDelivering;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
 }
 
 export class Publishing {
@@ -27,6 +33,8 @@ export class Publishing {
   readonly #sending: Sending;
   readonly #groups: GroupDelivering;
   readonly #retained: RetainedKeeper;
+  readonly #queues: QueueAppending;
+  readonly checks: PublishChecks;
   readonly #view: MessageView = new MessageView();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
   diskFull = false;
@@ -39,6 +47,8 @@ export class Publishing {
     this.#sending = parts.sending;
     this.#groups = parts.groups;
     this.#retained = parts.retained;
+    this.#queues = parts.queues;
+    this.checks = new PublishChecks(parts.state, parts.retained);
   }
 
   /** The interned topic of a checked name. */
@@ -70,53 +80,116 @@ export class Publishing {
     return Reason.success;
   }
 
-  /** Why a publish would be refused, or 0. */
-  refusal(session: Session, topic: Topic, retain: boolean): number {
+  /** Why a publish would be refused, or 0; `checks.text` says it to people. */
+  refusal(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan = nothingPlanned): number {
     const state = this.#state;
-    if (state.journal.hasFailed) return Reason.implementationSpecific;
+    const { checks } = this;
+    if (state.journal.hasFailed) return checks.refuse(Reason.implementationSpecific, "the journal has failed");
     const permitted =
-      mayPublish(state, session, topic) && (!retain || allowed(state, session.principal, "retain", topic.name));
+      mayPublish(state, publisher, topic) &&
+      (!draft.retain || allowed(state, publisher.principal, "retain", topic.name));
     if (!permitted) {
       state.counters.deniedPublish++;
-      return Reason.notAuthorized;
+      return checks.refuse(Reason.notAuthorized, "");
     }
+    if (draft.attributes.length > 0 && checks.repeated(publisher, draft) > 0) return 0;
     if (this.diskFull || state.journal.overfull) {
       state.counters.quotaRefused++;
-      return Reason.quotaExceeded;
+      return checks.refuse(
+        Reason.quotaExceeded,
+        this.diskFull ? "the disk budget is used up" : "the broker is overloaded",
+      );
     }
-    return 0;
+    return checks.reason(publisher, topic, draft, plan);
   }
 
   /** QoS 1, or QoS 0 with RETAIN. The reason is 0x00 or 0x10; refusals were made before. */
-  publish(session: Session, topic: Topic, draft: MessageDraft): number {
-    const state = this.#state;
-    if (draft.retain) {
-      const quota = this.#retained.quotaReason(session.principal, topic.name, draft.payloadEnd - draft.payloadStart);
-      if (quota !== 0) {
-        state.counters.quotaRefused++;
-        return quota;
-      }
+  publish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+    if (draft.qos === 0) this.#state.counters.publishedQoS0++;
+    else this.#state.counters.publishedQoS1++;
+    if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
+    return this.store(publisher, topic, draft);
+  }
+
+  /** It says something to the broker itself. */
+  #publishWish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+    const { checks } = this;
+    const first = checks.repeated(publisher, draft);
+    const { id, deliverAt } = checks.wishOf(draft);
+    checks.forget();
+    if (first > 0) {
+      this.#state.counters.repeated++;
+      this.receipt = -first;
+      return Reason.success;
     }
-    if (draft.qos === 0) state.counters.publishedQoS0++;
-    else state.counters.publishedQoS1++;
-    const length = messageSize(draft, session.principalBytes);
-    const at = state.journal.reserve(RecordKind.messagePublished, length);
-    const now = state.clock.now();
-    writeMessage(state.journal.openBytes, at, draft, session, now);
-    const seq = state.journal.lastSeq;
+    const isLater = deliverAt !== undefined && deliverAt > this.#state.clock.now();
+    const reason = isLater ? this.#delay(publisher, draft, deliverAt) : this.store(publisher, topic, draft);
+    if (id !== undefined) this.#state.messageIds.add(publisher.principal, id, this.receipt, 0);
+    return reason;
+  }
+
+  #delay(publisher: Publisher, draft: MessageDraft, dueAt: number): number {
+    const { journal, clock } = this.#state;
+    const length = messageSize(draft, publisher.principalBytes);
+    const at = journal.reserve(RecordKind.messageDelayed, length);
+    writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    this.#delayed(dueAt, length);
+    return Reason.success;
+  }
+
+  /** A message that was held until now, as its bytes. */
+  delayHeld(held: Buffer, dueAt: number): void {
+    const { journal } = this.#state;
+    held.copy(journal.openBytes, journal.reserve(RecordKind.messageDelayed, held.length));
+    this.#delayed(dueAt, held.length);
+  }
+
+  #delayed(dueAt: number, bytes: number): void {
+    const { journal, delayed, counters } = this.#state;
+    const seq = journal.lastSeq;
     this.receipt = seq;
-    if (draft.retain) {
-      this.#retained.apply(seq, this.#view.read(state.journal.openBytes, at, at + length), topic.name);
-    }
-    const matched = this.apply(topic, seq, draft.qos, session.number);
-    state.journal.commit();
+    delayed.add({ seq, at: seq, dueAt, bytes });
+    counters.delayed++;
+    journal.commit();
+  }
+
+  /** The record, and what follows from it: rights and quotas were asked before. */
+  store(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+    const { journal, clock } = this.#state;
+    const length = messageSize(draft, publisher.principalBytes);
+    const at = journal.reserve(RecordKind.messagePublished, length);
+    writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    const seq = journal.lastSeq;
+    this.receipt = seq;
+    if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
+    const matched = this.apply(topic, seq, draft.qos, publisher.number);
+    if (topic.queues.length > 0) this.#queues.append(topic, seq, this.#view.read(journal.openBytes, at, at + length));
+    journal.commit();
     return matched ? Reason.success : Reason.noMatchingSubscribers;
   }
 
-  /** Adds the message to whatever waits for it. Live and in recovery. True when somebody matched. */
+  /** Recovery: what a message says to the broker itself. */
+  restoreWish(seq: number, message: MessageView): void {
+    const { id, origin } = readAttributes(message);
+    // What came from another record brought its id there, and took its place if that was a delayed one.
+    if (origin !== undefined) this.#state.delayed.remove(origin);
+    else if (id !== undefined) this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
+  }
+
+  /** Recovery. */
+  restoreDelayed(seq: number, message: MessageView, bytes: number): void {
+    this.restoreWish(seq, message);
+    this.#state.delayed.add({ seq, at: seq, dueAt: readAttribute(message, "deliverAt") ?? 0, bytes });
+  }
+
+  /**
+   * Adds the message to the sessions and shared subscriptions that it is for. Live and in recovery; `QueueAppending.append`
+   * follows for topics that have queues. True when somebody matched.
+   */
   apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
     const state = this.#state;
     const previous = state.lastMessageSeq;
+    state.messageBefore = Math.max(previous, state.lastQueuedSeq);
     state.lastMessageSeq = seq;
     refresh(state, topic);
     const receivers = topic.receivers;
@@ -140,18 +213,22 @@ export class Publishing {
       group.backlog.append(seq, previous);
       this.#outbox.wakeGroup(group);
     }
-    return receivers.length + groups.length > 0;
+    return receivers.length + groups.length + topic.queues.length > 0;
   }
 
   /** Does anybody read the topic now? */
   hasReaders(topic: Topic): boolean {
     refresh(this.#state, topic);
-    return topic.receivers.length + topic.groups.length > 0;
+    return topic.receivers.length + topic.groups.length + topic.queues.length > 0;
   }
 
-  /** A message the broker sends for a session: its will. The caller has authorised it. */
-  publishFor(session: Session, draft: MessageDraft, topicName: string): void {
-    this.publish(session, this.topicNamed(topicName), draft);
+  /** A message the broker sends for a session: its will. The caller has authorised it. False when it was not taken. */
+  publishFor(session: Session, draft: MessageDraft, topicName: string): boolean {
+    const topic = this.topicNamed(topicName);
+    const isTaken =
+      this.checks.repeated(session, draft) > 0 || this.checks.reason(session, topic, draft, nothingPlanned) === 0;
+    if (isTaken) this.publish(session, topic, draft);
+    return isTaken;
   }
 
   #liveToGroups(topic: Topic, run: LiveRun, source: LiveSource): void {

@@ -17,12 +17,21 @@ export class RetainedKeeper {
     this.#state = state;
   }
 
-  /** 0, or why the message may not be kept. Replacing and clearing are always possible. */
-  quotaReason(principal: string, topic: string, payloadBytes: number): number {
+  /**
+   * 0, or why the message may not be kept. Replacing and clearing are always possible. `coming`: others that are about
+   * to be kept.
+   */
+  quotaReason(
+    principal: string,
+    topic: string,
+    payloadBytes: number,
+    coming: { readonly retained: number; readonly retainedBytes: number },
+  ): number {
     const state = this.#state;
     if (payloadBytes === 0 || state.retained.get(topic) !== undefined) return 0;
-    const mine = state.retainedOf.get(principal) ?? 0;
-    const bytes = state.retainedBytes + payloadBytes + entryOverheadBytes;
+    const mine = (state.retainedOf.get(principal) ?? 0) + coming.retained;
+    const comingBytes = coming.retainedBytes + coming.retained * entryOverheadBytes;
+    const bytes = state.retainedBytes + comingBytes + payloadBytes + entryOverheadBytes;
     const isOver = mine >= state.limits.retainedPerPrincipalMax && !state.everythingAllowed;
     if (isOver || bytes > state.limits.retainedBytesMax) return Reason.quotaExceeded;
     return 0;

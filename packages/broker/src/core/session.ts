@@ -2,9 +2,10 @@
 import type { Deadline } from "../delivery/deadlines.ts";
 import type { InFlight } from "../delivery/in-flight.ts";
 import type { Link } from "../model/link.ts";
-import type { WillRecord } from "../model/record.ts";
+import type { SubscriptionSet, WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
+import type { Publisher } from "./publisher.ts";
 import { RetainedQueue } from "./retained-queue.ts";
 import type { Receiver, Topic } from "./topic.ts";
 
@@ -18,6 +19,10 @@ export interface SubscriptionEntry {
   readonly retainAsPublished: boolean;
   readonly identifier: number;
   readonly group: Group | undefined;
+  /** Name of the declared subscription that it reads, and how. */
+  readonly queue: string | undefined;
+  readonly explicit: boolean | undefined;
+  readonly credit: SubscriptionSet["credit"];
   /** Its form as the only subscription of its session that matches, once that was asked for. */
   receiver: Receiver | undefined;
 }
@@ -39,7 +44,7 @@ export interface SessionParts {
   readonly inFlight: InFlight;
 }
 
-export class Session {
+export class Session implements Publisher {
   readonly number: number;
   readonly principal: string;
   readonly principalBytes: Buffer;
@@ -100,7 +105,6 @@ export class Session {
   settling = false;
   fetching = false;
 
-  /** The last answer to "may it publish here": valid for this topic object at this generation of rights. */
   publishTopic: Topic | undefined;
   publishGeneration = -1;
   publishAllowed = false;

@@ -69,7 +69,8 @@ export class Wills {
       this.#audit.denied("will", session.principal, will.topic);
       return;
     }
-    this.#publishing.publishFor(session, draftOf(will), will.topic);
+    if (this.#publishing.publishFor(session, draftOf(will), will.topic)) return;
+    this.#audit.write("will.refused", { principal: session.principal, reason: this.#publishing.checks.text });
   }
 
   /** So that a crash after the will was published does not publish it again. */
@@ -93,5 +94,6 @@ function draftOf(will: WillRecord): MessageDraft {
   draft.headerEnd = draft.headerBytes.length;
   draft.payloadBytes = Buffer.from(will.payload, "base64");
   draft.payloadEnd = draft.payloadBytes.length;
+  if (will.attributes !== undefined) draft.attributes = Buffer.from(will.attributes, "base64");
   return draft;
 }

@@ -1,9 +1,31 @@
 /** A machine with a journal in memory and a clock that the test moves: starts, crashes, starts again from what is durable. */
 import { defaultLimits, type Limits } from "../config/limits.ts";
+import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { Policy } from "../model/policy.ts";
 import { type ConnectWish, FakeClient } from "./fake-link.test-data.ts";
 import { Machine } from "./machine.ts";
 import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.test-data.ts";
+
+/** Headers as the tests write them: `name=value` lines. */
+const testHeaders: HeaderReader = {
+  userProperty: ({ bytes, headerStart, headerEnd }, name) =>
+    bytes
+      .toString("utf8", headerStart, headerEnd)
+      .split("\n")
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1),
+};
+
+/** Knows `{ "const": text }` alone: the payload must be that text. */
+const testSchemas: SchemaCompiler = {
+  compile: (schema) => {
+    if (typeof schema === "boolean") return () => (schema ? undefined : { path: "", message: "nothing is allowed" });
+    const wanted = schema["const"];
+    if (typeof wanted !== "string") return { problem: "the keyword is not known" };
+    return (payload) =>
+      Buffer.from(payload).toString("utf8") === wanted ? undefined : { path: "", message: `must be ${wanted}` };
+  },
+};
 
 export interface WorldOptions {
   readonly limits?: Partial<Limits>;
@@ -32,6 +54,7 @@ export class World {
   readonly audited: string[] = [];
   journal: MemoryJournal;
   machine: Machine;
+  #deferred: (() => void)[] = [];
 
   constructor(options: WorldOptions = {}, clock: TestClock = new TestClock()) {
     this.options = options;
@@ -48,12 +71,18 @@ export class World {
   /** Connects and commits, so that CONNACK is out. */
   connected(clientId: string, wish: ConnectWish = {}): FakeClient {
     const client = this.connect(clientId, wish);
-    this.journal.commitNow();
+    this.commit();
     return client;
   }
 
+  /** Commits, and takes turns of the loop until nothing is left to do. */
   commit(): void {
     this.journal.commitNow();
+    for (let turn = 0; this.#deferred.length > 0; turn++) {
+      if (turn > 10_000) throw new Error("the loop never comes to rest");
+      for (const run of this.#deferred.splice(0)) run();
+      this.journal.commitNow();
+    }
   }
 
   /** Time passes; what falls due runs. */
@@ -61,7 +90,7 @@ export class World {
     this.clock.wall += milliseconds;
     this.clock.steady += milliseconds;
     this.machine.tick();
-    this.journal.commitNow();
+    this.commit();
   }
 
   snapshot(): void {
@@ -72,6 +101,7 @@ export class World {
   /** The process dies; what is durable is replayed, from the newest snapshot unless `from` says otherwise. */
   restart(from: number = this.journal.snapshotSeq): void {
     const { frames } = this.journal;
+    this.#deferred = [];
     this.journal = new MemoryJournal({ ...this.options.journal, frames });
     this.journal.snapshotSeq = from;
     this.machine = this.#build(this.journal);
@@ -97,6 +127,10 @@ export class World {
         limits: { ...defaultLimits, ...limits },
         everythingAllowed: policy === undefined,
         hashSeed: 7,
+        random: { bytes: (length) => Uint8Array.from({ length }, () => this.#next()) },
+        headers: testHeaders,
+        schemas: testSchemas,
+        defer: (run) => this.#deferred.push(run),
       },
       policy ?? { roles: {}, principals: {} },
       {
@@ -105,6 +139,14 @@ export class World {
         observeFailure: () => undefined,
       },
     );
+  }
+
+  #randomState = 1;
+
+  /** Repeatable. */
+  #next(): number {
+    this.#randomState = (Math.imul(this.#randomState, 1_103_515_245) + 12_345) >>> 0;
+    return this.#randomState >>> 24;
   }
 
   #begin(): void {

@@ -76,6 +76,8 @@ export class FakeTimeHost {
 
   #after(milliseconds: number, run: () => void): Timer {
     const { now } = this.#queue;
+    // What waits for no time at all must not wait for a test to move it.
+    if (milliseconds <= 0) return this.#queue.schedule(owner, 0, run);
     const exact = now + Math.max(1, Math.floor(milliseconds)) * 1_000;
     const late = Math.min(Math.max(exact, now + this.#coarseBy), this.#coarseUntil);
     return this.#queue.schedule(owner, Math.max(exact, late) - now, run);

@@ -17,6 +17,7 @@ export const Reason = {
   topicNameInvalid: 0x90,
   packetIdNotFound: 0x92,
   quotaExceeded: 0x97,
+  payloadFormatInvalid: 0x99,
   sharedNotSupported: 0x9e,
 } as const;
 
@@ -39,6 +40,8 @@ export interface WillDraft {
   readonly headers: Uint8Array;
   readonly expirySeconds: number;
   readonly delaySeconds: number;
+  /** As `writeAttributes` makes them. */
+  readonly attributes?: Uint8Array;
 }
 
 export interface AttachRequest {
@@ -84,12 +87,17 @@ export interface Engine {
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number;
   /** Journals a publish. At QoS 1 and 2 `Link.confirm` follows with the same reason, refusals included, in order [MQTT-4.6.0-2]. */
   publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number;
+  /** Why the last `publish` or `live` was refused, for people; ask at once. Empty when the reason says it all. */
+  explainRefusal(): string;
   /** The door itself refuses a publish of QoS 1 or 2: `Link.confirm` follows in its turn [MQTT-4.6.0-2]. */
   refuse(session: SessionHandle, packetId: number, qos: 1 | 2, reason: number): void;
   /** PUBREL. `Link.completed` follows. */
   release(session: SessionHandle, packetId: number): void;
-  /** PUBACK, PUBREC or PUBCOMP from the client (`step` 1, 2, 3). False when no such delivery is under way. */
-  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean;
+  /**
+   * PUBACK, PUBREC or PUBCOMP from the client (`step` 1, 2, 3). `text`: why not, of an error; may be empty. False when no
+   * such delivery is under way.
+   */
+  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text?: string): boolean;
   /** `answer` is called once with a code a filter, after they became durable, and before any retained message. */
   subscribe(
     session: SessionHandle,

@@ -73,6 +73,8 @@ export interface PublishResult {
   readonly reason: number;
   /** Why not, for people; empty when accepted. */
   readonly text: string;
+  /** Where in the payload, as a JSON pointer, when its topic's schema refuses it. */
+  readonly path?: string;
   /** Offset of the message; of the first one when it is a repeat; 0 when refused. */
   readonly offset: number;
   /** Its `id` was published before within the window: nothing was stored. */

@@ -6,23 +6,38 @@ export interface Address {
   /** Name or address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Whether MQTT goes through a WebSocket there. */
+  readonly webSocket: boolean;
+  /** Of a WebSocket's URL, with its query; `/mqtt` when the URL has none. Empty for others. */
+  readonly path: string;
   /** True for localhost, 127.0.0.0/8 and ::1: bytes to it do not leave the machine. */
   readonly loopback: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
+interface Scheme {
+  readonly secure: boolean;
+  readonly port: number;
+  readonly webSocket: boolean;
+}
+
+const plain: Scheme = { secure: false, port: 1883, webSocket: false };
+const tls: Scheme = { secure: true, port: 8883, webSocket: false };
+
 /** The aliases are those other MQTT tools accept. */
-const schemes: Readonly<Record<string, { secure: boolean; port: number }>> = {
-  "mqtt:": { secure: false, port: 1883 },
-  "tcp:": { secure: false, port: 1883 },
-  "mqtts:": { secure: true, port: 8883 },
-  "ssl:": { secure: true, port: 8883 },
-  "mqtt+ssl:": { secure: true, port: 8883 },
+const schemes: Readonly<Record<string, Scheme>> = {
+  "mqtt:": plain,
+  "tcp:": plain,
+  "mqtts:": tls,
+  "ssl:": tls,
+  "mqtt+ssl:": tls,
+  "ws:": { secure: false, port: 80, webSocket: true },
+  "wss:": { secure: true, port: 443, webSocket: true },
 };
 
 /**
- * Reads `mqtt(s)://[user:password@]host[:port]`.
+ * Reads `mqtt(s)://[user:password@]host[:port]` and `ws(s)://[user:password@]host[:port][/path]`.
  *
  * @throws MessError INVALID_ARGUMENT that names what is wrong
  */
@@ -33,10 +48,11 @@ export function parseAddress(url: string): Address {
   const scheme = Object.hasOwn(schemes, parsed.protocol) ? schemes[parsed.protocol] : undefined;
   if (scheme === undefined) {
     throw new MessError("INVALID_ARGUMENT", `the scheme ${parsed.protocol}// is not supported`, {
-      hint: "use mqtts://HOST:PORT, or mqtt://HOST:PORT on this machine",
+      hint: "use mqtts://HOST:PORT or wss://HOST:PORT/mqtt, or mqtt://HOST:PORT on this machine",
     });
   }
-  if ((parsed.pathname !== "" && parsed.pathname !== "/") || parsed.search !== "" || parsed.hash !== "") {
+  const bare = parsed.pathname === "" || parsed.pathname === "/";
+  if (scheme.webSocket ? parsed.hash !== "" : !bare || parsed.search !== "" || parsed.hash !== "") {
     throw new MessError("INVALID_ARGUMENT", "an MQTT address has no path, query or fragment", {
       hint: "use mqtts://HOST:PORT; the topic is a separate argument",
     });
@@ -44,8 +60,10 @@ export function parseAddress(url: string): Address {
   const host = parsed.hostname.replace(/^\[(.*)\]$/u, "$1");
   return {
     secure: scheme.secure,
+    webSocket: scheme.webSocket,
     host,
     port: parsed.port === "" ? scheme.port : Number(parsed.port),
+    path: scheme.webSocket ? `${bare ? "/mqtt" : parsed.pathname}${parsed.search}` : "",
     loopback: isLoopback(host),
     username: parsed.username === "" ? undefined : decode(parsed.username),
     password: parsed.password === "" ? undefined : decode(parsed.password),

@@ -21,7 +21,7 @@ import { writePublish } from "./write-publish.ts";
 export interface LinkEvents {
   publish(view: PublishView): void;
   packet(packet: Packet): void;
-  ack(type: AckPacket["type"], packetId: number, reasonCode: number): void;
+  ack(type: AckPacket["type"], packetId: number, reasonCode: number, properties: Properties | undefined): void;
   /** The socket takes bytes again. */
   writable(): void;
   /** Once, last. */
@@ -74,8 +74,8 @@ export class Link {
           else events.packet(packet);
           return !this.#closed;
         },
-        ack: (type, packetId, reasonCode) => {
-          events.ack(type as AckPacket["type"], packetId, reasonCode);
+        ack: (type, packetId, reasonCode, properties) => {
+          events.ack(type as AckPacket["type"], packetId, reasonCode, properties);
           return !this.#closed;
         },
         failed: (failure) => this.#malformed(failure),

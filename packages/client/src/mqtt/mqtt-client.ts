@@ -270,7 +270,7 @@ export class MqttClient implements AsyncIterable<MqttMessage>, AsyncDisposable {
         if (!this.#receiver.publish(view)) this.#link.protocolError("the server exceeded our Receive Maximum", 0x93);
       },
       packet: (packet) => this.#packet(packet),
-      ack: (type, packetId, reasonCode) => this.#ack(type, packetId, reasonCode, undefined),
+      ack: (type, packetId, reasonCode, properties) => this.#ack(type, packetId, reasonCode, properties),
       writable: () => this.#publisher?.drain(),
       closed: (error) => this.#close(error),
     };
@@ -285,11 +285,6 @@ export class MqttClient implements AsyncIterable<MqttMessage>, AsyncDisposable {
         // An answer that came after its deadline is not an error.
         if (this.#requests.answer(packet)) this.#ids.release(packet.packetId);
         return;
-      case PacketType.PUBACK:
-      case PacketType.PUBREC:
-      case PacketType.PUBREL:
-      case PacketType.PUBCOMP:
-        return this.#ack(packet.type, packet.packetId, packet.reasonCode, packet.properties);
       case PacketType.DISCONNECT:
         return this.#disconnected(packet);
       default:

@@ -6,7 +6,8 @@ const text = (payload: Uint8Array | undefined): string => Buffer.from(payload ??
 describe("memoryBroker", () => {
   it("is the real broker, at once and without moving the clock", async () => {
     await using mess = await memoryBroker();
-    const { client, clock } = mess;
+    const { broker, clock } = mess;
+    await using client = await broker.connectMqtt();
     const before = clock.now();
     await client.subscribe(["a/#"]);
     for (const qos of [0, 1, 2] as const) await client.publish(`a/${qos}`, "x", { qos });
@@ -22,26 +23,28 @@ describe("memoryBroker", () => {
 
   it("lets time pass when the test says so: a session expires after its hour and not before", async () => {
     await using mess = await memoryBroker();
-    const { broker, client, clock } = mess;
+    const { broker, clock } = mess;
+    await using client = await broker.connectMqtt();
     const session = { clientId: "s", cleanStart: false, sessionExpiry: 3_600 };
-    await (await broker.connect(undefined, session)).disconnect();
+    await (await broker.connectMqtt(undefined, session)).disconnect();
     await clock.advance("59m");
-    const again = await broker.connect(undefined, session);
+    const again = await broker.connectMqtt(undefined, session);
     expect(again.sessionPresent).toBe(true);
     await again.subscribe(["t"]);
     await again.disconnect();
     await clock.advance("61m");
     await client.publish("t", "x");
-    await using late = await broker.connect(undefined, session);
+    await using late = await broker.connectMqtt(undefined, session);
     expect(late.sessionPresent).toBe(false);
   });
 
   it("publishes a will after its delay", async () => {
     await using mess = await memoryBroker();
-    const { broker, client, clock } = mess;
+    const { broker, clock } = mess;
+    await using client = await broker.connectMqtt();
     await client.subscribe(["wills/#"]);
     const will = { topic: "wills/a", payload: "gone", properties: { willDelayInterval: 30 } };
-    const dying = await broker.connect(undefined, { will, sessionExpiry: 3_600, clientId: "d" });
+    const dying = await broker.connectMqtt(undefined, { will, sessionExpiry: 3_600, clientId: "d" });
     dying.abort();
     await clock.advance("29s");
     let came = false;
@@ -60,7 +63,8 @@ describe("memoryBroker", () => {
 
   it("keeps its clients over any time", async () => {
     await using mess = await memoryBroker();
-    const { client, clock } = mess;
+    const { broker, clock } = mess;
+    await using client = await broker.connectMqtt();
     await client.subscribe(["t"]);
     const began = performance.now();
     await clock.advance("30d");
@@ -76,8 +80,10 @@ describe("memoryBroker", () => {
       principals: { shop: { roles: ["writer"] } },
     };
     await using mess = await memoryBroker({ policy, principal: "shop" });
-    await mess.client.publish("orders/1", "x");
-    await expect(mess.client.publish("other", "x")).rejects.toMatchObject({ code: "NOT_AUTHORIZED" });
+    await mess.client.topic("orders/{id}").publish({ id: 1 }, "x", { id: false });
+    await expect(mess.client.topic("other").publish("x", { id: false })).rejects.toMatchObject({
+      code: "NOT_AUTHORIZED",
+    });
   });
 
   it("repeats itself by its seed", async () => {
@@ -96,9 +102,11 @@ describe("memoryBroker", () => {
     expect(() => mess.clock.advance(-1)).toThrow(RangeError);
   });
 
-  it("closes without the clock being moved", async () => {
+  it("closes without the clock being moved, its clients too", async () => {
     const mess = await memoryBroker();
+    const plain = await mess.broker.connectMqtt();
     await mess.close();
-    expect(await mess.client.ended).toMatchObject({ reasonCode: 0x8b });
+    expect(await plain.ended).toMatchObject({ reasonCode: 0x8b });
+    expect(await mess.client.ended).toBeUndefined();
   });
 });

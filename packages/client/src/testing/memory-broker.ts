@@ -41,12 +41,14 @@ export async function memoryBroker(options: MemoryBrokerOptions = {}): Promise<M
   const clock = new TestClock({ seed, startAt: Number(startAt) });
   const given = { ...(policy !== undefined && { policy }), ...(limits !== undefined && { limits }) };
   const broker = await Broker.open({ memory: true, log, ...given }, clock.host);
-  const close = (): Promise<void> => broker.close();
-  try {
-    const client = await broker.connect(principal, options.client);
-    return { broker, client, clock, close, [Symbol.asyncDispose]: close };
-  } catch (error) {
-    await close();
+  const client = await broker.connect(principal, options.client).catch(async (error: unknown) => {
+    await broker.close();
     throw error;
-  }
+  });
+  const close = async (): Promise<void> => {
+    // First, or it would wait for a clock that nobody moves any more, to connect again.
+    await client.close();
+    await broker.close();
+  };
+  return { broker, client, clock, close, [Symbol.asyncDispose]: close };
 }

@@ -8,10 +8,11 @@ import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "
 import { decodePacket } from "./decode-packet.ts";
 import { explainFirstByte, firstByteBase, firstBytes } from "./first-byte.ts";
 import { LastTopic } from "./last-topic.ts";
-import type { Packet, QoS } from "./packet.ts";
+import type { Packet, Properties, QoS } from "./packet.ts";
 import { PacketType } from "./packet.ts";
 import { packetName } from "./packet-name.ts";
 import { PacketReader, sharedScan } from "./packet-reader.ts";
+import { buildProperties } from "./properties.ts";
 import type { PropertyPlace } from "./property-scan.ts";
 import { PublishView } from "./publish-view.ts";
 import { isReasonCodeFor, ReasonCode, type Sender } from "./reason-code.ts";
@@ -52,8 +53,8 @@ export interface PacketSink {
   publish(view: PublishView): boolean;
   /** Every other packet but the four acks. Owns its bytes. */
   packet(packet: Packet): boolean;
-  /** PUBACK, PUBREC, PUBREL, PUBCOMP. Their properties were checked and are dropped. */
-  ack(type: number, packetId: number, reasonCode: number): boolean;
+  /** PUBACK, PUBREC, PUBREL, PUBCOMP. Most have no properties. */
+  ack(type: number, packetId: number, reasonCode: number, properties: Properties | undefined): boolean;
   /** The last call: nothing is decoded after it. */
   failed(failure: DecodeFailure): void;
 }
@@ -237,6 +238,7 @@ export class PacketDecoder {
     view.topicAlias = 0;
     view.messageExpiry = -1;
     view.forwardLength = 0;
+    view.reservedLength = 0;
     if (this.version === 5) cursor = this.decodePublishProperties(bytes, cursor, end, packetId);
     else view.propertiesStart = view.propertiesEnd = cursor;
     if (cursor < 0 || !this.decodeTopic(bytes, topicStart, topicEnd, packetId)) return false;
@@ -277,6 +279,7 @@ export class PacketDecoder {
     }
     view.topicAlias = sharedScan.topicAlias;
     view.messageExpiry = sharedScan.messageExpiry;
+    view.reservedLength = sharedScan.reservedLength;
     view.forwardLength = sharedScan.forwardLength;
     return start + length;
   }
@@ -315,18 +318,19 @@ export class PacketDecoder {
     if (packetId === 0) {
       return this.fail(type, ReasonCode.ProtocolError, `${packetName(type)} has the packet identifier 0.`);
     }
-    if (length === 2) return this.sink.ack(type, packetId, ReasonCode.Success);
+    if (length === 2) return this.sink.ack(type, packetId, ReasonCode.Success, undefined);
     const reasonCode = bytes[body + 2] as number;
     if (!isReasonCodeFor(type, reasonCode, this.sender)) {
       const reason = `${packetName(type)} from this side must not carry the reason code ${reasonCode}.`;
       return this.fail(type, ReasonCode.ProtocolError, reason, packetId);
     }
-    if (length > 3 && !this.checkAckProperties(bytes, type, body + 3, end)) return false;
-    return this.sink.ack(type, packetId, reasonCode);
+    if (length > 3) return this.decodeAckProperties(bytes, type, body, end);
+    return this.sink.ack(type, packetId, reasonCode, undefined);
   }
 
-  private checkAckProperties(bytes: Uint8Array, type: number, start: number, end: number): boolean {
-    const packetId = ((bytes[start - 3] as number) << 8) | (bytes[start - 2] as number);
+  private decodeAckProperties(bytes: Uint8Array, type: number, body: number, end: number): boolean {
+    const packetId = ((bytes[body] as number) << 8) | (bytes[body + 1] as number);
+    const start = body + 3;
     const length = readVariableInteger(bytes, start, end);
     const at = start + variableIntegerSize(length);
     if (length < 0 || at + length !== end) {
@@ -335,8 +339,11 @@ export class PacketDecoder {
     }
     place.packetType = type;
     place.fromClient = this.fromClient;
-    if (sharedScan.scan(bytes, at, end, place, this.options)) return true;
-    return this.fail(type, sharedScan.reasonCode, sharedScan.reason, packetId);
+    if (!sharedScan.scan(bytes, at, end, place, this.options)) {
+      return this.fail(type, sharedScan.reasonCode, sharedScan.reason, packetId);
+    }
+    const properties = length === 0 ? undefined : buildProperties(bytes, at, end);
+    return this.sink.ack(type, packetId, bytes[body + 2] as number, properties);
   }
 
   private decodeOther(bytes: Uint8Array, type: number, body: number, end: number): boolean {

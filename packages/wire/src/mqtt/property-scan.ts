@@ -7,6 +7,7 @@ import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "
 import { PacketType } from "./packet.ts";
 import { type PropertyDefinition, PropertyId, PropertyKind, propertyById, WILL } from "./property-table.ts";
 import { ReasonCode } from "./reason-code.ts";
+import { isReserved } from "./reserved-name.ts";
 import { checkTopicName, TopicNameCheck } from "./topic-grammar.ts";
 
 export interface PropertyRules {
@@ -32,8 +33,10 @@ export class PropertyScan {
   topicAlias = 0;
   /** Seconds, -1 when there is none. */
   messageExpiry = -1;
-  /** Bytes of all properties but topic alias and message expiry. */
+  /** Bytes of all properties but topic alias, message expiry and the reserved ones. */
   forwardLength = 0;
+  /** Bytes of the user properties whose names are reserved. */
+  reservedLength = 0;
   private seenLow = 0;
   private seenHigh = 0;
   private userProperties = 0;
@@ -59,7 +62,8 @@ export class PropertyScan {
       } else if (id === PropertyId.TOPIC_ALIAS && !this.isAlias(rules)) {
         return false;
       }
-      if (id !== PropertyId.TOPIC_ALIAS && id !== PropertyId.MESSAGE_EXPIRY_INTERVAL) {
+      if (id === PropertyId.USER_PROPERTY && isReserved(bytes, at)) this.reservedLength += valueEnd - at;
+      else if (id !== PropertyId.TOPIC_ALIAS && id !== PropertyId.MESSAGE_EXPIRY_INTERVAL) {
         this.forwardLength += valueEnd - at;
       }
       at = valueEnd;
@@ -73,6 +77,7 @@ export class PropertyScan {
     this.topicAlias = 0;
     this.messageExpiry = -1;
     this.forwardLength = 0;
+    this.reservedLength = 0;
     this.seenLow = 0;
     this.seenHigh = 0;
     this.userProperties = 0;

@@ -10,13 +10,20 @@ import { PropertyId } from "./property-table.ts";
 /** One empty list for all: resetting the field makes no garbage. */
 export const NO_SUBSCRIPTION_IDENTIFIERS: readonly number[] = [];
 
+const NONE = new Uint8Array(0);
+
 export class PublishEncoder {
-  source: Uint8Array = new Uint8Array(0);
+  source: Uint8Array = NONE;
+  /** Goes before the topic: the same message read by another name. */
+  topicPrefix: Uint8Array = NONE;
   topicStart = 0;
   topicEnd = 0;
   /** Property bytes that travel on as they came; unused under 3.1.1. */
   forwardStart = 0;
   forwardEnd = 0;
+  /** Property bytes that come after those: what the sender of this copy says itself. */
+  extra: Uint8Array = NONE;
+  extraLength = 0;
   payloadStart = 0;
   payloadEnd = 0;
   qos: QoS = 0;
@@ -45,13 +52,17 @@ export class PublishEncoder {
   write(version: ProtocolVersion, out: Uint8Array, at: number): number {
     const { source } = this;
     const withTopic = version === 4 || this.sendTopic;
-    const topicLength = withTopic ? this.topicEnd - this.topicStart : 0;
+    const prefixLength = this.topicPrefix.length;
+    const topicLength = withTopic ? prefixLength + this.topicEnd - this.topicStart : 0;
     out[at] = (PacketType.PUBLISH << 4) | (this.dup ? 8 : 0) | (this.qos << 1) | (this.retain ? 1 : 0);
     let cursor = writeVariableInteger(out, at + 1, this.remainingLength(version));
     out[cursor] = topicLength >>> 8;
     out[cursor + 1] = topicLength;
     cursor += 2;
-    if (withTopic) cursor = copyBytes(source, this.topicStart, this.topicEnd, out, cursor);
+    if (withTopic) {
+      if (prefixLength > 0) cursor = copyBytes(this.topicPrefix, 0, prefixLength, out, cursor);
+      cursor = copyBytes(source, this.topicStart, this.topicEnd, out, cursor);
+    }
     this.packetIdAt = 0;
     if (this.qos > 0) {
       this.packetIdAt = cursor;
@@ -63,7 +74,8 @@ export class PublishEncoder {
   }
 
   private remainingLength(version: ProtocolVersion): number {
-    const topic = version === 4 || this.sendTopic ? this.topicEnd - this.topicStart : 0;
+    const withTopic = version === 4 || this.sendTopic;
+    const topic = withTopic ? this.topicPrefix.length + this.topicEnd - this.topicStart : 0;
     let length = 2 + topic + (this.qos > 0 ? 2 : 0) + this.payloadEnd - this.payloadStart;
     if (version === 5) {
       const properties = this.propertyLength();
@@ -73,7 +85,7 @@ export class PublishEncoder {
   }
 
   private propertyLength(): number {
-    let length = this.forwardEnd - this.forwardStart;
+    let length = this.forwardEnd - this.forwardStart + this.extraLength;
     if (this.messageExpiry >= 0) length += 5;
     if (this.topicAlias > 0) length += 3;
     const identifiers = this.subscriptionIdentifiers;
@@ -104,7 +116,8 @@ export class PublishEncoder {
       out[cursor] = PropertyId.SUBSCRIPTION_IDENTIFIER;
       cursor = writeVariableInteger(out, cursor + 1, identifiers[index] as number);
     }
-    return copyBytes(this.source, this.forwardStart, this.forwardEnd, out, cursor);
+    cursor = copyBytes(this.source, this.forwardStart, this.forwardEnd, out, cursor);
+    return this.extraLength === 0 ? cursor : copyBytes(this.extra, 0, this.extraLength, out, cursor);
   }
 }
 

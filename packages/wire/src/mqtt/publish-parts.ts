@@ -6,10 +6,11 @@ import { PacketType, type PublishPacket } from "./packet.ts";
 import { buildProperties } from "./properties.ts";
 import { PropertyId, PropertyKind, propertyKinds } from "./property-table.ts";
 import type { PublishView } from "./publish-view.ts";
+import { isReserved } from "./reserved-name.ts";
 
 /**
- * Copies the properties that travel on (all but topic alias and message expiry) in their order; returns the end.
- * Writes view.forwardLength bytes, for which `out` must have room.
+ * Copies the properties that travel on (all but topic alias, message expiry and the reserved ones) in their order;
+ * returns the end. Writes view.forwardLength bytes, for which `out` must have room.
  */
 export function copyForwardProperties(view: PublishView, out: Uint8Array, at: number): number {
   const { bytes, propertiesStart, propertiesEnd } = view;
@@ -21,14 +22,20 @@ export function copyForwardProperties(view: PublishView, out: Uint8Array, at: nu
   let position = propertiesStart;
   while (position < propertiesEnd) {
     const next = propertyEnd(bytes, position);
-    const id = bytes[position];
-    if (id === PropertyId.TOPIC_ALIAS || id === PropertyId.MESSAGE_EXPIRY_INTERVAL) {
+    if (endsHere(bytes, position)) {
       cursor = copyBytes(bytes, runStart, position, out, cursor);
       runStart = next;
     }
     position = next;
   }
   return copyBytes(bytes, runStart, propertiesEnd, out, cursor);
+}
+
+/** Is the property at `at` for the broker alone? */
+function endsHere(bytes: Uint8Array, at: number): boolean {
+  const id = bytes[at];
+  if (id === PropertyId.USER_PROPERTY) return isReserved(bytes, at);
+  return id === PropertyId.TOPIC_ALIAS || id === PropertyId.MESSAGE_EXPIRY_INTERVAL;
 }
 
 /** End of the property at `at`, in bytes that passed the decoder. */

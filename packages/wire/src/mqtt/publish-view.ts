@@ -22,8 +22,10 @@ export class PublishView {
   /** Property bytes without their length; empty under 3.1.1. */
   propertiesStart = 0;
   propertiesEnd = 0;
-  /** Bytes of the properties that travel on to subscribers: all but topic alias and message expiry. */
+  /** Bytes of the properties that travel on to subscribers: all but topic alias, message expiry and the reserved ones. */
   forwardLength = 0;
+  /** Bytes of the user properties that are between client and broker: their names begin with `mess-`. */
+  reservedLength = 0;
   /** 0 when there is none. */
   topicAlias = 0;
   /** Seconds, or -1 when there is none. */

@@ -1,6 +1,6 @@
 /** A sink that writes down every call as a value that can be compared, and a decoder with small limits around it. */
 import { type DecodeFailure, type DecoderOptions, PacketDecoder, type PacketSink } from "./decode.ts";
-import type { AckPacket, Packet } from "./packet.ts";
+import type { AckPacket, Packet, Properties } from "./packet.ts";
 import { publishPacketOf } from "./publish-parts.ts";
 import type { PublishView } from "./publish-view.ts";
 
@@ -19,8 +19,10 @@ export class RecordingSink implements PacketSink {
     return this.add({ packet });
   }
 
-  ack(type: number, packetId: number, reasonCode: number): boolean {
-    return this.add({ packet: { type: type as AckPacket["type"], packetId, reasonCode } });
+  ack(type: number, packetId: number, reasonCode: number, properties: Properties | undefined): boolean {
+    const packet: AckPacket = { type: type as AckPacket["type"], packetId, reasonCode };
+    if (properties !== undefined) packet.properties = properties;
+    return this.add({ packet });
   }
 
   failed(failure: DecodeFailure): void {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anySent, type Sent } from "./arbitrary-packet.test-data.ts";
 import { encodePacket } from "./encode.ts";
-import { type Packet, PacketType } from "./packet.ts";
+import { type AckPacket, type Packet, PacketType } from "./packet.ts";
 import { callsOf, rig, versionBefore, wideLimits } from "./recording-sink.test-data.ts";
 
 function decoded({ sender, version, packet }: Sent): unknown {
@@ -10,16 +10,17 @@ function decoded({ sender, version, packet }: Sent): unknown {
   return callsOf(rig(role, versionBefore(packet.type, version), wideLimits), encodePacket(packet, version));
 }
 
-function withoutAckProperties(packet: Packet): Packet {
+/** Properties of an ack that says none come as none. */
+function asDecoded(packet: Packet): Packet {
   if (packet.type < PacketType.PUBACK || packet.type > PacketType.PUBCOMP) return packet;
-  const { properties: _, ...rest } = packet as Extract<Packet, { packetId: number; properties?: unknown }>;
-  return rest as Packet;
+  const { properties, ...rest } = packet as AckPacket;
+  return properties === undefined || Object.keys(properties).length === 0 ? rest : packet;
 }
 
 test("what is encoded is decoded as the same packet", () => {
   fc.assert(
     fc.property(anySent, (sent) => {
-      expect(decoded(sent)).toEqual([{ packet: withoutAckProperties(sent.packet) }]);
+      expect(decoded(sent)).toEqual([{ packet: asDecoded(sent.packet) }]);
     }),
     { numRuns: 3000 },
   );
@@ -41,7 +42,7 @@ test("any number of packets in any pieces", () => {
         decoder.push(bytes, at, end);
         at = end;
       }
-      expect(sink.calls).toEqual(running.map(({ packet }) => ({ packet: withoutAckProperties(packet) })));
+      expect(sink.calls).toEqual(running.map(({ packet }) => ({ packet: asDecoded(packet) })));
     }),
     { numRuns: 300 },
   );

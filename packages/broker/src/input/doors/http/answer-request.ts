@@ -1,14 +1,20 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { AdministrationError } from "../../../model/administration.ts";
 import type { AdminAction } from "../../../model/policy.ts";
 import { type AuthenticationParts, authenticate, type Caller } from "./authentication.ts";
-import { HttpRefusal, PROBLEM_MEDIA_TYPE, type ProblemCode, type ProblemError, problemDocument } from "./problem.ts";
-import { readJsonText } from "./read-body.ts";
+import { faultsOf } from "./faults.ts";
+import { NDJSON_MEDIA_TYPE } from "./media-types.ts";
+import { HttpRefusal, PROBLEM_MEDIA_TYPE, type ProblemCode, problemDocument } from "./problem.ts";
+import { hasNoBody, readBytes, readJsonText, readText } from "./read-body.ts";
 import { checkHost, checkOrigin, type RequestHead } from "./request-origin.ts";
-import type { Answer, Route } from "./route.ts";
+import type { RequestQuota } from "./request-quota.ts";
+import type { Answer, Route, Services } from "./route.ts";
 
 export interface AnswerParts extends AuthenticationParts {
+  readonly services: Services;
+  /** Left out in insecure development mode. */
+  readonly quota?: RequestQuota;
   readonly hostNames: ReadonlySet<string>;
   readonly bodyBytesMax: number;
   /** A mistake of ours, for the log. */
@@ -21,6 +27,7 @@ export interface IncomingRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -34,29 +41,48 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 /** Answers a request whose path and method have a route. Never throws. */
 export async function answerRoute(parts: AnswerParts, route: Route, request: IncomingRequest): Promise<Response> {
-  return await answering(parts, async () => {
-    checkFromWhere(parts, request.head);
-    const caller = route.permission === "public" ? undefined : admit(parts, request);
-    if (caller !== undefined && route.permission !== "authenticated") {
-      authorize(parts, caller, route.permission as AdminAction, request);
+  const quotaHeaders: Record<string, string> = {};
+  const response = await answering(parts, async () => {
+    checkFromWhere(parts, request.head, route.longLived === true);
+    const caller = route.permission === "public" ? nobody : admit(parts, request);
+    if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(caller.principal, parts.monotonic()));
+    if (route.permission !== "public" && route.permission !== "authenticated") {
+      authorize(parts, caller, route.permission, request);
     }
-    const query = readQuery(route.query, request.query);
+    if (route.longLived === true && request.head.method === "HEAD") throw notAllowed(["GET"]);
+    const query = readQuery(route.query, request);
+    const params = readParams(request);
     const body = await readBody(parts, route, request.incoming);
+    const giveBack = route.longLived === true ? parts.quota?.open(caller.principal) : undefined;
+    if (giveBack !== undefined) onGone(request.outgoing, giveBack);
     const answer = await route.handle({
+      services: parts.services,
       administration: parts.administration,
       caller,
-      params: request.params,
+      params,
       query,
+      headers: request.incoming.headersDistinct,
       body,
+      onGone: (run) => onGone(request.outgoing, run),
       demand: (action) => {
-        const asking = caller ?? admit(parts, request);
+        const asking = caller === nobody ? admit(parts, request) : caller;
         authorize(parts, asking, action, request);
         return asking;
       },
     });
-    return toResponse(answer);
+    return toResponse(answer, request.outgoing, quotaHeaders);
   });
+  if (!isStarted(response)) for (const [name, value] of Object.entries(quotaHeaders)) response.headers.set(name, value);
+  return response;
 }
+
+/** Runs when the answer is out or the client is gone, whichever comes first. */
+function onGone(outgoing: ServerResponse, run: () => void): void {
+  if (outgoing.closed || outgoing.destroyed) run();
+  else outgoing.once("close", run);
+}
+
+const nobody: Caller = { principal: "", keyId: "" };
 
 /** Answers a request that has no route: 405 where others methods have one, else 404. Never throws. */
 export async function answerNoRoute(
@@ -65,13 +91,17 @@ export async function answerNoRoute(
   allowed: readonly string[],
 ): Promise<Response> {
   return await answering(parts, async () => {
-    checkFromWhere(parts, request.head);
+    checkFromWhere(parts, request.head, false);
     // Without a key one cannot find out what exists below /v1 (THREATS C1).
     if (request.path === "/v1" || request.path.startsWith("/v1/")) admit(parts, request);
     if (allowed.length === 0) throw new HttpRefusal("not-found", "nothing is served under this path");
-    const allow = allowed.join(", ");
-    throw new HttpRefusal("method-not-allowed", `use ${allow}`, { headers: { allow } });
+    throw notAllowed(allowed);
   });
+}
+
+function notAllowed(allowed: readonly string[]): HttpRefusal {
+  const allow = allowed.join(", ");
+  return new HttpRefusal("method-not-allowed", `use ${allow}`, { headers: { allow } });
 }
 
 async function answering(parts: AnswerParts, answer: () => Promise<Response>): Promise<Response> {
@@ -94,9 +124,10 @@ const codes = {
   unavailable: "unavailable",
 } as const satisfies Record<AdministrationError["code"], ProblemCode>;
 
-function checkFromWhere(parts: AnswerParts, head: RequestHead): void {
+/** A stream is refused to pages of other sites even though they could not read it: it would keep a place taken. */
+function checkFromWhere(parts: AnswerParts, head: RequestHead, isStream: boolean): void {
   checkHost(head, parts.hostNames);
-  if (head.method !== "GET" && head.method !== "HEAD") checkOrigin(head);
+  if (isStream || (head.method !== "GET" && head.method !== "HEAD")) checkOrigin(head);
 }
 
 function admit(parts: AnswerParts, request: IncomingRequest): Caller {
@@ -111,7 +142,9 @@ function authorize(parts: AnswerParts, caller: Caller, action: AdminAction, requ
   throw new HttpRefusal("forbidden", `${action} is needed`);
 }
 
-function readQuery(schema: z.ZodType, query: URLSearchParams): unknown {
+function readQuery(schema: z.ZodType, { query, incoming }: IncomingRequest): unknown {
+  const [, raw = ""] = splitOnce(incoming.url ?? "", "?");
+  if (!isPercentEncoded(raw)) throw new HttpRefusal("wrong-parameters", "the query is not percent-encoded UTF-8");
   const names = [...query.keys()];
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) {
@@ -122,33 +155,71 @@ function readQuery(schema: z.ZodType, query: URLSearchParams): unknown {
   return check(schema, Object.fromEntries(query), "wrong-parameters");
 }
 
-async function readBody(parts: AnswerParts, route: Route, incoming: IncomingMessage): Promise<unknown> {
-  if (route.body === undefined) return undefined;
-  const text = await readJsonText(incoming, parts.bodyBytesMax);
-  if (route.body === "text") return text;
-  let value: unknown;
+/** The router leaves alone what it cannot decode. */
+function readParams({ params, incoming }: IncomingRequest): Readonly<Record<string, string>> {
+  const [path = ""] = splitOnce(incoming.url ?? "", "?");
+  if (!isPercentEncoded(path)) throw new HttpRefusal("bad-request", "the path is not percent-encoded UTF-8");
+  return params;
+}
+
+function splitOnce(text: string, at: string): readonly [string, string?] {
+  const index = text.indexOf(at);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + at.length)];
+}
+
+function isPercentEncoded(text: string): boolean {
   try {
-    value = JSON.parse(text);
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function readBody(parts: AnswerParts, route: Route, incoming: IncomingMessage): Promise<unknown> {
+  const { body } = route;
+  if (body === undefined) return undefined;
+  if (body === "bytes") return await readBytes(incoming, parts.bodyBytesMax);
+  if (body === "lines") return await readText(incoming, parts.bodyBytesMax, NDJSON_MEDIA_TYPE);
+  if (route.bodyOptional === true && hasNoBody(incoming)) return check(body as z.ZodType, {}, "invalid");
+  const text = await readJsonText(incoming, parts.bodyBytesMax);
+  return body === "text" ? text : check(body, parseJson(text), "invalid");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
     // The parser's message quotes the text, which may be a secret.
     throw new HttpRefusal("not-json", "the body is not JSON");
   }
-  return check(route.body, value, "invalid");
 }
 
 function check(schema: z.ZodType, value: unknown, code: ProblemCode): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors: ProblemError[] = result.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
-  const first = errors[0];
-  throw new HttpRefusal(code, `${first?.path ?? ""}: ${first?.message ?? ""}`.replace(/^: /, ""), { errors });
+  throw faultsOf(result.error, code);
 }
 
-function toResponse({ status, body, mediaType, headers }: Answer): Response {
+function toResponse(answer: Answer, outgoing: ServerResponse, quotaHeaders: Readonly<Record<string, string>>): Response {
+  const { status, body, mediaType, headers, sent, stream } = answer;
+  if (sent !== undefined) onGone(outgoing, () => sent(outgoing.writableFinished));
+  if (stream !== undefined) {
+    outgoing.writeHead(status, { ...SECURITY_HEADERS, ...quotaHeaders, "content-type": mediaType ?? "", ...headers });
+    stream(outgoing);
+    return new Response(null, { headers: { [STARTED]: "true" } });
+  }
   if (body === undefined) return new Response(null, { status, headers: { ...SECURITY_HEADERS, ...headers } });
   const text = typeof body === "string" ? body : `${JSON.stringify(body)}\n`;
   const type = mediaType ?? "application/json";
   return new Response(text, { status, headers: { ...SECURITY_HEADERS, "content-type": type, ...headers } });
+}
+
+/** Tells the adapter below that the answer is written elsewhere. */
+const STARTED = "x-hono-already-sent";
+
+function isStarted(response: Response): boolean {
+  return response.headers.has(STARTED);
 }
 
 export function problemResponse({ problem, headers }: HttpRefusal): Response {

@@ -2,11 +2,13 @@
 import { type ProtocolVersion, PublishEncoder, patchPacketId } from "@mess/wire";
 import type { DeliveryForm } from "../../../model/link.ts";
 import { type MessageView, noExpiry } from "../../../model/message.ts";
+import { addPrefix, addProperties, isDeadLetter, topicPrefixOf } from "./delivery-extras.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 import type { OutboundAliases } from "./topic-aliases.ts";
 
 const encoder: PublishEncoder = new PublishEncoder();
+const nothing: Uint8Array = new Uint8Array(0);
 
 export interface Receiving {
   readonly forms: SharedForms;
@@ -14,10 +16,15 @@ export interface Receiving {
   readonly output: OutputBuffer;
   readonly maximumPacketSize: number;
   readonly aliases: OutboundAliases | undefined;
+  /** It asked for offset, time and the like of what it gets. */
+  readonly wantsMeta: boolean;
 }
 
 /** False when the packet would be larger than the client takes. */
 export function deliver(to: Receiving, message: MessageView, form: DeliveryForm): boolean {
+  const hasMeta = to.wantsMeta && form.offset > 0;
+  if (hasMeta || form.lease !== undefined || isDeadLetter(message))
+    return deliverWithExtras(to, message, form, hasMeta);
   const isPlain =
     to.aliases === undefined && form.subscriptionIdentifiers.length === 0 && form.secondsLeft === noExpiry;
   if (form.sharedSeq !== 0 && isPlain) return deliverShared(to, message, form);
@@ -54,6 +61,26 @@ function deliverOwn(to: Receiving, message: MessageView, form: DeliveryForm): bo
   return true;
 }
 
+/** With another topic or properties of the broker's. What the client merely asked for is left out where it does not fit. */
+function deliverWithExtras(to: Receiving, message: MessageView, form: DeliveryForm, hasMeta: boolean): boolean {
+  const { version, maximumPacketSize } = to;
+  prepare(message, form);
+  const prefix = topicPrefixOf(form);
+  addPrefix(encoder, prefix);
+  let fits = version === 4 || addProperties(encoder, message, form, hasMeta);
+  if (fits && hasMeta && version === 5 && encoder.size(version) > maximumPacketSize) {
+    prepare(message, form);
+    addPrefix(encoder, prefix);
+    fits = addProperties(encoder, message, form, false);
+  }
+  if (fits && to.aliases !== undefined) chooseAlias(to, to.aliases, prefix + message.topic);
+  const size = encoder.size(version);
+  if (!fits || size > maximumPacketSize) return false;
+  const at = to.output.reserve(size);
+  encoder.write(version, to.output.chunk as Buffer, at);
+  return true;
+}
+
 /** A new alias goes with its topic, and only if the packet still fits: the client must not miss the one that sets it. */
 function chooseAlias(to: Receiving, aliases: OutboundAliases, topic: string): void {
   const known = aliases.known(topic);
@@ -70,6 +97,8 @@ function chooseAlias(to: Receiving, aliases: OutboundAliases, topic: string): vo
 
 function prepare(message: MessageView, form: DeliveryForm): void {
   encoder.source = message.bytes;
+  encoder.topicPrefix = nothing;
+  encoder.extraLength = 0;
   encoder.topicStart = message.topicStart;
   encoder.topicEnd = message.topicEnd;
   encoder.forwardStart = message.headerStart;
@@ -95,6 +124,8 @@ export function canonicalPublish(source: {
 }): Buffer {
   const joined = Buffer.concat([source.topic, source.forward, source.payload]);
   encoder.source = joined;
+  encoder.topicPrefix = nothing;
+  encoder.extraLength = 0;
   encoder.topicStart = 0;
   encoder.topicEnd = source.topic.length;
   encoder.forwardStart = source.topic.length;

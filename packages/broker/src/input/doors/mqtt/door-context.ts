@@ -3,6 +3,7 @@ import type { DecoderOptions } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { Queues } from "../../../model/queue.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -17,6 +18,8 @@ export interface MqttCounters {
   authFailures: number;
   malformed: number;
   protocolErrors: number;
+  /** Reserved user properties (`mess-`) that were unknown, misplaced or had a bad value. */
+  propertiesRefused: number;
   keepAliveTimeouts: number;
   connectDeadlines: number;
   slowDrops: number;
@@ -25,6 +28,7 @@ export interface MqttCounters {
 
 export interface MqttDoorContext {
   readonly engine: Engine;
+  readonly queues: Pick<Queues, "settle">;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly timers: Timers;

@@ -12,6 +12,7 @@ import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../
 import { noExpiry } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
+import { isRefused, reservedProperties, wrongValue } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { OutboundAliases } from "./topic-aliases.ts";
 
@@ -32,6 +33,13 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
     );
   }
   const { address, principal } = connection.peer;
+  const reserved = reservedProperties(properties.userProperties ?? [], "CONNECT");
+  if (isRefused(reserved)) return connection.refuse(ReasonCode.ImplementationSpecificError, reserved.refusal);
+  const meta = reserved.get("mess-meta");
+  if (meta !== undefined && meta !== "1") {
+    return connection.refuse(ReasonCode.ImplementationSpecificError, wrongValue("mess-meta", '"1"').refusal);
+  }
+  connection.out.wantsMeta = meta === "1";
   const who =
     principal === undefined
       ? context.authenticate(packet.username, packet.password, address)

@@ -1,10 +1,15 @@
 /** PUBLISH from a client: QoS 0 runs go straight through, everything else becomes a draft for the journal. */
 import { copyForwardProperties, type PublishView, ReasonCode, readProperties } from "@mess/wire";
 import type { TopicHandle } from "../../../model/engine.ts";
-import { MessageDraft, noExpiry } from "../../../model/message.ts";
+import { MessageDraft, noExpiry, withoutAttributes, writeAttributes } from "../../../model/message.ts";
 import { canonicalPublish } from "./deliver.ts";
+import { handleSettlement, isSettlement } from "./handle-settlement.ts";
+import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import { readPublishProperties } from "./publish-properties.ts";
+import { refusalText } from "./send.ts";
 
+const dollar = 0x24;
 const draft: MessageDraft = new MessageDraft();
 let headerScratch: Buffer = Buffer.allocUnsafeSlow(16 * 1024);
 /** A client of 3.1.1 knows no Receive Maximum; this many QoS 2 publishes without PUBREL it may still have. */
@@ -13,19 +18,26 @@ const unreleasedMax311 = 1_000;
 /** False when the connection is closing; a refused publish alone does not close one of 5.0. */
 export function handlePublish(connection: MqttConnection, view: PublishView): boolean {
   if (view.qos > 0 && !(connection.flushRun() && admit(connection, view))) return false;
-  if (view.propertiesEnd > view.propertiesStart && !checkHeaders(connection, view)) return connection.isOpen;
+  if ((view.topicAlias !== 0 || view.bytes[view.topicStart] === dollar) && isSettlement(connection, view)) {
+    return handleSettlement(connection, view);
+  }
+  if (view.reservedLength > 0) return handleReserved(connection, view);
   if (view.qos === 0 && !view.retain) return handleLive(connection, view);
+  return handleStored(connection, view, withoutAttributes);
+}
+
+function handleStored(connection: MqttConnection, view: PublishView, attributes: Uint8Array): boolean {
   if (!connection.flushRun()) return false;
   const topic = resolveTopic(connection, view);
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
   connection.lastTopic = topic;
   if (topic === undefined) return connection.isOpen;
   fillDraft(connection, view, topic);
+  draft.attributes = attributes;
   const { engine } = connection.context;
-  if (view.qos > 0) connection.countInbound(view.qos as 1 | 2, view.packetId);
-  const reason = engine.publish(connection.handle, topic, draft, view.packetId);
+  const reason = connection.answers.publish(connection.handle, topic, draft, view.packetId);
   if (reason >= 0x80 && view.qos === 0) {
-    connection.fail(reason, "this publish is refused");
+    connection.fail(reason, engine.explainRefusal() || refusalText(reason));
     return false;
   }
   if (engine.congested) connection.waitForCalm();
@@ -101,8 +113,8 @@ function refuseTopic(connection: MqttConnection, view: PublishView): void {
 
 /** Counts what the client has under way [MQTT-3.3.4-7]; a repeated QoS 2 id is not one more. */
 function admit(connection: MqttConnection, view: PublishView): boolean {
-  if (view.qos === 2 && connection.unreleased.has(view.packetId)) return true;
-  const under = connection.unconfirmed + connection.unreleased.size;
+  if (view.qos === 2 && connection.answers.unreleased.has(view.packetId)) return true;
+  const under = connection.answers.unconfirmed + connection.answers.unreleased.size;
   if (connection.out.version === 5) {
     if (under < connection.context.limits.receiveMaximum) return true;
     connection.fail(
@@ -111,7 +123,7 @@ function admit(connection: MqttConnection, view: PublishView): boolean {
     );
     return false;
   }
-  if (view.qos === 1 || connection.unreleased.size < unreleasedMax311) return true;
+  if (view.qos === 1 || connection.answers.unreleased.size < unreleasedMax311) return true;
   connection.fail(ReasonCode.ReceiveMaximumExceeded, "too many QoS 2 publishes without PUBREL");
   return false;
 }
@@ -146,17 +158,18 @@ function fillDraft(connection: MqttConnection, view: PublishView, topic: TopicHa
   draft.payloadEnd = view.payloadEnd;
 }
 
-/** `mess-` properties are the broker's to set (THREATS A13): refused and counted, not forwarded. */
-function checkHeaders(connection: MqttConnection, view: PublishView): boolean {
-  if (view.forwardLength === 0) return true;
-  const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd);
-  const reserved = properties?.userProperties?.find(([name]) => name.startsWith("mess-"));
-  if (reserved === undefined) return true;
+/**
+ * The publisher says something to the broker. A message of QoS 0 is stored then like one with RETAIN: else there is
+ * nothing that could wait, or be found again.
+ */
+function handleReserved(connection: MqttConnection, view: PublishView): boolean {
+  const { limits, clock } = connection.context;
+  const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd)?.userProperties ?? [];
+  const read = readPublishProperties(properties, limits, clock.now());
+  if (!isRefused(read)) return handleStored(connection, view, writeAttributes(read.attributes));
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
-  connection.context.counters.protocolErrors++;
-  connection.context.audit("property.refused", { principal: connection.principal, property: reserved[0].slice(0, 64) });
-  const text = `the user property "${reserved[0].slice(0, 64)}" is reserved: names that begin with "mess-" are the broker's`;
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, text);
-  return false;
+  connection.propertyRefused(firstReserved(properties));
+  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, read.refusal);
+  return connection.isOpen;
 }

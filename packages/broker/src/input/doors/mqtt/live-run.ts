@@ -31,6 +31,8 @@ function readPacket(bytes: Buffer, start: number, wireForm: number): number {
   view.topicEnd = at + 2 + topicLength;
   view.expirySeconds = noExpiry;
   at = view.topicEnd;
+  // What is said to the broker does not travel in runs.
+  view.attributesStart = at;
   view.headerStart = at;
   view.headerEnd = at;
   if (wireForm === 5) at = readHeaders(bytes, at);
@@ -53,6 +55,7 @@ function readHeaders(bytes: Buffer, start: number): number {
     view.expirySeconds = bytes.readUInt32BE(at + 1);
     at += 5;
   }
+  view.attributesStart = at;
   view.headerStart = at;
   view.headerEnd = end;
   return end;

@@ -31,7 +31,9 @@ import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PreAuthShare } from "./pre-auth-share.ts";
-import { connack, endCode } from "./send.ts";
+import { PublishAnswers } from "./publish-answers.ts";
+import { connack, endCode, refusalText } from "./send.ts";
+import { fitting } from "./settlement-properties.ts";
 import { InboundAliases } from "./topic-aliases.ts";
 
 type Phase = "waiting" | "attaching" | "attached" | "closing" | "closed";
@@ -57,9 +59,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   connackProperties: Properties = {};
   readonly inboundAliases: InboundAliases = new InboundAliases();
 
-  /** QoS 1 publishes that were not answered yet, and QoS 2 ids from PUBLISH to PUBREL. */
-  unconfirmed = 0;
-  readonly unreleased: Set<number> = new Set();
+  readonly answers: PublishAnswers;
 
   run: LiveRun = { bytes: noBytes, start: 0, end: 0, count: 0 };
   #runTopic: TopicHandle | undefined;
@@ -72,6 +72,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#transport = transport;
     this.peer = transport.peer;
     this.out = new Outgoing(context, transport);
+    this.answers = new PublishAnswers(this);
     this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
     this.#pressure = new BackPressure(transport, context.timers);
@@ -122,16 +123,18 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     return handlePublish(this, view);
   }
 
-  ack(type: number, packetId: number, reason: number): boolean {
+  ack(type: number, packetId: number, reason: number, properties: Properties | undefined): boolean {
     if (!this.flushRun()) return false;
-    const { engine } = this.context;
+    const { engine, limits } = this.context;
     if (type === PacketType.PUBREL) {
-      this.unreleased.delete(packetId);
+      this.answers.unreleased.delete(packetId);
       engine.release(this.handle, packetId);
       return this.isOpen;
     }
     const step = type === PacketType.PUBACK ? 1 : type === PacketType.PUBREC ? 2 : 3;
-    if (engine.acknowledge(this.handle, packetId, step, reason)) return this.isOpen;
+    // A negative PUBACK may say why; that goes with the message.
+    const text = fitting(properties?.reasonString ?? "", limits.settlementReasonBytesMax);
+    if (engine.acknowledge(this.handle, packetId, step, reason, text)) return this.isOpen;
     if (step === 1) this.fail(ReasonCode.ProtocolError, "PUBACK for a packet id that is not under way");
     else if (step === 2 && reason < 0x80) this.#sendRelease(packetId, ReasonCode.PacketIdentifierNotFound);
     return this.isOpen;
@@ -186,18 +189,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     for (; this.#pingsWaiting > 0; this.#pingsWaiting--) this.out.pingresp();
   }
 
-  confirm(packetId: number, qos: 1 | 2, reason: number, _receipt: number): void {
-    if (qos === 1) this.unconfirmed--;
-    else if (reason >= 0x80) this.unreleased.delete(packetId);
-    if (!this.isOpen) return;
-    if (reason < 0x80) {
-      this.out.ack(qos === 1 ? PacketType.PUBACK : PacketType.PUBREC, packetId, reason);
-      return;
-    }
-    const text = this.out.explanation(packetId, reason);
-    // 3.1.1 has no refusal: an ack would be a lie, so the connection ends [MQTT-3.3.5-2 of 3.1.1].
-    if (this.out.version !== 5) this.fail(reason, text);
-    else this.out.refusal(qos, packetId, reason, text);
+  confirm(packetId: number, qos: 1 | 2, reason: number, receipt: number): void {
+    this.answers.confirm(packetId, qos, reason, receipt);
   }
 
   completed(packetId: number, reason: number): void {
@@ -239,11 +232,6 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   // ── for the handlers ─────────────────────────────────────────────────────────────────────────────────────────
 
-  countInbound(qos: 1 | 2, packetId: number): void {
-    if (qos === 1) this.unconfirmed++;
-    else this.unreleased.add(packetId);
-  }
-
   startRun(topic: TopicHandle, bytes: Buffer, start: number, end: number): void {
     this.#runTopic = topic;
     const { run } = this;
@@ -259,7 +247,9 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (run.count > 0 && this.#runTopic !== undefined) {
       const reason = this.context.engine.live(this.handle, this.#runTopic, run, this);
       run.count = 0;
-      if (reason >= 0x80) this.fail(reason, "not allowed to publish to this topic");
+      if (reason >= 0x80) {
+        this.fail(reason, this.context.engine.explainRefusal() || refusalText(reason));
+      }
     }
     return this.#phase !== "closing" && this.#phase !== "closed";
   }
@@ -296,9 +286,15 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       this.fail(code, text);
       return;
     }
-    this.out.explain(packetId, text);
-    this.countInbound(qos, packetId);
+    this.answers.explain(packetId, text);
+    this.answers.count(qos, packetId);
     this.context.engine.refuse(this.handle, packetId, qos, code);
+  }
+
+  /** A reserved user property was unknown, misplaced or had a bad value (THREATS A13). */
+  propertyRefused(property: string): void {
+    this.context.counters.propertiesRefused++;
+    this.context.audit("property.refused", { principal: this.principal, property });
   }
 
   /** Ends the connection for what the client did. */

@@ -2,6 +2,7 @@
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { Queues } from "../../../model/queue.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
@@ -10,6 +11,8 @@ import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
   readonly engine: Engine;
+  /** Absent: there are no leases, so none can be settled. */
+  readonly queues?: Pick<Queues, "settle">;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -45,6 +48,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     authFailures: 0,
     malformed: 0,
     protocolErrors: 0,
+    propertiesRefused: 0,
     keepAliveTimeouts: 0,
     connectDeadlines: 0,
     slowDrops: 0,
@@ -52,6 +56,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
   };
   const context: MqttDoorContext = {
     engine: parts.engine,
+    queues: parts.queues ?? { settle: (_principal, _token, _settlement, done) => done("gone") },
     limits: parts.limits,
     clock: parts.clock,
     timers: parts.timers,

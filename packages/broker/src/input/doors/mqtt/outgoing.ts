@@ -1,12 +1,12 @@
 /** What goes out on one connection: packets in the client's version, within what it takes. */
-import { type Packet, PacketType, type ProtocolVersion } from "@mess/wire";
+import type { Packet, PacketType, ProtocolVersion } from "@mess/wire";
 import { DeliveryForm, type LiveRun, type LiveSource } from "../../../model/link.ts";
 import type { MessageView } from "../../../model/message.ts";
 import type { Transport } from "../../transport.ts";
 import { deliver, type Receiving } from "./deliver.ts";
 import type { MqttDoorContext } from "./door-context.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import { disconnect, refusal, refusalText, sendAck, sendPacket, sendPingresp } from "./send.ts";
+import { disconnect, explainedAck, receiptAck, sendAck, sendPacket, sendPingresp } from "./send.ts";
 import type { SharedForms } from "./shared-forms.ts";
 import type { OutboundAliases } from "./topic-aliases.ts";
 
@@ -23,9 +23,9 @@ export class Outgoing implements Receiving {
   version: ProtocolVersion = 4;
   maximumPacketSize: number = Number.MAX_SAFE_INTEGER;
   problemInformation = true;
+  /** CONNECT asked for receipts, and for offset, time and the like of deliveries. */
+  wantsMeta = false;
   aliases: OutboundAliases | undefined;
-  /** Why publishes were refused by the door, until the refusal has its turn. */
-  #refusalTexts: Map<number, string> | undefined;
 
   constructor(context: MqttDoorContext, transport: Transport) {
     this.forms = context.sharedForms;
@@ -66,23 +66,24 @@ export class Outgoing implements Receiving {
     if (this.version === 5) this.packet(disconnect(code, this.problemInformation ? text : ""));
   }
 
-  /** The refusal of this publish will be said in its turn; this is why. */
-  explain(packetId: number, text: string): void {
-    this.#refusalTexts ??= new Map();
-    this.#refusalTexts.set(packetId, text);
+  /** PUBACK or PUBREC with a sentence, to clients of 5.0. */
+  explainedAck(
+    type: typeof PacketType.PUBACK | typeof PacketType.PUBREC,
+    packetId: number,
+    code: number,
+    text: string,
+  ): void {
+    this.packet(explainedAck(type, packetId, code, this.problemInformation ? text : ""));
   }
 
-  /** Why the publish is refused, said once. */
-  explanation(packetId: number, code: number): string {
-    const text = this.#refusalTexts?.get(packetId) ?? refusalText(code);
-    this.#refusalTexts?.delete(packetId);
-    return text;
-  }
-
-  /** To clients of 5.0; others know no refusal. */
-  refusal(qos: 1 | 2, packetId: number, code: number, text: string): void {
-    const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
-    this.packet(refusal(type, packetId, code, this.problemInformation ? text : ""));
+  /** PUBACK that says where the message is; `receipt` as `Link.confirm` has it. */
+  receipt(
+    type: typeof PacketType.PUBACK | typeof PacketType.PUBREC,
+    packetId: number,
+    code: number,
+    receipt: number,
+  ): void {
+    this.packet(receiptAck(type, packetId, code, receipt));
   }
 
   /** False when the client takes no packet of that size. */

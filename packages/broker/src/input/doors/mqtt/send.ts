@@ -62,14 +62,26 @@ export function disconnect(reasonCode: number, text: string): DisconnectPacket {
   return { type: PacketType.DISCONNECT, reasonCode, properties: text === "" ? {} : { reasonString: text } };
 }
 
-/** PUBACK or PUBREC with an error, which 5.0 alone has. `text` empty: the client wants none [MQTT-3.1.2-29]. */
-export function refusal(
+/** PUBACK or PUBREC with a sentence, which 5.0 alone has. `text` empty: the client wants none [MQTT-3.1.2-29]. */
+export function explainedAck(
   type: typeof PacketType.PUBACK | typeof PacketType.PUBREC,
   packetId: number,
   reasonCode: number,
   text: string,
 ): AckPacket {
   return { type, packetId, reasonCode, properties: text === "" ? {} : { reasonString: text } };
+}
+
+/** `receipt`: the offset; negative the first one of a repeat. */
+export function receiptAck(
+  type: typeof PacketType.PUBACK | typeof PacketType.PUBREC,
+  packetId: number,
+  reasonCode: number,
+  receipt: number,
+): AckPacket {
+  const userProperties: [string, string][] = [["mess-offset", String(Math.abs(receipt))]];
+  if (receipt < 0) userProperties.push(["mess-duplicate", "1"]);
+  return { type, packetId, reasonCode, properties: { userProperties } };
 }
 
 export function refusalText(code: number): string {

@@ -1,0 +1,14 @@
+/** What the core asks about bytes it does not understand (model/message-checks.ts). */
+import { readProperties } from "@mess/wire";
+import type { HeaderReader, SchemaCompiler } from "./model/message-checks.ts";
+
+/** Headers are the properties of MQTT 5.0 that travel on, in wire form. */
+export const headerReader: HeaderReader = {
+  userProperty: ({ bytes, headerStart, headerEnd }, name) =>
+    readProperties(bytes, headerStart, headerEnd)?.userProperties?.find(([known]) => known === name)?.[1],
+};
+
+/** Until there is an interpreter no schema can be declared. */
+export const schemaCompiler: SchemaCompiler = {
+  compile: () => ({ problem: "this build checks no schemas" }),
+};

@@ -1,0 +1,128 @@
+/** What a message must satisfy before it is taken, rights apart: what it says to the broker, and the quotas. */
+import { Reason } from "../model/engine.ts";
+import { type MessageAttributes, type MessageDraft, readAttributes } from "../model/message.ts";
+import { priorityMax } from "../model/settings.ts";
+import type { Publisher } from "./publisher.ts";
+import type { RetainedKeeper } from "./retained-keeper.ts";
+import type { State } from "./state.ts";
+import type { Topic } from "./topic.ts";
+
+/** What a batch asked for so far: quotas count it as if it were stored. */
+export class PublishPlan {
+  ids = 0;
+  delayed = 0;
+  retained = 0;
+  retainedBytes = 0;
+
+  add(draft: MessageDraft, wish: MessageAttributes): void {
+    if (wish.id !== undefined) this.ids++;
+    if (wish.deliverAt !== undefined) this.delayed++;
+    if (!draft.retain) return;
+    this.retained++;
+    this.retainedBytes += draft.payloadEnd - draft.payloadStart;
+  }
+}
+
+export const nothingPlanned: PublishPlan = new PublishPlan();
+const noWish: MessageAttributes = {};
+/** The broker's own to set. */
+const reservedNames = ["origin", "originTopic", "reason", "attempts"] as const;
+
+export class PublishChecks {
+  readonly #state: State;
+  readonly #retained: RetainedKeeper;
+  #wish: MessageAttributes = noWish;
+  #wishBytes: Uint8Array | undefined;
+  /** Why the last one was refused, for people. */
+  text = "";
+
+  constructor(state: State, retained: RetainedKeeper) {
+    this.#state = state;
+    this.#retained = retained;
+  }
+
+  /** What the draft says to the broker; read once, however often it is asked for. */
+  wishOf(draft: MessageDraft): MessageAttributes {
+    const { attributes } = draft;
+    if (attributes.length === 0) return noWish;
+    if (attributes === this.#wishBytes) return this.#wish;
+    const bytes = Buffer.from(attributes.buffer, attributes.byteOffset, attributes.length);
+    this.#wish = readAttributes({ bytes, attributesStart: 0, headerStart: bytes.length });
+    this.#wishBytes = attributes;
+    return this.#wish;
+  }
+
+  /** The draft was dealt with: the next one may have its attributes in the same bytes. */
+  forget(): void {
+    this.#wishBytes = undefined;
+  }
+
+  /** The offset of the message that the draft repeats, or 0. */
+  repeated(publisher: Publisher, draft: MessageDraft): number {
+    const { id } = this.wishOf(draft);
+    return id === undefined ? 0 : this.#state.messageIds.find(publisher.principal, id);
+  }
+
+  /** 0, or why the message is not taken. */
+  reason(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+    if (draft.attributes.length > 0) {
+      const reason = this.#wishReason(publisher, this.wishOf(draft), plan);
+      if (reason !== 0) return reason;
+    }
+    return draft.retain ? this.retainedReason(publisher, topic, draft, plan) : 0;
+  }
+
+  refuse(reason: number, text: string): number {
+    this.text = text;
+    return reason;
+  }
+
+  #wishReason(publisher: Publisher, wish: MessageAttributes, plan: PublishPlan): number {
+    const { limits } = this.#state;
+    const { key, id, priority, deliverAt } = wish;
+    const problem =
+      reservedNames.some((name) => wish[name] !== undefined) && "where a message comes from is for the broker to say";
+    if (problem !== false) return this.refuse(Reason.implementationSpecific, problem);
+    if (key !== undefined && !isWithin(key, limits.messageKeyBytesMax))
+      return this.refuse(Reason.implementationSpecific, `an ordering key has 1 to ${limits.messageKeyBytesMax} bytes`);
+    if (id !== undefined && !isWithin(id, limits.messageIdBytesMax))
+      return this.refuse(Reason.implementationSpecific, `a message id has 1 to ${limits.messageIdBytesMax} bytes`);
+    if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= priorityMax))
+      return this.refuse(Reason.implementationSpecific, `a priority is a whole number from 0 to ${priorityMax}`);
+    const reason = deliverAt === undefined ? 0 : this.#delayReason(deliverAt, plan);
+    if (reason !== 0 || id === undefined) return reason;
+    const full = this.#state.messageIds.whyFull(publisher.principal, plan.ids, !this.#state.everythingAllowed);
+    if (full === "") return 0;
+    this.#state.counters.quotaRefused++;
+    return this.refuse(Reason.quotaExceeded, full);
+  }
+
+  #delayReason(deliverAt: number, plan: PublishPlan): number {
+    const { clock, limits, delayed, counters } = this.#state;
+    const inMs = deliverAt - clock.now();
+    if (!(inMs <= limits.delayMsMax))
+      return this.refuse(
+        Reason.implementationSpecific,
+        `a message may be delayed by ${Math.floor(limits.delayMsMax / 1000)} s at most`,
+      );
+    if (inMs <= 0 || delayed.size + plan.delayed < limits.delayedMax) return 0;
+    counters.quotaRefused++;
+    return this.refuse(Reason.quotaExceeded, `${limits.delayedMax} delayed messages wait, and no more may`);
+  }
+
+  retainedReason(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+    const payloadBytes = draft.payloadEnd - draft.payloadStart;
+    const reason = this.#retained.quotaReason(publisher.principal, topic.name, payloadBytes, plan);
+    if (reason === 0) return 0;
+    this.#state.counters.quotaRefused++;
+    const { retainedPerPrincipalMax, retainedBytesMax } = this.#state.limits;
+    return this.refuse(
+      reason,
+      `a principal may have ${retainedPerPrincipalMax} retained messages, and all together ${retainedBytesMax} bytes`,
+    );
+  }
+}
+
+function isWithin(text: string, bytesMax: number): boolean {
+  return text.length > 0 && text.length <= bytesMax && Buffer.byteLength(text) <= bytesMax;
+}

@@ -1,0 +1,76 @@
+/** The publishing side in snapshots: what its records before that would rebuild. */
+import { savedNumbers } from "../delivery/delayed-heap.ts";
+import { RecordKind } from "../model/record.ts";
+import type { State } from "./state.ts";
+
+type Add = (kind: number, body: Buffer) => void;
+
+/** Of one record of a snapshot, about: it is cut into frames there. */
+const partBytes = 32 * 1024;
+/** In front of the texts of an id: u8 length of the principal, u8 0, u16 length of the id, f64 seq, f64 wall-clock time. */
+const idHeadBytes = 20;
+const delayedBytes = savedNumbers * 8;
+
+export function addPublishing(state: State, add: Add): void {
+  addMessageIds(state, add);
+  addDelayed(state, add);
+}
+
+/** False when the record is of another kind. */
+export function restorePublishing(state: State, kind: number, bytes: Buffer, start: number, end: number): boolean {
+  if (kind === RecordKind.messageIdState) restoreMessageIds(state, bytes, start, end);
+  else if (kind === RecordKind.delayedState) restoreDelayed(state, bytes, start, end);
+  else return false;
+  return true;
+}
+
+function addMessageIds(state: State, add: Add): void {
+  let body = Buffer.alloc(partBytes);
+  let to = 0;
+  state.messageIds.forEach((principal, id, seq, publishedAt) => {
+    const principalBytes = Buffer.byteLength(principal);
+    const idBytes = Buffer.byteLength(id);
+    if (to + idHeadBytes + principalBytes + idBytes > body.length) {
+      add(RecordKind.messageIdState, body.subarray(0, to));
+      body = Buffer.alloc(Math.max(partBytes, idHeadBytes + principalBytes + idBytes));
+      to = 0;
+    }
+    body[to] = principalBytes;
+    body.writeUInt16LE(idBytes, to + 2);
+    body.writeDoubleLE(seq, to + 4);
+    body.writeDoubleLE(publishedAt, to + 12);
+    to += idHeadBytes;
+    to += body.write(principal, to, "utf8");
+    to += body.write(id, to, "utf8");
+  });
+  if (to > 0) add(RecordKind.messageIdState, body.subarray(0, to));
+}
+
+function restoreMessageIds(state: State, bytes: Buffer, start: number, end: number): void {
+  let at = start;
+  while (at + idHeadBytes <= end) {
+    const principalEnd = at + idHeadBytes + (bytes[at] as number);
+    const idEnd = principalEnd + bytes.readUInt16LE(at + 2);
+    const principal = bytes.toString("utf8", at + idHeadBytes, principalEnd);
+    const id = bytes.toString("utf8", principalEnd, idEnd);
+    state.messageIds.restore(principal, id, bytes.readDoubleLE(at + 4), bytes.readDoubleLE(at + 12));
+    at = idEnd;
+  }
+}
+
+/** f64 due time, number, place, bytes; in order of place. */
+function addDelayed(state: State, add: Add): void {
+  // Numbers in memory are little-endian, as everywhere in the journal (docs/journal-format.md).
+  state.delayed.save(partBytes / delayedBytes, ({ buffer }) => add(RecordKind.delayedState, Buffer.from(buffer)));
+}
+
+function restoreDelayed(state: State, bytes: Buffer, start: number, end: number): void {
+  for (let from = start; from + delayedBytes <= end; from += delayedBytes) {
+    state.delayed.add({
+      dueAt: bytes.readDoubleLE(from),
+      seq: bytes.readDoubleLE(from + 8),
+      at: bytes.readDoubleLE(from + 16),
+      bytes: bytes.readDoubleLE(from + 24),
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import type { Properties } from "@mess/wire";
+import type { LaneSubscription } from "./connection/lane.ts";
+import type { MessError } from "./mess-error.ts";
+import type { MqttClient } from "./mqtt/mqtt-client.ts";
+import type { PublishOptions, Receipt } from "./publish/publish-options.ts";
+import type { RawMessage } from "./topic/message.ts";
+import type { TraceProvider } from "./trace.ts";
+import type { World } from "./world.ts";
+
+/** A connection as a subscription sees it. */
+export interface LaneHandle {
+  /** Undefined while there is no connection. */
+  readonly client: MqttClient | undefined;
+  /**
+   * Resolves when there is a connection.
+   *
+   * @throws MessError when there will be none
+   */
+  connected(): Promise<MqttClient>;
+  subscribe(subscription: LaneSubscription): void;
+  /** Ends the subscription; and the connection, when it was its own. */
+  leave(subscription: LaneSubscription): Promise<void>;
+}
+
+export interface OwnLaneOptions {
+  /** QoS 1 messages that the broker may send ahead. */
+  readonly receiveMaximum: number;
+  /** Whether the broker keeps the session over a lost connection; true by default. */
+  readonly session?: boolean;
+  /** Whether CONNACK shall tell where replies go. */
+  readonly replies?: boolean;
+}
+
+/** What the parts of one client share. */
+export interface ClientContext {
+  readonly world: World;
+  readonly tracing: TraceProvider | undefined;
+  publish(topic: string, payload: Uint8Array, options: PublishOptions, more: Properties): Promise<Receipt>;
+  /** The client's main connection, or another one where the filter is taken there. */
+  sharedLane(filter: string): LaneHandle;
+  ownLane(options: OwnLaneOptions): LaneHandle;
+  /** For diagnostics. */
+  received(message: RawMessage): void;
+  /** A payload that is not what the reader expects: to the reader's own callback, or to the event `invalid`. */
+  invalid(error: MessError, message: RawMessage, own?: (error: MessError, message: RawMessage) => void): void;
+  /** An error that no call can tell: to the event `error`. */
+  report(error: unknown): void;
+}
