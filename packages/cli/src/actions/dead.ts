@@ -1,7 +1,6 @@
-import { CliError, usageError } from "../cli-error.ts";
+import { usageError } from "../cli-error.ts";
 import type { DeadListOptions, DeadSelectionOptions } from "../commands/dead.ts";
 import type { JsonOptions } from "../commands/list-options.ts";
-import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Administration } from "../target/administration.ts";
 import { confirm } from "../terminal/confirm.ts";
@@ -10,7 +9,7 @@ import { ProgressBar } from "../terminal/progress-bar.ts";
 import { formatFields, printable } from "../terminal/table.ts";
 import { formatAge, formatCount } from "../units.ts";
 import { administer } from "./administer.ts";
-import { type AnswerObject, numberField, objectFrom, objectsField, shownField } from "./answer.ts";
+import { type AnswerObject, numberField, objectFrom, shownField } from "./answer.ts";
 import { deathOf, httpMessageJson, messageFields, payloadOf } from "./http-message.ts";
 import { allPages, printList } from "./pages.ts";
 import { deadCount, subscriptionHints, subscriptionPath } from "./subscription.ts";
@@ -65,16 +64,9 @@ async function* withReason(
 
 export async function showDead(io: Io, name: string, offset: number, options: JsonOptions): Promise<void> {
   const administration = await administer(io, options);
-  const path = `${subscriptionPath(name)}/dead?from=${offset}&limit=1`;
-  const page = objectFrom(await administration.request({ method: "GET", path, hints: subscriptionHints }));
-  const message = objectsField(page, "messages").find((one) => one["offset"] === offset);
-  if (message === undefined) {
-    throw new CliError(
-      ExitCode.usage,
-      `${name} has no dead letter at offset ${offset}`,
-      `mess dead ls ${name} lists them; it may have been redriven or purged`,
-    );
-  }
+  const hints = { 404: `mess dead ls ${name} lists them; it may have been redriven or purged` };
+  const request = { method: "GET", path: `${subscriptionPath(name)}/dead/${offset}`, hints } as const;
+  const message = objectFrom(await administration.request(request));
   if (options.json === true) return printJson(io, httpMessageJson(message));
   await print(io, `${formatFields(messageFields(message))}\n`);
   const payload = payloadOf(message);
@@ -124,7 +116,8 @@ async function work(io: Io, name: string, options: DeadSelectionOptions, { verb,
 function selectionOf({ offset, reason, all }: DeadSelectionOptions): AnswerObject {
   const given = [offset, reason, all].filter((one) => one !== undefined && one !== false).length;
   if (given !== 1) throw usageError("say which dead letters", "pass one of --offset, --reason and --all");
-  return { ...(offset !== undefined && { offsets: offset }), ...(reason !== undefined && { reason }) };
+  if (offset !== undefined) return { offsets: offset };
+  return reason === undefined ? { all: true } : { reason };
 }
 
 async function describeSelection(

@@ -4,7 +4,7 @@ import { confirm } from "../terminal/confirm.ts";
 import { note, printJson } from "../terminal/print.ts";
 import { formatAge, formatBytes } from "../units.ts";
 import { administer } from "./administer.ts";
-import { type AnswerObject, shownField } from "./answer.ts";
+import { shownField } from "./answer.ts";
 import { allPages, printList } from "./pages.ts";
 
 export async function listDelayed(io: Io, options: ListOptions): Promise<void> {
@@ -21,7 +21,7 @@ export async function listDelayed(io: Io, options: ListOptions): Promise<void> {
       { title: "PUBLISHER" },
     ],
     row: (message) => {
-      const due = dueOf(message);
+      const due = Date.parse(shownField(message, "dueAt"));
       const { bytes } = message;
       return [
         shownField(message, "offset"),
@@ -45,9 +45,4 @@ export async function cancelDelayed(io: Io, offset: number, options: ConfirmedOp
   await administration.request({ method: "DELETE", path: `/v1/delayed/${offset}`, hints });
   if (options.json === true) return printJson(io, { offset, cancelled: true });
   note(io, `the delayed message ${offset} is cancelled`);
-}
-
-function dueOf(message: AnswerObject): number {
-  const { dueAt } = message;
-  return typeof dueAt === "number" ? dueAt : Date.parse(shownField(message, "dueAt"));
 }

@@ -29,7 +29,8 @@ export async function publishAtomically(io: Io, topic: string | undefined, optio
   }
   if (lines.length === 0) throw usageError("stdin holds no message");
   const administration = await administer(io, options);
-  const request = { method: "POST", path: "/v1/batch", body: `${lines.join("\n")}\n` } as const;
+  const hints = { 413: "that is too much for one step: leave out --atomic" };
+  const request = { method: "POST", path: "/v1/batch", body: `${lines.join("\n")}\n`, hints } as const;
   const results = (await administration.requestLines(request)).map(objectFrom);
   if (options.json === true) {
     for (const result of results) await printJson(io, result);

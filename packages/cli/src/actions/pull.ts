@@ -1,7 +1,7 @@
 import type { SubscriptionPullOptions } from "../commands/subscription.ts";
 import type { Io } from "../io.ts";
 import type { Administration } from "../target/administration.ts";
-import { print, printJson } from "../terminal/print.ts";
+import { note, print, printJson } from "../terminal/print.ts";
 import { administer } from "./administer.ts";
 import { type AnswerObject, objectFrom, objectsField, textField } from "./answer.ts";
 import { httpMessageJson, httpMessageText } from "./http-message.ts";
@@ -20,7 +20,7 @@ export async function pullSubscription(io: Io, name: string, options: Subscripti
     const waitMs = printed > 0 ? 0 : Math.min(waitMaxMs, Math.max(0, Math.ceil(until - performance.now())));
     const messages = await take(administration, name, Math.min(pullMax, options.limit - printed), waitMs);
     for (const message of messages) await printOne(io, message, options);
-    await settle(administration, name, messages, options);
+    await settle(io, administration, { name, options }, messages);
     printed += messages.length;
     if (messages.length === 0 && (printed > 0 || performance.now() >= until)) return;
   }
@@ -29,13 +29,13 @@ export async function pullSubscription(io: Io, name: string, options: Subscripti
 async function take(
   administration: Administration,
   name: string,
-  messages: number,
+  max: number,
   waitMs: number,
 ): Promise<readonly AnswerObject[]> {
   const answer = await administration.request({
     method: "POST",
     path: `${subscriptionPath(name)}/pull`,
-    body: { messages, wait: waitMs },
+    body: { max, waitMs },
     patience: waitMs,
     hints: subscriptionHints,
   });
@@ -52,13 +52,18 @@ async function printOne(io: Io, message: AnswerObject, options: SubscriptionPull
 }
 
 async function settle(
+  io: Io,
   administration: Administration,
-  name: string,
+  { name, options }: { readonly name: string; readonly options: SubscriptionPullOptions },
   messages: readonly AnswerObject[],
-  options: SubscriptionPullOptions,
 ): Promise<void> {
   if (!options.ack || messages.length === 0) return;
   const verb = options.nack === true ? "nack" : options.reject === true ? "reject" : "ack";
   const tokens = messages.map((message) => textField(message, "token"));
-  await administration.request({ method: "POST", path: `${subscriptionPath(name)}/${verb}`, body: { tokens } });
+  const request = { method: "POST", path: `${subscriptionPath(name)}/${verb}`, body: { tokens } } as const;
+  const hints = { 410: "the leases ran out before the messages were printed: they come again" };
+  const results = objectsField(objectFrom(await administration.request({ ...request, hints })), "results");
+  const gone = results.filter(({ result }) => result !== "done" && result !== "dead").length;
+  if (gone > 0)
+    note(io, `${gone} of ${tokens.length} could not be settled: their leases are gone, and they come again`);
 }

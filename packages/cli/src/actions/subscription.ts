@@ -58,21 +58,10 @@ export async function describeSubscription(io: Io, name: string, options: JsonOp
 }
 
 const stateNames: readonly string[] = ["leased", "retrying", "blocked", "dead"];
-const notSettings: ReadonlySet<string> = new Set([
-  ...stateNames,
-  "name",
-  "declaredBy",
-  "declaredAt",
-  "consumers",
-  "ready",
-  "exact",
-  "oldestOffset",
-]);
-
 function viewText(view: AnswerObject): string {
-  const settings = Object.entries(settingsOf(view)).filter(([name, value]) => {
+  const settings = Object.entries(settingsOf(view)).filter(([, value]) => {
     const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
-    return !notSettings.has(name) && !isEmpty;
+    return !isEmpty;
   });
   return formatFields([
     ["name", shownField(view, "name")],

@@ -96,16 +96,14 @@ async function readSchema(io: Io, file: string): Promise<unknown> {
   }
 }
 
-/** A view holds the settings of the policy's words, in a member of its own or beside the others. */
+/** The settings of a view, in the words of the policy file. */
 export function settingsOf(view: AnswerObject): AnswerObject {
-  const { settings } = view;
-  return settings === undefined ? view : objectFrom(settings);
+  return objectFrom(view["settings"]);
 }
 
 export function declaredFields(view: AnswerObject): readonly (readonly [string, string])[] {
   const by = shownField(view, "declaredBy");
-  const at = view["declaredAt"];
-  const when = typeof at === "number" ? new Date(at).toISOString() : shownField(view, "declaredAt");
+  const when = shownField(view, "declaredAt");
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 

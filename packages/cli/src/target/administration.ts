@@ -201,6 +201,7 @@ function notOurs(base: URL, why: string): CliError {
 const statusCodes: Readonly<Record<number, ExitCode>> = {
   401: ExitCode.notPermitted,
   403: ExitCode.notPermitted,
+  410: ExitCode.unreachable,
   429: ExitCode.unreachable,
   503: ExitCode.unreachable,
   507: ExitCode.inputOutput,
