@@ -37,7 +37,7 @@ export type QueueStep =
   | { readonly do: "redrive" | "purge" | "snapshot" | "crash" | "tidy" | "stale" };
 
 /** Consumers from here on are MQTT sessions, the others ports. */
-const sessionsFrom = 99;
+const sessionsFrom = 3;
 const consumer = fc.nat(4);
 
 const publish: fc.Arbitrary<QueueStep> = fc.record({
@@ -145,10 +145,8 @@ export class QueuePlayer {
 
   /** Everything that is under way at the end is settled well: then nothing may be left over. */
   finish(): void {
-    for (const number of [0, 1, 2]) {
-      this.#leave(number, false);
-      this.#join(number, 3);
-    }
+    for (const number of [0, 1, 2, 3, 4]) this.#leave(number, false);
+    for (const number of [0, 1, 2]) this.#join(number, 3);
     for (let turn = 0; turn < 200; turn++) {
       this.#rest();
       const held = [0, 1, 2].flatMap((number) => this.model.leasedTo(number).map((message) => ({ number, message })));
@@ -325,6 +323,10 @@ export class QueuePlayer {
   #delivered(number: number, held: Map<string, Held>, view: MessageView, what: Held): void {
     const message = view.bytes.toString("utf8", view.payloadStart, view.payloadEnd);
     this.model.delivered(message, what.lease, number, this.#now);
+    // The lease before this one expired within the same moment.
+    const before = held.get(message);
+    const reader = this.#readers.get(number);
+    if (before !== undefined && reader?.settle !== undefined) reader.settle(before.packetId, 0);
     held.set(message, what);
   }
 
@@ -366,6 +368,7 @@ export class QueuePlayer {
     const { verb } = step;
     if (verb === "release" || verb === "extend") return;
     const reason = { ack: 0, nack: 0x80, reject: 0x99 }[verb];
+    this.#readers.get(step.consumer)?.held.delete(message);
     this.model.settled(message, verb, this.#now);
     if (step.lost && verb === "ack") {
       settle(held.packetId, reason);
@@ -412,6 +415,20 @@ export class QueuePlayer {
     world.clock.steady += milliseconds;
     this.model.advance(this.#now);
     world.machine.tick();
+    this.#acknowledgeLate();
+  }
+
+  /** An MQTT client whose lease expired acknowledges all the same: it frees the packet id, and settles nothing. */
+  #acknowledgeLate(): void {
+    for (const reader of this.#readers.values()) {
+      if (reader.settle === undefined) continue;
+      for (const [message, { lease, packetId }] of reader.held) {
+        const known = this.model.messages.get(message);
+        if (known?.state === "leased" && known.leaseEnds === lease.expiresAt) continue;
+        reader.held.delete(message);
+        reader.settle(packetId, 0);
+      }
+    }
   }
 
   #operate(what: "redrive" | "purge" | "snapshot" | "crash" | "tidy" | "stale"): void {
@@ -432,7 +449,7 @@ export class QueuePlayer {
     for (const reader of this.#readers.values()) {
       for (const [message, { lease }] of reader.held) {
         const now = this.model.messages.get(message);
-        if (lease.token === "" || (now?.state === "leased" && now.leaseEnds === lease.expiresAt)) continue;
+        if (lease.token === "" || (now?.state === "leased" && now.token === lease.token)) continue;
         let answer: string | undefined;
         this.world.machine.queues.settle("dev", lease.token, { verb: "ack" }, (result) => {
           answer = result;

@@ -28,6 +28,7 @@ export interface ModelMessage {
   retryBy: number;
   leaseEnds: number;
   holder: number;
+  token: string;
 }
 
 export interface ModelConsumer {
@@ -69,6 +70,7 @@ export class QueueModel {
       retryBy: 0,
       leaseEnds: 0,
       holder: -1,
+      token: "",
     });
   }
 
@@ -99,7 +101,7 @@ export class QueueModel {
 
   // ── judged when they happen ──────────────────────────────────────────────────────────────────────────────────
 
-  delivered(name: string, lease: { attempt: number; expiresAt: number }, to: number, now: number): void {
+  delivered(name: string, lease: { attempt: number; expiresAt: number; token: string }, to: number, now: number): void {
     const message = this.#known(name);
     this.#mayGo(message, now);
     if (message.state === "unsure") message.state = "waiting";
@@ -118,6 +120,7 @@ export class QueueModel {
     message.wasDelivered = true;
     message.holder = consumer.joined;
     message.leaseEnds = lease.expiresAt;
+    message.token = lease.token;
   }
 
   settled(name: string, verb: "ack" | "nack" | "reject" | "release", now: number, delayMs?: number): void {
