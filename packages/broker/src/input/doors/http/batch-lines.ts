@@ -1,8 +1,8 @@
 /** The lines of `POST /v1/batch`. */
 import { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
-import { Fault, field, text, textFault } from "./fields.ts";
 import { problemErrorsOf, sentenceOf } from "./faults.ts";
+import { Fault, field, isWellFormed, text, textFault } from "./fields.ts";
 import { messageFault, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemError } from "./problem.ts";
 import { checkTogether, optionFields, topicName } from "./publish-options.ts";
@@ -19,7 +19,7 @@ export function batchLineSchema(limits: Limits): z.ZodObject {
       topic: topicName(limits),
       payload: field({ type: "string", description: "text" }, (value) => {
         if (typeof value !== "string") return new Fault("must be a string");
-        return value.isWellFormed() ? value : new Fault("must be well-formed Unicode");
+        return isWellFormed(value) ? value : new Fault("must be well-formed Unicode");
       }).optional(),
       payloadBase64: base64.optional(),
       json: z.unknown().optional().describe("any value; the payload is its text as it stands in the line"),
@@ -37,7 +37,9 @@ const base64 = field({ type: "string", contentEncoding: "base64" }, (value) => {
   if (typeof value !== "string" || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) return fault;
   const bytes = Buffer.from(value, "base64");
   // What the decoder passes over would be lost.
-  return bytes.toString("base64url") === value.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_") ? bytes : fault;
+  return bytes.toString("base64url") === value.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_")
+    ? bytes
+    : fault;
 });
 
 const headersForm = {
@@ -130,7 +132,12 @@ function readLine(
   if (id !== undefined && Buffer.byteLength(id) > context.limits.messageIdBytesMax) {
     return [{ path: "id", message: "is too long: Idempotency-Key and the number of the line make it" }];
   }
-  return { topic: read.topic, payload: payloadOf(read, line), options: { ...read, id }, properties: propertiesOf(read, forms) };
+  return {
+    topic: read.topic,
+    payload: payloadOf(read, line),
+    options: { ...read, id },
+    properties: propertiesOf(read, forms),
+  };
 }
 
 /** The text of `json` as it was sent: parsing and writing it again would round large numbers. */

@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { Reason } from "../../../model/engine.ts";
 import type { PublishResult } from "../../../model/queue.ts";
+import { sentenceOf } from "./faults.ts";
 import { draftOf, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemCode, type ProblemError } from "./problem.ts";
 import type { Services } from "./route.ts";
-import { sentenceOf } from "./faults.ts";
 
 /** MQTT 5.0 2.4: names of reasons that `Reason` does not need. */
 const PACKET_TOO_LARGE = 0x95;
