@@ -52,6 +52,7 @@ export class BrokerEngine {
         random: parts.host.random,
         headers: parts.headers,
         schemas: parts.schemas,
+        defer: (run) => parts.host.timers.after(0, run),
       },
       parts.firstPolicy,
       parts.machine,

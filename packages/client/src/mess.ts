@@ -338,18 +338,22 @@ export class Mess implements AsyncDisposable {
 }
 
 function sharedHandle(lane: Lane): LaneHandle {
+  return handle(lane, (subscription) => lane.unsubscribe(subscription));
+}
+
+function ownHandle(lane: Lane): LaneHandle {
+  return handle(lane, () => lane.connection.close(1000));
+}
+
+function handle(lane: Lane, leave: LaneHandle["leave"]): LaneHandle {
   return {
     get client(): MqttClient | undefined {
       return lane.connection.client;
     },
     connected: () => lane.connected(),
     subscribe: (subscription) => lane.subscribe(subscription),
-    leave: (subscription) => lane.unsubscribe(subscription),
+    leave,
   };
-}
-
-function ownHandle(lane: Lane): LaneHandle {
-  return { ...sharedHandle(lane), leave: () => lane.connection.close(1000) };
 }
 
 /** For client ids that nobody chose. */

@@ -3,6 +3,7 @@ import type { KeyCreated, KeyRevoked, PolicyApplied } from "../model/record.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
+import type { QueueConsuming } from "./queue-consuming.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
 
@@ -11,6 +12,7 @@ export interface CredentialsParts {
   readonly audit: Audit;
   readonly retained: RetainedKeeper;
   readonly attaching: Attaching;
+  readonly consuming: QueueConsuming;
 }
 
 export class Credentials {
@@ -35,6 +37,7 @@ export class Credentials {
     for (const session of [...this.#state.sessionsByNumber.values()]) {
       if (session.keyId === revoked.id) this.#parts.attaching.kick(session, "not-authorized", "the key was revoked");
     }
+    this.#parts.consuming.keyRevoked(revoked.id);
   }
 
   applyPolicy(applied: PolicyApplied): void {
@@ -42,6 +45,7 @@ export class Credentials {
     this.applyPolicyApplied(applied);
     this.#parts.audit.act("policy.applied", { by: applied.by, roles: Object.keys(applied.policy.roles).length });
     this.#state.journal.commit();
+    this.#parts.consuming.rightsChanged();
   }
 
   applyKeyCreated(key: KeyCreated): void {

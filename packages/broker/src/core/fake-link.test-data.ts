@@ -148,6 +148,7 @@ export interface PublishWish {
   readonly expiry?: number;
   readonly packetId?: number;
   readonly attributes?: MessageAttributes;
+  /** Lines `name=value`. */
   readonly headers?: string;
 }
 

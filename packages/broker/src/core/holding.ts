@@ -10,6 +10,7 @@ import { RecordKind } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Session } from "./session.ts";
@@ -21,6 +22,7 @@ export interface HoldingParts {
   readonly outbox: Outbox;
   readonly publishing: Publishing;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
   readonly audit: Audit;
 }
 
@@ -79,11 +81,21 @@ export class Holding {
       this.#parts.outbox.completed(link, packetId, Reason.success);
       return;
     }
+    const dueAt = message.hasAttributes ? (readAttribute(message, "deliverAt") ?? 0) : 0;
+    if (dueAt > this.#state.clock.now()) {
+      this.#drop(session, packetId);
+      this.#parts.publishing.delayHeld(held, dueAt);
+      this.#rememberId(session, message, this.#state.journal.lastSeq);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
+      return;
+    }
     this.#write(session, packetId, held);
     const seq = this.#state.journal.lastSeq;
     if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
-    this.#parts.publishing.apply(this.#parts.publishing.topicNamed(name), seq, message.qos, session.number);
+    const topic = this.#parts.publishing.topicNamed(name);
+    this.#parts.publishing.apply(topic, seq, message.qos, session.number);
+    if (topic.queues.length > 0) this.#parts.queues.append(topic, seq, message);
     this.#parts.outbox.completed(link, packetId, Reason.success);
   }
 

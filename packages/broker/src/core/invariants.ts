@@ -3,7 +3,9 @@
  * in proportion to everything there is: for tests, and for a command that checks a living broker.
  */
 import { awaitingPubcomp } from "../delivery/in-flight.ts";
+import { deadLetterPrefix } from "../model/settings.ts";
 import { Group } from "./group.ts";
+import { Queue } from "./queue.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -71,6 +73,7 @@ function checkSubscriptions(state: State, report: Report): void {
     for (const [text, entry] of session.subscriptions) {
       count++;
       if (entry.session !== session || entry.text !== text) report("S4", `${name(session)}: "${text}" is not its own`);
+      if (entry.queue !== undefined) continue;
       if (entry.group === undefined) {
         own++;
         if (state.index.get(text, String(session.number)) !== entry)
@@ -85,8 +88,13 @@ function checkSubscriptions(state: State, report: Report): void {
     });
   }
   if (count !== state.subscriptionCount) report("S4", `${count} subscriptions, ${state.subscriptionCount} counted`);
-  if (own + state.groups.size !== state.index.size)
-    report("S4", `${own} subscriptions and ${state.groups.size} groups, ${state.index.size} in the index`);
+  let queues = 0;
+  for (const queue of state.queues.values()) queues += new Set(queue.settings.filters).size;
+  if (own + state.groups.size + queues !== state.index.size)
+    report(
+      "S4",
+      `${own} subscriptions, ${state.groups.size} groups, ${queues} of queues; ${state.index.size} in the index`,
+    );
 }
 
 /** S5. */
@@ -178,8 +186,10 @@ function checkTopics(state: State, report: Report): void {
     if (topic.generation !== state.generation || topic.rightsGeneration !== state.rightsGeneration) continue;
     const sessions = new Set<Session>();
     const groups = new Set<Group>();
-    state.index.match(topic.name, (value: SubscriptionEntry | Group) => {
+    const queues = new Set<Queue>();
+    state.index.match(topic.name, (value: SubscriptionEntry | Group | Queue) => {
       if (value instanceof Group) groups.add(value);
+      else if (value instanceof Queue) queues.add(value);
       else sessions.add(value.session);
     });
     for (const receiver of topic.receivers) {
@@ -187,6 +197,12 @@ function checkTopics(state: State, report: Report): void {
         report("S10", `${topic.name}: ${name(receiver.session)} receives and does not match`);
     }
     const isSameGroups = topic.groups.length === groups.size && topic.groups.every((group) => groups.has(group));
+    if (topic.name.startsWith(deadLetterPrefix)) {
+      const queue = state.queues.get(topic.name.slice(deadLetterPrefix.length));
+      if (queue !== undefined) queues.add(queue);
+    }
+    const isSameQueues = topic.queues.length === queues.size && topic.queues.every((queue) => queues.has(queue));
+    if (!isSameQueues) report("S10", `${topic.name} has other queues than match it`);
     if (!isSameGroups || topic.receivers.length > sessions.size)
       report("S10", `${topic.name} has other receivers than match it`);
   }

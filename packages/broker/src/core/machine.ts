@@ -23,11 +23,14 @@ import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
 import { Batch, reservedText } from "./batch.ts";
 import { Credentials } from "./credentials.ts";
+import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
 import { Publishing } from "./publishing.ts";
+import { QueueAppending } from "./queue-appending.ts";
+import { DeclaredQueues } from "./queues.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
@@ -56,8 +59,10 @@ export class Machine implements Engine, JournalListener {
   readonly credentials: Credentials;
   readonly publishing: Publishing;
   readonly attaching: Attaching;
+  readonly delayed: Delayed;
   readonly replay: Replay;
   readonly retention: Retention;
+  readonly queues: DeclaredQueues;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -84,10 +89,25 @@ export class Machine implements Engine, JournalListener {
     const groups = new GroupDelivering(state, this.#acks, sending);
     this.#delivering = new Delivering({ state, acks: this.#acks, retained, sending, groups });
     // The outbox wakes deliveries and deliveries write to the outbox, so one of them is told later.
-    this.#outbox = new Outbox(state.journal, this.#delivering);
+    this.#outbox = new Outbox(state.journal, {
+      session: (session) => this.#delivering.session(session),
+      group: (group) => this.#delivering.group(group),
+      queues: (queues) => this.queues.committed(queues),
+    });
     sending.connect(this.#outbox);
-    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained });
+    const appending = new QueueAppending(state);
+    appending.connect(this.#outbox);
+    this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
+    this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.queues = new DeclaredQueues({
+      state,
+      outbox: this.#outbox,
+      audit: this.audit,
+      publishing: this.publishing,
+      appending,
+      batch: this.#batch,
+    });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -106,9 +126,16 @@ export class Machine implements Engine, JournalListener {
       outbox: this.#outbox,
       publishing: this.publishing,
       retained,
+      queues: appending,
       audit: this.audit,
     });
-    this.credentials = new Credentials({ state, audit: this.audit, retained, attaching: this.attaching });
+    this.credentials = new Credentials({
+      state,
+      audit: this.audit,
+      retained,
+      attaching: this.attaching,
+      consuming: this.queues.consuming,
+    });
     this.replay = new Replay({
       state,
       publishing: this.publishing,
@@ -117,6 +144,8 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       acks: this.#acks,
       credentials: this.credentials,
+      appending,
+      queues: this.queues.replay,
     });
     this.#snapshot = new SnapshotWriter(state, this.#acks, (firstSeq) => {
       this.#outbox.action(() => {
@@ -137,6 +166,7 @@ export class Machine implements Engine, JournalListener {
     for (const [session, seen] of this.replay.lastSeen)
       this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
+    this.queues.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -144,6 +174,7 @@ export class Machine implements Engine, JournalListener {
   tick(): number | undefined {
     if (this.#failed) return undefined;
     this.state.deadlines.due(this.state.clock.monotonic(), (run) => run(), dueAtOnce);
+    this.delayed.release();
     return this.state.deadlines.earliest();
   }
 
@@ -153,6 +184,7 @@ export class Machine implements Engine, JournalListener {
     this.attaching.endOverfull();
     this.#retained.dropExpired();
     this.state.forgetStaleTopics();
+    this.queues.tidy();
     this.retention.run();
   }
 
@@ -269,6 +301,7 @@ export class Machine implements Engine, JournalListener {
 
   beforeSeal(): void {
     this.#acks.write();
+    this.queues.acks.write(this.#outbox);
     this.#snapshot.beforeSeal();
     this.#outbox.seal();
   }
@@ -285,6 +318,7 @@ export class Machine implements Engine, JournalListener {
     this.#failed = true;
     this.#options.observeFailure(reason);
     this.#outbox.refuse(Reason.implementationSpecific);
+    this.queues.acks.refuse();
     this.endAll("storage-failed", "the journal failed; nothing is acknowledged any more");
   }
 
@@ -294,6 +328,7 @@ export class Machine implements Engine, JournalListener {
    */
   endAll(reason: EndReason, text: string): void {
     for (const session of this.state.sessionsByNumber.values()) session.link?.end(reason, text);
+    this.queues.consuming.endAll(reason, text);
   }
 
   #publish(session: Session, topic: Topic, draft: MessageDraft, packetId: number): number {

@@ -1,22 +1,24 @@
 /** Who receives what: works out the receivers of a topic, once a generation, rights included (authorize at the moment of effect). */
 import type { MessageView } from "../model/message.ts";
+import { deadLetterPrefix } from "../model/settings.ts";
 import { Group } from "./group.ts";
 import type { Publisher } from "./publisher.ts";
+import { Queue } from "./queue.ts";
 import { allowed } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
 import { type Receiver, Topic } from "./topic.ts";
 
-const found: (SubscriptionEntry | Group)[] = [];
+const found: (SubscriptionEntry | Group | Queue)[] = [];
 
 /** Brings `topic` up to the current generation. */
 export function refresh(state: State, topic: Topic): void {
   if (topic.generation === state.generation) return;
   const keepsRights = topic.rightsGeneration === state.rightsGeneration;
-  const receivers = topic.receivers.length;
+  const receivers = topic.remembered;
   if (!keepsRights || !state.changes.leaveAlone(topic.name, topic.generation, state.generation, receivers)) {
     match(state, topic);
-    state.countReceivers(topic.receivers.length - receivers);
+    state.countReceivers(topic.remembered - receivers);
   }
   topic.generation = state.generation;
   topic.rightsGeneration = state.rightsGeneration;
@@ -36,10 +38,15 @@ function match(state: State, topic: Topic): void {
   found.length = 0;
   state.index.match(topic.name, collect);
   const groups: Group[] = [];
+  const queues = new Set<Queue>();
   const entriesOf = new Map<Session, SubscriptionEntry | SubscriptionEntry[]>();
   for (const value of found) {
     if (value instanceof Group) {
       groups.push(value);
+      continue;
+    }
+    if (value instanceof Queue) {
+      queues.add(value);
       continue;
     }
     const entries = entriesOf.get(value.session);
@@ -53,10 +60,17 @@ function match(state: State, topic: Topic): void {
   for (const [session, entries] of entriesOf) {
     if (mayRead(session.principal)) receivers.push(Array.isArray(entries) ? merge(session, entries) : alone(entries));
   }
-  topic.set(receivers, groups);
+  if (topic.reserved) addDeadOf(state, topic.name, queues);
+  topic.set(receivers, groups, [...queues]);
 }
 
-function collect(value: SubscriptionEntry | Group): void {
+/** The subscription whose dead letters these are. */
+function addDeadOf(state: State, topic: string, queues: Set<Queue>): void {
+  const queue = topic.startsWith(deadLetterPrefix) ? state.queues.get(topic.slice(deadLetterPrefix.length)) : undefined;
+  if (queue !== undefined) queues.add(queue);
+}
+
+function collect(value: SubscriptionEntry | Group | Queue): void {
   found.push(value);
 }
 

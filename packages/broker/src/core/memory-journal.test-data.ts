@@ -182,7 +182,8 @@ export class MemoryJournal implements Journal {
       const first = frames[0] as JournalFrame;
       const last = frames.at(-1) as JournalFrame;
       const lastSeq = last.firstSeq + last.count - 1;
-      infos.push({ id: first.firstSeq, firstSeq: first.firstSeq, lastSeq, bytes: 1, active: false });
+      const bytes = frames.reduce((sum, frame) => sum + frame.bytes.length, 0);
+      infos.push({ id: first.firstSeq, firstSeq: first.firstSeq, lastSeq, bytes, active: false });
     }
     return infos.map((info, i) => ({ ...info, active: i === infos.length - 1 }));
   }

@@ -12,6 +12,7 @@ function build(): { journal: MemoryJournal; outbox: Outbox; said: string[]; link
   const outbox = new Outbox(journal, {
     session: (session) => said.push(`wake ${(session as unknown as { name: string }).name}`),
     group: () => said.push("wake group"),
+    queues: () => said.push("wake queues"),
   });
   journal.start({
     beforeSeal: () => outbox.seal(),

@@ -6,6 +6,7 @@
 import type { Journal } from "../model/journal.ts";
 import type { Link } from "../model/link.ts";
 import type { Group } from "./group.ts";
+import type { Queue } from "./queue.ts";
 import type { Session } from "./session.ts";
 
 /** Kinds of answer, above the 8 bits of reason and 16 of packet id. */
@@ -28,6 +29,7 @@ class Batch {
   readonly promises: ((isDurable: boolean) => void)[] = [];
   readonly sessions: Session[] = [];
   readonly groups: Group[] = [];
+  readonly queues: Queue[] = [];
 
   constructor(number: number) {
     this.number = number;
@@ -38,6 +40,7 @@ class Batch {
 export interface Wake {
   session(session: Session): void;
   group(group: Group): void;
+  queues(queues: readonly Queue[]): void;
 }
 
 export class Outbox {
@@ -100,6 +103,7 @@ export class Outbox {
     for (const settle of batch.promises) settle(true);
     for (const session of batch.sessions) this.#wake.session(session);
     for (const group of batch.groups) this.#wake.group(group);
+    if (batch.queues.length > 0) this.#wake.queues(batch.queues);
   }
 
   /** PUBACK; `receipt` as `Link.confirm` has it. */
@@ -147,6 +151,12 @@ export class Outbox {
     if (group.wokenFor === this.#open.number) return;
     group.wokenFor = this.#open.number;
     this.#open.groups.push(group);
+  }
+
+  wakeQueue(queue: Queue): void {
+    if (queue.wokenFor === this.#open.number) return;
+    queue.wokenFor = this.#open.number;
+    this.#open.queues.push(queue);
   }
 
   #answer(link: Link, code: number, receipt: number): void {

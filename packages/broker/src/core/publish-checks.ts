@@ -10,11 +10,13 @@ import type { Topic } from "./topic.ts";
 /** What a batch asked for so far: quotas count it as if it were stored. */
 export class PublishPlan {
   ids = 0;
+  delayed = 0;
   retained = 0;
   retainedBytes = 0;
 
   add(draft: MessageDraft, wish: MessageAttributes): void {
     if (wish.id !== undefined) this.ids++;
+    if (wish.deliverAt !== undefined) this.delayed++;
     if (!draft.retain) return;
     this.retained++;
     this.retainedBytes += draft.payloadEnd - draft.payloadStart;
@@ -67,7 +69,7 @@ export class PublishChecks {
       const reason = this.#wishReason(publisher, this.wishOf(draft), plan);
       if (reason !== 0) return reason;
     }
-    return draft.retain ? this.#retainedReason(publisher, topic, draft, plan) : 0;
+    return draft.retain ? this.retainedReason(publisher, topic, draft, plan) : 0;
   }
 
   refuse(reason: number, text: string): number {
@@ -87,15 +89,28 @@ export class PublishChecks {
       return this.refuse(Reason.implementationSpecific, `a message id has 1 to ${limits.messageIdBytesMax} bytes`);
     if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= priorityMax))
       return this.refuse(Reason.implementationSpecific, `a priority is a whole number from 0 to ${priorityMax}`);
-    if (deliverAt !== undefined) return this.refuse(Reason.implementationSpecific, "messages cannot be delayed");
-    if (id === undefined) return 0;
+    const reason = deliverAt === undefined ? 0 : this.#delayReason(deliverAt, plan);
+    if (reason !== 0 || id === undefined) return reason;
     const full = this.#state.messageIds.whyFull(publisher.principal, plan.ids, !this.#state.everythingAllowed);
     if (full === "") return 0;
     this.#state.counters.quotaRefused++;
     return this.refuse(Reason.quotaExceeded, full);
   }
 
-  #retainedReason(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+  #delayReason(deliverAt: number, plan: PublishPlan): number {
+    const { clock, limits, delayed, counters } = this.#state;
+    const inMs = deliverAt - clock.now();
+    if (!(inMs <= limits.delayMsMax))
+      return this.refuse(
+        Reason.implementationSpecific,
+        `a message may be delayed by ${Math.floor(limits.delayMsMax / 1000)} s at most`,
+      );
+    if (inMs <= 0 || delayed.size + plan.delayed < limits.delayedMax) return 0;
+    counters.quotaRefused++;
+    return this.refuse(Reason.quotaExceeded, `${limits.delayedMax} delayed messages wait, and no more may`);
+  }
+
+  retainedReason(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
     const reason = this.#retained.quotaReason(publisher.principal, topic.name, payloadBytes, plan);
     if (reason === 0) return 0;

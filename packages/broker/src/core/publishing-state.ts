@@ -1,4 +1,5 @@
 /** The publishing side in snapshots: what its records before that would rebuild. */
+import { savedNumbers } from "../delivery/delayed-heap.ts";
 import { RecordKind } from "../model/record.ts";
 import type { State } from "./state.ts";
 
@@ -8,15 +9,18 @@ type Add = (kind: number, body: Buffer) => void;
 const partBytes = 32 * 1024;
 /** In front of the texts of an id: u8 length of the principal, u8 0, u16 length of the id, f64 seq, f64 wall-clock time. */
 const idHeadBytes = 20;
+const delayedBytes = savedNumbers * 8;
 
 export function addPublishing(state: State, add: Add): void {
   addMessageIds(state, add);
+  addDelayed(state, add);
 }
 
 /** False when the record is of another kind. */
 export function restorePublishing(state: State, kind: number, bytes: Buffer, start: number, end: number): boolean {
-  if (kind !== RecordKind.messageIdState) return false;
-  restoreMessageIds(state, bytes, start, end);
+  if (kind === RecordKind.messageIdState) restoreMessageIds(state, bytes, start, end);
+  else if (kind === RecordKind.delayedState) restoreDelayed(state, bytes, start, end);
+  else return false;
   return true;
 }
 
@@ -51,5 +55,22 @@ function restoreMessageIds(state: State, bytes: Buffer, start: number, end: numb
     const id = bytes.toString("utf8", principalEnd, idEnd);
     state.messageIds.restore(principal, id, bytes.readDoubleLE(at + 4), bytes.readDoubleLE(at + 12));
     at = idEnd;
+  }
+}
+
+/** f64 due time, number, place, bytes; in order of place. */
+function addDelayed(state: State, add: Add): void {
+  // Numbers in memory are little-endian, as everywhere in the journal (docs/journal-format.md).
+  state.delayed.save(partBytes / delayedBytes, ({ buffer }) => add(RecordKind.delayedState, Buffer.from(buffer)));
+}
+
+function restoreDelayed(state: State, bytes: Buffer, start: number, end: number): void {
+  for (let from = start; from + delayedBytes <= end; from += delayedBytes) {
+    state.delayed.add({
+      dueAt: bytes.readDoubleLE(from),
+      seq: bytes.readDoubleLE(from + 8),
+      at: bytes.readDoubleLE(from + 16),
+      bytes: bytes.readDoubleLE(from + 24),
+    });
   }
 }

@@ -1,4 +1,6 @@
 /** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
+
+import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
 import { type MessageDraft, MessageView, messageSize, readAttributes, writeMessage } from "../model/message.ts";
@@ -8,6 +10,7 @@ import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import { nothingPlanned, PublishChecks, type PublishPlan } from "./publish-checks.ts";
 import type { Publisher } from "./publisher.ts";
+import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Sending } from "./sending.ts";
@@ -21,6 +24,7 @@ export interface PublishingParts {
   readonly sending: Sending;
   readonly groups: GroupDelivering;
   readonly retained: RetainedKeeper;
+  readonly queues: QueueAppending;
 }
 
 export class Publishing {
@@ -29,6 +33,7 @@ export class Publishing {
   readonly #sending: Sending;
   readonly #groups: GroupDelivering;
   readonly #retained: RetainedKeeper;
+  readonly #queues: QueueAppending;
   readonly checks: PublishChecks;
   readonly #view: MessageView = new MessageView();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
@@ -42,6 +47,7 @@ export class Publishing {
     this.#sending = parts.sending;
     this.#groups = parts.groups;
     this.#retained = parts.retained;
+    this.#queues = parts.queues;
     this.checks = new PublishChecks(parts.state, parts.retained);
   }
 
@@ -102,26 +108,53 @@ export class Publishing {
     if (draft.qos === 0) this.#state.counters.publishedQoS0++;
     else this.#state.counters.publishedQoS1++;
     if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
-    return this.#store(publisher, topic, draft);
+    return this.store(publisher, topic, draft);
   }
 
   /** It says something to the broker itself. */
   #publishWish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const { checks } = this;
     const first = checks.repeated(publisher, draft);
-    const { id } = checks.wishOf(draft);
+    const { id, deliverAt } = checks.wishOf(draft);
     checks.forget();
     if (first > 0) {
       this.#state.counters.repeated++;
       this.receipt = -first;
       return Reason.success;
     }
-    const reason = this.#store(publisher, topic, draft);
+    const isLater = deliverAt !== undefined && deliverAt > this.#state.clock.now();
+    const reason = isLater ? this.#delay(publisher, draft, deliverAt) : this.store(publisher, topic, draft);
     if (id !== undefined) this.#state.messageIds.add(publisher.principal, id, this.receipt, 0);
     return reason;
   }
 
-  #store(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+  #delay(publisher: Publisher, draft: MessageDraft, dueAt: number): number {
+    const { journal, clock } = this.#state;
+    const length = messageSize(draft, publisher.principalBytes);
+    const at = journal.reserve(RecordKind.messageDelayed, length);
+    writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    this.#delayed(dueAt, length);
+    return Reason.success;
+  }
+
+  /** A message that was held until now, as its bytes. */
+  delayHeld(held: Buffer, dueAt: number): void {
+    const { journal } = this.#state;
+    held.copy(journal.openBytes, journal.reserve(RecordKind.messageDelayed, held.length));
+    this.#delayed(dueAt, held.length);
+  }
+
+  #delayed(dueAt: number, bytes: number): void {
+    const { journal, delayed, counters } = this.#state;
+    const seq = journal.lastSeq;
+    this.receipt = seq;
+    delayed.add({ seq, at: seq, dueAt, bytes });
+    counters.delayed++;
+    journal.commit();
+  }
+
+  /** The record, and what follows from it: rights and quotas were asked before. */
+  store(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const { journal, clock } = this.#state;
     const length = messageSize(draft, publisher.principalBytes);
     const at = journal.reserve(RecordKind.messagePublished, length);
@@ -130,6 +163,7 @@ export class Publishing {
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
     const matched = this.apply(topic, seq, draft.qos, publisher.number);
+    if (topic.queues.length > 0) this.#queues.append(topic, seq, this.#view.read(journal.openBytes, at, at + length));
     journal.commit();
     return matched ? Reason.success : Reason.noMatchingSubscribers;
   }
@@ -137,15 +171,25 @@ export class Publishing {
   /** Recovery: what a message says to the broker itself. */
   restoreWish(seq: number, message: MessageView): void {
     const { id, origin } = readAttributes(message);
-    // What came from another record brought its id there.
-    if (id !== undefined && origin === undefined)
-      this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
+    // What came from another record brought its id there, and took its place if that was a delayed one.
+    if (origin !== undefined) this.#state.delayed.remove(origin);
+    else if (id !== undefined) this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
   }
 
-  /** Adds the message to whatever waits for it. Live and in recovery. True when somebody matched. */
+  /** Recovery. */
+  restoreDelayed(seq: number, message: MessageView, bytes: number): void {
+    this.restoreWish(seq, message);
+    this.#state.delayed.add({ seq, at: seq, dueAt: readAttribute(message, "deliverAt") ?? 0, bytes });
+  }
+
+  /**
+   * Adds the message to the sessions and shared subscriptions that it is for. Live and in recovery; `QueueAppending.append`
+   * follows for topics that have queues. True when somebody matched.
+   */
   apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
     const state = this.#state;
     const previous = state.lastMessageSeq;
+    state.messageBefore = Math.max(previous, state.lastQueuedSeq);
     state.lastMessageSeq = seq;
     refresh(state, topic);
     const receivers = topic.receivers;
@@ -169,13 +213,13 @@ export class Publishing {
       group.backlog.append(seq, previous);
       this.#outbox.wakeGroup(group);
     }
-    return receivers.length + groups.length > 0;
+    return receivers.length + groups.length + topic.queues.length > 0;
   }
 
   /** Does anybody read the topic now? */
   hasReaders(topic: Topic): boolean {
     refresh(this.#state, topic);
-    return topic.receivers.length + topic.groups.length > 0;
+    return topic.receivers.length + topic.groups.length + topic.queues.length > 0;
   }
 
   /** A message the broker sends for a session: its will. The caller has authorised it. False when it was not taken. */

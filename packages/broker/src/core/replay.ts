@@ -29,6 +29,8 @@ import type { Credentials } from "./credentials.ts";
 import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
 import { restorePublishing } from "./publishing-state.ts";
+import type { QueueAppending } from "./queue-appending.ts";
+import type { QueueReplay } from "./queue-replay.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
 import type { RetainedEntry, State } from "./state.ts";
@@ -43,6 +45,8 @@ export interface ReplayParts {
   readonly attaching: Attaching;
   readonly acks: AckKeeper;
   readonly credentials: Credentials;
+  readonly appending: QueueAppending;
+  readonly queues: QueueReplay;
 }
 
 /** How the connection of a session ended, as far as the journal knows. */
@@ -87,6 +91,7 @@ export class Replay {
 
   apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     if (messageOffset(kind) >= 0) this.#applyMessage(kind, seq, bytes, start, end);
+    else if (kind === RecordKind.delayedCancelled) this.#cancelDelayed(bytes, start, end);
     else if (kind === RecordKind.deliveriesAcked) this.#parts.acks.apply(readAcked(bytes, start, end));
     else if (kind === RecordKind.retainedSettled) this.#settleRetained(readDeliveryNote(bytes, start, end));
     else if (kind >= RecordKind.deliveryReserved && kind <= RecordKind.deliveryCompleted) {
@@ -98,9 +103,23 @@ export class Replay {
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    if (kind === RecordKind.messageDirected) {
+      this.#parts.queues.directed(seq, bytes.readUInt32LE(start), message);
+      return;
+    }
+    if (kind === RecordKind.messageQueued) {
+      this.#parts.queues.queued(seq, message);
+      return;
+    }
     if (kind === RecordKind.messageCarried) {
       const entry = this.#state.retained.get(message.topic);
-      if (entry !== undefined && entry.seq === bytes.readDoubleLE(start)) entry.at = seq;
+      const first = bytes.readDoubleLE(start);
+      if (entry !== undefined && entry.seq === first) entry.at = seq;
+      else this.#state.delayed.move(first, seq);
+      return;
+    }
+    if (kind === RecordKind.messageDelayed) {
+      this.#parts.publishing.restoreDelayed(seq, message, end - start);
       return;
     }
     if (kind === RecordKind.messageHeld) {
@@ -116,6 +135,11 @@ export class Replay {
     if (message.retain) this.#parts.retained.apply(seq, message, topic.name);
     if (message.hasAttributes) this.#parts.publishing.restoreWish(seq, message);
     this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
+    if (topic.queues.length > 0) this.#parts.appending.append(topic, seq, message);
+  }
+
+  #cancelDelayed(bytes: Buffer, start: number, end: number): void {
+    for (let at = start; at + 8 <= end; at += 8) this.#state.delayed.remove(bytes.readDoubleLE(at));
   }
 
   #dropHold(number: number, packetId: number): void {
@@ -241,7 +265,9 @@ export class Replay {
       const counters = readJson<CounterState>(bytes, start, end);
       this.#state.lastMessageSeq = counters.lastMessageSeq;
       this.#state.lastSessionNumber = counters.lastSessionNumber;
-    }
+      this.#state.lastQueuedSeq = counters.lastQueuedSeq ?? 0;
+      this.#state.lastQueueNumber = counters.lastQueueNumber ?? 0;
+    } else this.#parts.queues.apply(kind, bytes, start, end);
   }
 
   #open(opened: SessionOpened): void {

@@ -3,10 +3,11 @@
  * segment is copied forward; a snapshot must stand after the segment, so that recovery needs none of it.
  */
 
-import type { SegmentInfo } from "../model/journal.ts";
-import { RecordKind } from "../model/record.ts";
+import type { JournalFrame, SegmentInfo } from "../model/journal.ts";
+import { messageOffset, RecordKind } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { readRecords } from "./record-reading.ts";
 import type { SnapshotWriter } from "./snapshot.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
@@ -55,8 +56,16 @@ export class Retention {
       });
     }
     for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
+    for (const queue of this.#state.queues.values()) {
+      for (const { backlog } of queue.lanes) mark(candidates, backlog, alive);
+      if (queue.dead !== undefined) mark(candidates, queue.dead, alive);
+    }
     const retainedIn = this.#retainedIn(candidates);
-    return candidates.filter((segment) => !alive.has(segment.id) && this.#carry(retainedIn.get(segment.id) ?? []));
+    return candidates.filter((segment) => {
+      if (alive.has(segment.id)) return false;
+      const hasNoRetained = this.#carry(retainedIn.get(segment.id) ?? []);
+      return this.#carryDelayed(segment) && hasNoRetained;
+    });
   }
 
   #retainedIn(candidates: readonly SegmentInfo[]): Map<number, RetainedEntry[]> {
@@ -83,16 +92,42 @@ export class Retention {
     const from = entry.at;
     journal.fetch(from, (frame) => {
       if (frame === undefined || entry.at !== from || this.#state.retained.get(entry.topic) !== entry) return;
-      const index = from - frame.firstSeq;
-      const offset = frame.kinds[index] === RecordKind.messagePublished ? 0 : 8;
-      const start = (frame.starts[index] as number) + offset;
-      const end = frame.ends[index] as number;
-      const at = journal.reserve(RecordKind.messageCarried, 8 + end - start);
-      journal.openBytes.writeDoubleLE(entry.seq, at);
-      frame.bytes.copy(journal.openBytes, at + 8, start, end);
-      entry.at = journal.lastSeq;
-      journal.commitWithin(100);
+      entry.at = this.#copy(frame, from, entry.seq);
     });
+  }
+
+  /**
+   * True when no delayed message is left in the segment. While they are most of it, it stays: copying them would free
+   * little, and again and again.
+   */
+  #carryDelayed(segment: SegmentInfo): boolean {
+    const { journal, delayed } = this.#state;
+    const bytes = delayed.bytesIn(segment.firstSeq, segment.lastSeq);
+    if (bytes === 0) return true;
+    if (bytes * 2 > segment.bytes) return false;
+    const places: number[] = [];
+    delayed.inPlaces(segment.firstSeq, segment.lastSeq, ({ at }) => places.push(at) < carriedMax);
+    readRecords(journal, places, {
+      record: (at, frame) => {
+        const entry = delayed.atPlace(at);
+        if (frame !== undefined && entry !== undefined) delayed.move(entry.seq, this.#copy(frame, at, entry.seq));
+      },
+      done: () => undefined,
+    });
+    return false;
+  }
+
+  /** Where it is now. */
+  #copy(frame: JournalFrame, from: number, seq: number): number {
+    const { journal } = this.#state;
+    const index = from - frame.firstSeq;
+    const start = (frame.starts[index] as number) + messageOffset(frame.kinds[index] as number);
+    const end = frame.ends[index] as number;
+    const at = journal.reserve(RecordKind.messageCarried, 8 + end - start);
+    journal.openBytes.writeDoubleLE(seq, at);
+    frame.bytes.copy(journal.openBytes, at + 8, start, end);
+    journal.commitWithin(100);
+    return journal.lastSeq;
   }
 }
 

@@ -1,14 +1,21 @@
 /** The one place of the core that asks `authorize()`, so that nothing can take effect past it. */
 import type { Action } from "../model/policy.ts";
+import { deadLetterPrefix } from "../model/settings.ts";
 import { authorize, authorizeFilter, type FilterAction } from "../security/authorize.ts";
 import type { State } from "./state.ts";
 
-/** May the principal do this to this topic, now? */
+/** May the principal do this to this topic, now? Who may consume from a subscription may read its dead letters, and nobody else. */
 export function allowed(state: State, principal: string, action: Action, topic: string): boolean {
-  return state.everythingAllowed || authorize(state.compiled, principal, action, topic);
+  if (state.everythingAllowed) return true;
+  if (action === "subscribe" && topic.startsWith(deadLetterPrefix))
+    return authorize(state.compiled, principal, "consume", topic.slice(deadLetterPrefix.length));
+  return authorize(state.compiled, principal, action, topic);
 }
 
 /** May the principal hold a subscription with this filter? Delivery asks again, topic by topic. */
 export function allowedFilter(state: State, principal: string, action: FilterAction, filter: string): boolean {
-  return state.everythingAllowed || authorizeFilter(state.compiled, principal, action, filter) === "granted";
+  if (state.everythingAllowed) return true;
+  if (action === "subscribe" && filter.startsWith(deadLetterPrefix))
+    return authorizeFilter(state.compiled, principal, "consume", filter.slice(deadLetterPrefix.length)) === "granted";
+  return authorizeFilter(state.compiled, principal, action, filter) === "granted";
 }

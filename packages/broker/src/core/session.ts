@@ -2,7 +2,7 @@
 import type { Deadline } from "../delivery/deadlines.ts";
 import type { InFlight } from "../delivery/in-flight.ts";
 import type { Link } from "../model/link.ts";
-import type { WillRecord } from "../model/record.ts";
+import type { SubscriptionSet, WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
 import type { Publisher } from "./publisher.ts";
@@ -19,6 +19,10 @@ export interface SubscriptionEntry {
   readonly retainAsPublished: boolean;
   readonly identifier: number;
   readonly group: Group | undefined;
+  /** Name of the declared subscription that it reads, and how. */
+  readonly queue: string | undefined;
+  readonly explicit: boolean | undefined;
+  readonly credit: SubscriptionSet["credit"];
   /** Its form as the only subscription of its session that matches, once that was asked for. */
   receiver: Receiver | undefined;
 }

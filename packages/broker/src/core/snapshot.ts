@@ -6,6 +6,7 @@
 import { awaitingPuback, awaitingPubcomp } from "../delivery/in-flight.ts";
 import {
   type BacklogState,
+  type CounterState,
   deliveryNoteBytes,
   endedGroup,
   jsonBytes,
@@ -17,13 +18,15 @@ import {
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { addPublishing } from "./publishing-state.ts";
+import { addQueues } from "./queue-snapshot.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 interface Part {
   readonly kind: number;
-  readonly body: Buffer;
+  /** Or what makes it, where that stays the same until it is written. */
+  readonly body: Buffer | (() => Buffer);
 }
 
 /** How much of a snapshot goes into one frame: it must not make the acknowledgements of that frame wait. */
@@ -63,10 +66,11 @@ export class SnapshotWriter {
     while (this.#next < this.#parts.length && bytes < bytesPerFrame) {
       const part = this.#parts[this.#next] as Part;
       const { journal } = this.#state;
-      const at = journal.reserve(RecordKind.snapshotPart, 1 + part.body.length);
+      const body = typeof part.body === "function" ? part.body() : part.body;
+      const at = journal.reserve(RecordKind.snapshotPart, 1 + body.length);
       journal.openBytes[at] = part.kind;
-      part.body.copy(journal.openBytes, at + 1);
-      bytes += part.body.length;
+      body.copy(journal.openBytes, at + 1);
+      bytes += body.length;
       this.#next++;
     }
     if (this.#next < this.#parts.length) {
@@ -95,6 +99,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
+  addQueues((kind, body) => parts.push({ kind, body }), state);
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {
     if (group.durableMembers > 0)
@@ -115,7 +120,12 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   }
   addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
-  add(RecordKind.counterState, { lastMessageSeq: state.lastMessageSeq, lastSessionNumber: state.lastSessionNumber });
+  add(RecordKind.counterState, {
+    lastMessageSeq: state.lastMessageSeq,
+    lastSessionNumber: state.lastSessionNumber,
+    lastQueuedSeq: state.lastQueuedSeq,
+    lastQueueNumber: state.lastQueueNumber,
+  } satisfies CounterState);
   return parts;
 }
 
@@ -150,6 +160,9 @@ function setOf(session: Session, entry: SubscriptionEntry): SubscriptionSet {
     retainAsPublished: entry.retainAsPublished,
     retainHandling: 2,
     identifier: entry.identifier,
+    queue: entry.queue,
+    explicit: entry.explicit,
+    credit: entry.credit,
   };
 }
 

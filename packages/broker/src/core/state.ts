@@ -1,6 +1,7 @@
 /** The whole state as one value: the parts ②③⑤ and the rights, a fold over the journal plus who is connected now. */
 import type { Limits } from "../config/limits.ts";
 import { Deadlines } from "../delivery/deadlines.ts";
+import { DelayedHeap } from "../delivery/delayed-heap.ts";
 import { InFlight } from "../delivery/in-flight.ts";
 import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
@@ -13,6 +14,8 @@ import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
 import { MessageIds } from "./message-ids.ts";
+import type { Queue } from "./queue.ts";
+import type { HeldLease } from "./queue-work.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
@@ -47,8 +50,18 @@ export class Counters {
   quotaRefused = 0;
   sessionsEndedByQuota = 0;
   takeovers = 0;
+  // declared subscriptions
+  leases = 0;
+  acks = 0;
+  nacks = 0;
+  expiredLeases = 0;
+  deadLetters = 0;
+  redriven = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
+  /** Accepted to be delivered later, and published since. */
+  delayed = 0;
+  released = 0;
 }
 
 export interface StatePorts {
@@ -62,6 +75,8 @@ export interface StatePorts {
   readonly random: RandomSource;
   readonly headers: HeaderReader;
   readonly schemas: SchemaCompiler;
+  /** Runs it soon, in another turn of the loop. */
+  readonly defer: (run: () => void) => void;
 }
 
 /** Sessions that are not in the journal are numbered from here, so the two never meet. */
@@ -78,6 +93,7 @@ export class State {
   readonly random: RandomSource;
   readonly headers: HeaderReader;
   readonly schemas: SchemaCompiler;
+  readonly defer: (run: () => void) => void;
   readonly counters: Counters = new Counters();
 
   readonly sessions: Map<string, Session> = new Map();
@@ -85,12 +101,17 @@ export class State {
   readonly durableSessionsOf: Map<string, number> = new Map();
   readonly groups: Map<string, Group> = new Map();
   readonly groupsByNumber: Map<number, Group> = new Map();
-  readonly index: SubscriptionIndex<SubscriptionEntry | Group>;
+  /** Declared subscriptions, by name and by number. */
+  readonly queues: Map<string, Queue> = new Map();
+  readonly queuesByNumber: Map<number, Queue> = new Map();
+  readonly leasesByToken: Map<string, HeldLease> = new Map();
+  readonly index: SubscriptionIndex<SubscriptionEntry | Group | Queue>;
   readonly topics: TopicTable<Topic>;
   readonly retained: RetainedIndex<RetainedEntry>;
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
   readonly messageIds: MessageIds;
+  readonly delayed: DelayedHeap = new DelayedHeap();
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -102,6 +123,11 @@ export class State {
   readonly changes: SubscriptionChanges = new SubscriptionChanges();
   #receivers = 0;
   lastMessageSeq = 0;
+  /** The last message that a declared subscription could have got before the last one, whatever its kind. */
+  messageBefore = 0;
+  /** The last message of the kinds that only declared subscriptions get. */
+  lastQueuedSeq = 0;
+  lastQueueNumber = 0;
   lastSessionNumber = 0;
   heldBytes = 0;
   subscriptionCount = 0;
@@ -118,12 +144,13 @@ export class State {
     this.random = ports.random;
     this.headers = ports.headers;
     this.schemas = ports.schemas;
+    this.defer = ports.defer;
     this.index = new SubscriptionIndex(ports.hashSeed);
     this.retained = new RetainedIndex(ports.hashSeed);
     this.topics = new TopicTable({
       seed: ports.hashSeed,
       capacity: topicTableCapacity,
-      evicted: (topic) => this.countReceivers(-topic.receivers.length),
+      evicted: (topic) => this.countReceivers(-topic.remembered),
     });
     this.messageIds = new MessageIds({
       clock: ports.clock,
@@ -188,6 +215,12 @@ export class State {
     this.rightsGeneration++;
   }
 
+  /** A message of a kind that only declared subscriptions get. */
+  messageCame(seq: number): void {
+    this.messageBefore = Math.max(this.lastMessageSeq, this.lastQueuedSeq);
+    this.lastQueuedSeq = seq;
+  }
+
   /** Somebody came to or left `filter`. */
   subscriptionsChanged(filter: string): void {
     this.generation++;
@@ -206,8 +239,8 @@ export class State {
   /** Topics that nobody used since something changed keep sessions in memory that may be over. */
   forgetStaleTopics(): void {
     for (const topic of this.topics.values()) {
-      if (topic.generation === this.generation || topic.receivers.length + topic.groups.length === 0) continue;
-      this.#receivers -= topic.receivers.length;
+      if (topic.generation === this.generation || topic.remembered + topic.groups.length === 0) continue;
+      this.#receivers -= topic.remembered;
       topic.forget();
     }
   }

@@ -53,6 +53,9 @@ export class Subscribing {
       retainAsPublished: set.retainAsPublished,
       identifier: set.identifier,
       group,
+      queue: set.queue,
+      explicit: set.explicit,
+      credit: set.credit,
       receiver: undefined,
     };
     session.subscriptions.set(set.filter, entry);

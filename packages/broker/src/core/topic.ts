@@ -1,6 +1,7 @@
 /** An interned topic name with what was worked out for it: who receives it. Valid for one generation of the state. */
 import type { TopicHandle } from "../model/engine.ts";
 import type { Group } from "./group.ts";
+import type { Queue } from "./queue.ts";
 import type { Session } from "./session.ts";
 
 /** All subscriptions of one session that match the topic, merged: one message each [MQTT-3.3.4-2]. */
@@ -17,6 +18,7 @@ export interface Receiver {
 const listedMax = 16;
 const nobody: readonly Receiver[] = [];
 const noGroups: readonly Group[] = [];
+const noQueues: readonly Queue[] = [];
 
 export class Topic implements TopicHandle {
   readonly name: string;
@@ -26,7 +28,9 @@ export class Topic implements TopicHandle {
   rightsGeneration = -1;
   #receivers: readonly Receiver[] = nobody;
   #groups: readonly Group[] = noGroups;
+  #queues: readonly Queue[] = noQueues;
   #bySession: Map<Session, Receiver> | undefined;
+  #queueSet: Set<Queue> | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -41,15 +45,27 @@ export class Topic implements TopicHandle {
     return this.#groups;
   }
 
-  set(receivers: readonly Receiver[], groups: readonly Group[]): void {
+  /** Declared subscriptions that match; of a topic of dead letters the one that they died in. */
+  get queues(): readonly Queue[] {
+    return this.#queues;
+  }
+
+  /** What it keeps in memory of others. */
+  get remembered(): number {
+    return this.#receivers.length + this.#queues.length;
+  }
+
+  set(receivers: readonly Receiver[], groups: readonly Group[], queues: readonly Queue[]): void {
     this.#receivers = receivers.length === 0 ? nobody : receivers;
     this.#groups = groups.length === 0 ? noGroups : groups;
+    this.#queues = queues.length === 0 ? noQueues : queues;
     this.#bySession = undefined;
+    this.#queueSet = undefined;
   }
 
   /** What was worked out is out of date: it must not keep sessions in memory that are over. */
   forget(): void {
-    this.set(nobody, noGroups);
+    this.set(nobody, noGroups, noQueues);
     this.generation = -1;
   }
 
@@ -61,5 +77,11 @@ export class Topic implements TopicHandle {
     }
     for (const receiver of receivers) if (receiver.session === session) return receiver;
     return undefined;
+  }
+
+  matches(queue: Queue): boolean {
+    if (this.#queues.length <= listedMax) return this.#queues.includes(queue);
+    this.#queueSet ??= new Set(this.#queues);
+    return this.#queueSet.has(queue);
   }
 }

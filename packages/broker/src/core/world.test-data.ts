@@ -54,6 +54,7 @@ export class World {
   readonly audited: string[] = [];
   journal: MemoryJournal;
   machine: Machine;
+  #deferred: (() => void)[] = [];
 
   constructor(options: WorldOptions = {}, clock: TestClock = new TestClock()) {
     this.options = options;
@@ -70,12 +71,18 @@ export class World {
   /** Connects and commits, so that CONNACK is out. */
   connected(clientId: string, wish: ConnectWish = {}): FakeClient {
     const client = this.connect(clientId, wish);
-    this.journal.commitNow();
+    this.commit();
     return client;
   }
 
+  /** Commits, and takes turns of the loop until nothing is left to do. */
   commit(): void {
     this.journal.commitNow();
+    for (let turn = 0; this.#deferred.length > 0; turn++) {
+      if (turn > 10_000) throw new Error("the loop never comes to rest");
+      for (const run of this.#deferred.splice(0)) run();
+      this.journal.commitNow();
+    }
   }
 
   /** Time passes; what falls due runs. */
@@ -83,7 +90,7 @@ export class World {
     this.clock.wall += milliseconds;
     this.clock.steady += milliseconds;
     this.machine.tick();
-    this.journal.commitNow();
+    this.commit();
   }
 
   snapshot(): void {
@@ -94,6 +101,7 @@ export class World {
   /** The process dies; what is durable is replayed, from the newest snapshot unless `from` says otherwise. */
   restart(from: number = this.journal.snapshotSeq): void {
     const { frames } = this.journal;
+    this.#deferred = [];
     this.journal = new MemoryJournal({ ...this.options.journal, frames });
     this.journal.snapshotSeq = from;
     this.machine = this.#build(this.journal);
@@ -122,6 +130,7 @@ export class World {
         random: { bytes: (length) => Uint8Array.from({ length }, () => this.#next()) },
         headers: testHeaders,
         schemas: testSchemas,
+        defer: (run) => this.#deferred.push(run),
       },
       policy ?? { roles: {}, principals: {} },
       {

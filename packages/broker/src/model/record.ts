@@ -64,6 +64,12 @@ export const RecordKind = {
   delayedState: 39,
   messageIdState: 40,
   retentionState: 41,
+  /** What consumers of one declared subscription are done with: core/queue-records.ts. */
+  queueAcked: 42,
+  /** The first consumer of a subscription that expires came, or its last one left: core/queue-records.ts. */
+  subscriptionIdle: 43,
+  /** A QoS 0 message that declared subscriptions keep; everybody else had it live, and does not get it from here. */
+  messageQueued: 44,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -72,6 +78,7 @@ export function messageOffset(kind: number): number {
   switch (kind) {
     case RecordKind.messagePublished:
     case RecordKind.messageDelayed:
+    case RecordKind.messageQueued:
       return 0;
     case RecordKind.messageHeld:
     case RecordKind.messageReleased:
@@ -137,6 +144,10 @@ export interface SubscriptionSet {
   readonly retainAsPublished: boolean;
   readonly retainHandling: 0 | 1 | 2;
   readonly identifier: number;
+  /** Name of the declared subscription that it reads, if it does. */
+  readonly queue?: string | undefined;
+  readonly explicit?: boolean | undefined;
+  readonly credit?: { readonly messages?: number; readonly bytes?: number } | undefined;
 }
 
 export interface SubscriptionRemoved {
@@ -188,6 +199,9 @@ export interface RetainedDue {
 export interface CounterState {
   readonly lastMessageSeq: number;
   readonly lastSessionNumber: number;
+  /** Absent in what was written before there were declared subscriptions. */
+  readonly lastQueuedSeq?: number;
+  readonly lastQueueNumber?: number;
 }
 
 /** Acknowledged deliveries of one reader: everything up to `floor`, and single numbers beyond it. */

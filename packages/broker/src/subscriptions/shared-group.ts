@@ -67,6 +67,21 @@ export class SharedGroup<M> {
     return undefined;
   }
 
+  /** Whether `isReady` holds for one of them; no turn is taken. */
+  some(isReady: (member: M) => boolean): boolean {
+    let seat = this.#turn;
+    for (let asked = this.#seats.size; asked > 0 && seat !== undefined; asked--) {
+      if (isReady(seat.member)) return true;
+      seat = seat.next;
+    }
+    return false;
+  }
+
+  /** The first in the order of turns. */
+  get first(): M | undefined {
+    return this.#turn?.member;
+  }
+
   /** In the order of turns. */
   *members(): IterableIterator<M> {
     let seat = this.#turn;

@@ -16,7 +16,7 @@ export interface LeaseOptions {
   /** Whether `lastsMs` is what the broker said, and not what we suppose. */
   readonly exact: boolean;
   readonly world: World;
-  /** Called once: settled, lost, or about to be settled. */
+  /** Called once: it is settled, or lost. */
   readonly onFree: () => void;
 }
 
@@ -65,8 +65,11 @@ export class Lease {
     this.#check();
     this.#state = "settled";
     this.#stop();
-    this.#options.onFree();
-    await this.#tell(verb, userProperties);
+    try {
+      await this.#tell(verb, userProperties);
+    } finally {
+      this.#options.onFree();
+    }
   }
 
   /**

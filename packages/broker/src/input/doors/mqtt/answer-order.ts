@@ -48,11 +48,6 @@ export class AnswerOrder {
     this.#go();
   }
 
-  /** The connection ends: nobody hears them. */
-  clear(): void {
-    this.#slots.length = 0;
-  }
-
   #set(settles: number, say: () => void): void {
     const slot = this.#slots.find((each) => each.settles === settles && each.say === undefined);
     if (slot !== undefined) slot.say = say;

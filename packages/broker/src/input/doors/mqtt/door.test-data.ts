@@ -12,6 +12,8 @@ import {
 import { defaultLimits } from "../../../config/limits.ts";
 import { World, type WorldOptions } from "../../../core/world.test-data.ts";
 import type { Timer } from "../../../host/host.ts";
+import type { Link } from "../../../model/link.ts";
+import type { Queues } from "../../../model/queue.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { type MqttDoor, openMqttDoor } from "./mqtt-door.ts";
 
@@ -100,7 +102,8 @@ export class DoorClient {
       {
         publish: (view) => decoded.push(publishPacketOf(view)) > 0,
         packet: (packet) => decoded.push(packet) > 0,
-        ack: (type, packetId, reasonCode) => decoded.push({ type, packetId, reasonCode } as Packet) > 0,
+        ack: (type, packetId, reasonCode, properties) =>
+          decoded.push({ type, packetId, reasonCode, ...(properties && { properties }) } as Packet) > 0,
         failed: (failure) => {
           throw new Error(`the door sent what is no packet: ${failure.reason}`);
         },
@@ -154,20 +157,30 @@ export class DoorClient {
 export interface DoorOptions extends WorldOptions {
   /** By user name; everybody is `dev` when there is none. */
   readonly principalOf?: (username: string | undefined) => string | undefined;
+  readonly queues?: Pick<Queues, "settle">;
 }
 
 export class Door {
   readonly world: World;
   readonly mqtt: MqttDoor;
+  /** Of each connection that was attached, in order. */
+  readonly links: Link[] = [];
   readonly audited: { event: string; detail: Readonly<Record<string, string | number>> }[] = [];
   readonly #timers: { at: number; run: () => void; isCancelled: boolean }[] = [];
   readonly #soon: (() => void)[] = [];
 
   constructor(options: DoorOptions = {}) {
     this.world = new World(options);
-    const { principalOf } = options;
+    const { principalOf, queues } = options;
+    const { machine } = this.world;
+    const attach = machine.attach.bind(machine);
+    machine.attach = (link, request) => {
+      this.links.push(link);
+      return attach(link, request);
+    };
     this.mqtt = openMqttDoor({
-      engine: this.world.machine,
+      engine: machine,
+      ...(queues && { queues }),
       limits: { ...defaultLimits, ...options.limits },
       clock: this.world.clock,
       timers: {

@@ -35,7 +35,7 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
   const { engine } = connection.context;
-  const reason = connection.answers.publish(engine, connection.handle, topic, draft, view.packetId);
+  const reason = connection.answers.publish(connection.handle, topic, draft, view.packetId);
   if (reason >= 0x80 && view.qos === 0) {
     connection.fail(reason, engine.explainRefusal() || refusalText(reason));
     return false;

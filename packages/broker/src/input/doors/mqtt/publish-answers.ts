@@ -1,14 +1,16 @@
 /** What the client published and what it has heard of it: PUBACK and PUBREC, with reasons, receipts, and in order. */
 import { PacketType, ReasonCode } from "@mess/wire";
-import type { Engine, SessionHandle, TopicHandle } from "../../../model/engine.ts";
+import type { SessionHandle, TopicHandle } from "../../../model/engine.ts";
 import type { MessageDraft } from "../../../model/message.ts";
 import type { SettleResult } from "../../../model/queue.ts";
 import { AnswerOrder } from "./answer-order.ts";
+import type { MqttDoorContext } from "./door-context.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { refusalText } from "./send.ts";
 
 /** The connection, as far as answers go. */
 export interface Answered {
+  readonly context: Pick<MqttDoorContext, "engine">;
   readonly out: Outgoing;
   /** False once it closes: nothing is said any more. */
   readonly isOpen: boolean;
@@ -26,7 +28,6 @@ export class PublishAnswers {
   #texts: Map<number, string> | undefined;
   /** Packet id of the publish that the engine is being asked about; it may answer before it returns. */
   #asking = 0;
-  #engine: Engine | undefined;
 
   constructor(client: Answered) {
     this.#client = client;
@@ -42,10 +43,10 @@ export class PublishAnswers {
   }
 
   /** As `Engine.publish`; of QoS 1 and 2 the client will hear why not. */
-  publish(engine: Engine, session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number {
+  publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number {
     if (packetId > 0) this.count(draft.qos as 1 | 2, packetId);
-    this.#engine = engine;
     this.#asking = packetId;
+    const { engine } = this.#client.context;
     const reason = engine.publish(session, topic, draft, packetId);
     if (reason >= 0x80 && this.#asking !== 0) this.explain(packetId, engine.explainRefusal());
     this.#asking = 0;
@@ -97,8 +98,8 @@ export class PublishAnswers {
 
   /** Why the publish is refused, said once. */
   #explanation(packetId: number, reason: number): string {
-    if (this.#asking === packetId && this.#engine !== undefined) {
-      this.explain(packetId, this.#engine.explainRefusal());
+    if (this.#asking === packetId) {
+      this.explain(packetId, this.#client.context.engine.explainRefusal());
       this.#asking = 0;
     }
     const text = this.#texts?.get(packetId);

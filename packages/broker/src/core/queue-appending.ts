@@ -1,0 +1,78 @@
+/** A message comes to the declared subscriptions that match it: live and in recovery. Decides nothing. */
+import { readAttribute } from "../model/attributes.ts";
+import type { MessageView } from "../model/message.ts";
+import { priorityDefault, priorityMax } from "../model/settings.ts";
+import { refresh } from "./matching.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Queue } from "./queue.ts";
+import type { State } from "./state.ts";
+import type { Topic } from "./topic.ts";
+
+/** What a message counts against quota and credit: payload and headers. */
+export function bytesOf(message: MessageView): number {
+  return message.payloadEnd - message.headerStart;
+}
+
+export class QueueAppending {
+  readonly #state: State;
+  #outbox: Outbox | undefined;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  connect(outbox: Outbox): void {
+    this.#outbox = outbox;
+  }
+
+  /** After the topic was refreshed. A dead letter goes to the subscription that it died in. */
+  append(topic: Topic, seq: number, message: MessageView): void {
+    const { queues } = topic;
+    if (topic.reserved) for (const queue of queues) queue.addDead(seq, this.#state.messageBefore);
+    else this.#addToAll(queues, seq, message);
+  }
+
+  /** A QoS 0 message: sessions had it live, declared subscriptions keep it. */
+  queued(topic: Topic, seq: number, message: MessageView): void {
+    this.#state.messageCame(seq);
+    refresh(this.#state, topic);
+    if (!topic.reserved) this.#addToAll(topic.queues, seq, message);
+  }
+
+  #addToAll(queues: readonly Queue[], seq: number, message: MessageView): void {
+    const size = bytesOf(message);
+    let priority = -1;
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as Queue;
+      const { settings } = queue;
+      if (!isWanted(this.#state, settings.where, message)) continue;
+      if (settings.priorities && priority < 0) priority = priorityOf(message);
+      this.#add(queue, seq, settings.priorities ? priority : priorityDefault, size);
+    }
+  }
+
+  /** For one subscription alone: a redriven dead letter. */
+  direct(queue: Queue, seq: number, message: MessageView): void {
+    const priority = queue.settings.priorities ? priorityOf(message) : priorityDefault;
+    this.#state.messageCame(seq);
+    this.#add(queue, seq, priority, bytesOf(message));
+  }
+
+  #add(queue: Queue, seq: number, priority: number, bytes: number): void {
+    queue.append(seq, priority, bytes, this.#state.messageBefore);
+    if (queue.work !== undefined) this.#outbox?.wakeQueue(queue);
+  }
+}
+
+/** Has the message the user properties that the subscription asks for? */
+export function isWanted(state: State, where: Readonly<Record<string, string>>, message: MessageView): boolean {
+  for (const name in where) if (state.headers.userProperty(message, name) !== where[name]) return false;
+  return true;
+}
+
+/** 0 to 9. */
+export function priorityOf(message: MessageView): number {
+  if (!message.hasAttributes) return priorityDefault;
+  const priority = readAttribute(message, "priority") ?? priorityDefault;
+  return Math.min(priorityMax, Math.max(0, Math.trunc(priority)));
+}

@@ -1,0 +1,158 @@
+/** Everything about declared subscriptions, put together: what doors ask (`Queues`), and what the administrator does. */
+import type { Refusal } from "../model/engine.ts";
+import type { MessageDraft } from "../model/message.ts";
+import type {
+  ConsumeRequest,
+  Consumer,
+  ConsumerHandle,
+  PublishOrigin,
+  PublishResult,
+  Queues,
+  Settlement,
+  SettleResult,
+} from "../model/queue.ts";
+import type { SubscriptionView } from "../model/queue-administration.ts";
+import type { Audit } from "./audit.ts";
+import type { Batch } from "./batch.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Publishing } from "./publishing.ts";
+import type { Queue } from "./queue.ts";
+import { QueueAcks } from "./queue-acks.ts";
+import type { QueueAppending } from "./queue-appending.ts";
+import { QueueConsuming } from "./queue-consuming.ts";
+import { type Declaration, QueueDeclaring } from "./queue-declaring.ts";
+import { QueueDelivering } from "./queue-delivering.ts";
+import { QueueOffering } from "./queue-offering.ts";
+import { QueueReplay } from "./queue-replay.ts";
+import { QueueSettling } from "./queue-settling.ts";
+import { viewOf } from "./queue-view.ts";
+import type { Attached } from "./queue-work.ts";
+import { RandomPool } from "./random-pool.ts";
+import type { State } from "./state.ts";
+
+export interface DeclaredQueuesParts {
+  readonly state: State;
+  readonly outbox: Outbox;
+  readonly audit: Audit;
+  readonly publishing: Publishing;
+  readonly appending: QueueAppending;
+  readonly batch: Batch;
+}
+
+export class DeclaredQueues implements Queues {
+  readonly #state: State;
+  readonly #batch: Batch;
+  readonly acks: QueueAcks;
+  readonly delivering: QueueDelivering;
+  readonly consuming: QueueConsuming;
+  readonly settling: QueueSettling;
+  readonly replay: QueueReplay;
+  readonly #declaring: QueueDeclaring;
+  /** Names in order, while they are the same. */
+  #names: readonly string[] | undefined;
+
+  constructor(parts: DeclaredQueuesParts) {
+    const { state, outbox, audit, publishing, appending } = parts;
+    this.#state = state;
+    this.#batch = parts.batch;
+    const random = new RandomPool(state.random);
+    this.acks = new QueueAcks(state);
+    const dead = new DeadLetters({ state, acks: this.acks, publishing, appending });
+    const offering = new QueueOffering({ state, acks: this.acks, dead, random });
+    this.delivering = new QueueDelivering({ state, outbox, acks: this.acks, offering });
+    this.settling = new QueueSettling({ state, outbox, acks: this.acks, dead, random, delivering: this.delivering });
+    // Expired leases are found while delivering, and what they leave is delivered: one of the two is told later.
+    this.delivering.connect(this.settling);
+    offering.connect(this.settling);
+    this.consuming = new QueueConsuming({
+      state,
+      outbox,
+      audit,
+      delivering: this.delivering,
+      settling: this.settling,
+    });
+    this.#declaring = new QueueDeclaring({
+      state,
+      audit,
+      consuming: this.consuming,
+      settling: this.settling,
+      delivering: this.delivering,
+    });
+    this.replay = new QueueReplay({ state, publishing, appending, declaring: this.#declaring });
+  }
+
+  // ── Queues ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  consume(consumer: Consumer, request: ConsumeRequest): ConsumerHandle | Refusal {
+    return this.consuming.consume(consumer, request);
+  }
+
+  leave(handle: ConsumerHandle, keepLeases: boolean): void {
+    this.consuming.leave(handle as Attached, keepLeases);
+  }
+
+  resume(handle: ConsumerHandle): void {
+    this.consuming.resume(handle as Attached);
+  }
+
+  settle(principal: string, token: string, settlement: Settlement, done: (result: SettleResult) => void): void {
+    this.settling.byToken(principal, token, settlement, done);
+  }
+
+  publishBatch(
+    origin: PublishOrigin,
+    drafts: readonly MessageDraft[],
+    done: (results: readonly PublishResult[]) => void,
+  ): void {
+    this.#batch.publish(origin, drafts, done);
+  }
+
+  // ── administration: who may was asked before; the caller waits for `whenDurable` ───────────────────────────────
+
+  /** Creates it, or gives it other settings; true when it is new. */
+  declare(declaration: Declaration): boolean {
+    const isNew = this.#declaring.declare(declaration);
+    if (isNew) this.#names = undefined;
+    return isNew;
+  }
+
+  /** Its messages and dead letters go with it. False when there is none. */
+  delete(name: string, by: string): boolean {
+    this.#names = undefined;
+    return this.#declaring.delete(name, by);
+  }
+
+  /** Offset of the first message to be read. False when there is no such subscription. */
+  reset(name: string, from: number, by: string): boolean {
+    const queue = this.#state.queues.get(name);
+    if (queue !== undefined) this.#declaring.reset(queue, from, by);
+    return queue !== undefined;
+  }
+
+  view(name: string): SubscriptionView | undefined {
+    const queue = this.#state.queues.get(name);
+    return queue === undefined ? undefined : viewOf(queue);
+  }
+
+  /** Sorted by code units. */
+  get names(): readonly string[] {
+    this.#names ??= [...this.#state.queues.keys()].sort();
+    return this.#names;
+  }
+
+  // ── clockwork ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** After recovery. */
+  begin(): void {
+    this.replay.begin();
+  }
+
+  tidy(): void {
+    this.consuming.tidy();
+  }
+
+  committed(queues: readonly Queue[]): void {
+    this.delivering.committed(queues);
+  }
+}
