@@ -79,12 +79,17 @@ export interface BatchContext {
   readonly idempotencyKey: string | undefined;
 }
 
+export interface LineMessage extends OutgoingMessage {
+  /** From 1. */
+  readonly line: number;
+}
+
 /** The messages of an NDJSON text, line by line; empty lines are passed over. Throws with every faulty line. */
-export function readBatch(body: string, context: BatchContext): readonly OutgoingMessage[] {
+export function readBatch(body: string, context: BatchContext): readonly LineMessage[] {
   const { limits } = context;
   const lines = body.split("\n").map((line) => line.trim());
   const schema = batchLineSchema(limits);
-  const messages: OutgoingMessage[] = [];
+  const messages: LineMessage[] = [];
   const errors: ProblemError[] = [];
   let tooLarge = false;
   for (const [index, line] of lines.entries()) {
@@ -100,7 +105,7 @@ export function readBatch(body: string, context: BatchContext): readonly Outgoin
       const fault = messageFault(message, limits);
       if (fault !== undefined) errors.push({ line: index + 1, ...fault.error });
       tooLarge ||= fault?.code === "too-large";
-      messages.push(message);
+      messages.push({ ...message, line: index + 1 });
     }
     if (errors.length >= ERRORS_MAX) break;
   }

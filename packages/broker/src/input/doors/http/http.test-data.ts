@@ -151,11 +151,12 @@ export interface Ask {
 export function ask(door: Door, path: string, options: Ask = {}): Promise<Reply> {
   const { method = "GET", key, headers, body, ca } = options;
   const isRaw = typeof body === "string" || Buffer.isBuffer(body);
-  const text = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
+  // As bytes: with a string node would write the headers as UTF-8 too.
+  const bytes = body === undefined ? undefined : Buffer.from(isRaw ? (body as string) : JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const all = {
       ...(key !== undefined && { authorization: `Bearer ${key}` }),
-      ...(text !== undefined && { "content-type": "application/json" }),
+      ...(bytes !== undefined && { "content-type": "application/json" }),
       ...headers,
     };
     const common = { host: "127.0.0.1", port: door.listening.port, path, method, headers: all, agent: false as const };
@@ -175,7 +176,7 @@ export function ask(door: Door, path: string, options: Ask = {}): Promise<Reply>
         resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json });
       });
     });
-    outgoing.end(text);
+    outgoing.end(bytes);
   });
 }
 

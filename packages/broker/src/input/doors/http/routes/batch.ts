@@ -45,7 +45,7 @@ export function batchRoutes(limits: Limits): readonly Route[] {
           });
         }
         const messages = readBatch(body, { limits, now: services.now(), idempotencyKey: id });
-        const published = await publishAll({ services, principal: caller.principal, byLine: true }, messages);
+        const published = await publishAll({ services, principal: caller.principal }, messages);
         const lines = published.map((one) => `${JSON.stringify(one)}\n`);
         return { status: 201, body: lines.join(""), mediaType: NDJSON_MEDIA_TYPE };
       },

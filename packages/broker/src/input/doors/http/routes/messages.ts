@@ -150,7 +150,7 @@ async function publishOne(request: RouteRequest<PublishQuery, Buffer>, topic: st
   const message: OutgoingMessage = { topic, payload: body, options, properties };
   const fault = messageFault(message, limits);
   if (fault !== undefined) throw new HttpRefusal(fault.code, sentenceOf([fault.error]), { errors: [fault.error] });
-  const context = { services, principal: caller.principal, byLine: false };
+  const context = { services, principal: caller.principal };
   const [published] = await publishAll(context, [message]);
   return { status: 201, body: published };
 }
