@@ -238,6 +238,17 @@ export class FakeClient implements LiveSource {
     return this.#engine.live(this.handle, this.topic(topic), { bytes, start: 0, end: bytes.length, count: 1 }, this);
   }
 
+  /** Several QoS 0 messages of one topic, as they lie side by side in a read buffer. */
+  liveRun(topic: string, payloads: readonly string[]): number {
+    const bytes = Buffer.from(topic + payloads.join(""), "utf8");
+    this.#liveTopic = Buffer.byteLength(topic);
+    this.#livePayloads = payloads.map((payload) => Buffer.byteLength(payload));
+    const run = { bytes, start: 0, end: bytes.length, count: payloads.length };
+    const reason = this.#engine.live(this.handle, this.topic(topic), run, this);
+    this.#livePayloads = [];
+    return reason;
+  }
+
   subscribe(filter: string, wish: Partial<SubscribeRequest> = {}): void {
     const request: SubscribeRequest = {
       filter,
@@ -292,6 +303,7 @@ export class FakeClient implements LiveSource {
   // ── LiveSource ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #liveTopic = 0;
+  #livePayloads: readonly number[] = [];
 
   eachMessage(run: LiveRun, visit: (message: MessageView) => void): void {
     const view = new MessageView();
@@ -300,7 +312,12 @@ export class FakeClient implements LiveSource {
     view.topicEnd = run.start + this.#liveTopic;
     view.attributesStart = view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
     view.payloadEnd = run.end;
-    visit(view);
+    if (this.#livePayloads.length === 0) visit(view);
+    for (const length of this.#livePayloads) {
+      view.payloadEnd = view.payloadStart + length;
+      visit(view);
+      view.payloadStart = view.payloadEnd;
+    }
   }
 
   slowDown(): void {}

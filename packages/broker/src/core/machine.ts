@@ -41,6 +41,7 @@ import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
 import { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
+import { TopicDeclaring } from "./topic-declaring.ts";
 import { Wills } from "./wills.ts";
 
 export interface MachineOptions {
@@ -61,6 +62,7 @@ export class Machine implements Engine, JournalListener {
   readonly publishing: Publishing;
   readonly attaching: Attaching;
   readonly delayed: Delayed;
+  readonly topics: TopicDeclaring;
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
@@ -83,6 +85,7 @@ export class Machine implements Engine, JournalListener {
     this.state = state;
     this.#options = options;
     this.audit = new Audit(state, options.observeAudit);
+    this.topics = new TopicDeclaring(state, this.audit);
     this.#acks = new AckKeeper(state);
     const retained = new RetainedKeeper(state);
     this.#retained = retained;

@@ -10,6 +10,15 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
   return lines.map((line) => formatLine(columns, widths, line)).join("");
 }
 
+/** Names and values below one another, for one thing. */
+export function formatFields(fields: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...fields.map(([name]) => name.length));
+  return fields
+    .map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`.trimEnd())
+    .join("\n")
+    .concat("\n");
+}
+
 function formatLine(columns: readonly Column[], widths: readonly number[], line: readonly string[]): string {
   const cells = columns.map((column, index) => {
     const text = printable(line[index] ?? "");
