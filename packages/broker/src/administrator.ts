@@ -13,7 +13,7 @@ import {
   type PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, Policy } from "./model/policy.ts";
+import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { explain } from "./security/explain.ts";
@@ -144,11 +144,15 @@ export class Administrator implements Administration {
     await this.#durable();
   }
 
-  policy(): Policy {
+  policy(): PolicyDocument {
     return this.#engine.machine.state.policy;
   }
 
-  async applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange> {
+  async applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange> {
+    if (policy.topics !== undefined || policy.subscriptions !== undefined) {
+      const message = "the sections topics and subscriptions are not applied by this version";
+      throw this.#refusal({ act: "policy.apply", by }, "unavailable", message);
+    }
     const lines = diffPolicies(this.policy(), policy);
     if (dryRun || lines.length === 0) return { lines, applied: false };
     const { compiled } = this.#engine.machine.state;

@@ -19,6 +19,8 @@ export interface Delivered {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   readonly secondsLeft: number;
+  /** From a declared subscription. */
+  readonly lease?: { readonly attempt: number; readonly token: string; readonly plainTopic: boolean };
   readonly attributes?: MessageAttributes;
 }
 
@@ -129,6 +131,9 @@ function seen(message: MessageView, form: DeliveryForm): Delivered {
     retain: form.retain,
     identifiers: [...form.subscriptionIdentifiers],
     secondsLeft: form.secondsLeft,
+    ...(form.lease !== undefined && {
+      lease: { attempt: form.lease.attempt, token: form.lease.token, plainTopic: form.plainTopic },
+    }),
     ...(message.hasAttributes && { attributes: readAttributes(message) }),
   };
 }
@@ -233,6 +238,17 @@ export class FakeClient implements LiveSource {
     return this.#engine.live(this.handle, this.topic(topic), { bytes, start: 0, end: bytes.length, count: 1 }, this);
   }
 
+  /** Several QoS 0 messages of one topic, as they lie side by side in a read buffer. */
+  liveRun(topic: string, payloads: readonly string[]): number {
+    const bytes = Buffer.from(topic + payloads.join(""), "utf8");
+    this.#liveTopic = Buffer.byteLength(topic);
+    this.#livePayloads = payloads.map((payload) => Buffer.byteLength(payload));
+    const run = { bytes, start: 0, end: bytes.length, count: payloads.length };
+    const reason = this.#engine.live(this.handle, this.topic(topic), run, this);
+    this.#livePayloads = [];
+    return reason;
+  }
+
   subscribe(filter: string, wish: Partial<SubscribeRequest> = {}): void {
     const request: SubscribeRequest = {
       filter,
@@ -259,8 +275,8 @@ export class FakeClient implements LiveSource {
     this.#engine.release(this.handle, packetId);
   }
 
-  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0): boolean {
-    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason);
+  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0, text = ""): boolean {
+    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason, text);
     this.#engine.settle(this.handle);
     return isKnown;
   }
@@ -287,6 +303,7 @@ export class FakeClient implements LiveSource {
   // ── LiveSource ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #liveTopic = 0;
+  #livePayloads: readonly number[] = [];
 
   eachMessage(run: LiveRun, visit: (message: MessageView) => void): void {
     const view = new MessageView();
@@ -295,7 +312,12 @@ export class FakeClient implements LiveSource {
     view.topicEnd = run.start + this.#liveTopic;
     view.attributesStart = view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
     view.payloadEnd = run.end;
-    visit(view);
+    if (this.#livePayloads.length === 0) visit(view);
+    for (const length of this.#livePayloads) {
+      view.payloadEnd = view.payloadStart + length;
+      visit(view);
+      view.payloadStart = view.payloadEnd;
+    }
   }
 
   slowDown(): void {}
