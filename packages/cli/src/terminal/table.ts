@@ -14,7 +14,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
 export function formatFields(fields: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length));
   return fields
-    .map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`.trimEnd())
+    .map(([name, value]) => `${name.padEnd(width)}  ${oneLine(value)}`.trimEnd())
     .join("\n")
     .concat("\n");
 }
