@@ -20,7 +20,6 @@ import { explain } from "./security/explain.ts";
 import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
-import { StorageError } from "./storage/storage-error.ts";
 
 /** Of what somebody sent, as much as an audit record keeps. */
 const targetLengthMax = 128;
@@ -181,8 +180,9 @@ export class Administrator implements Administration {
       this.audit("backup.begin", { by, bytes: backup.bytes, lastSeq: backup.lastSeq });
       return backup;
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      throw this.#refusal({ act: "backup", by }, error.code === "in-use" ? "conflict" : "unavailable", error.message);
+      if (!(error instanceof Error) || !("exitCode" in error)) throw error;
+      const inUse = "code" in error && error.code === "in-use";
+      throw this.#refusal({ act: "backup", by }, inUse ? "conflict" : "unavailable", error.message);
     }
   }
 

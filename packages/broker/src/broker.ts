@@ -294,6 +294,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
   const { config, host, engine, administrator, throttle } = parts;
   return openMqttDoor({
     engine: engine.machine,
+    queues: engine.machine.queues,
     limits: config.limits,
     clock: host.clock,
     timers: host.timers,
@@ -359,7 +360,10 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       deadlines,
       hostNames: certificateNames(config.hostNames),
       administration: administrator,
+      engine: parts.engine.machine,
       monotonic: () => host.clock.monotonic(),
+      now: () => host.clock.now(),
+      newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),
       upgrade: door.accept,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
       throttle: parts.throttle,
