@@ -36,6 +36,7 @@ export class FakeLink implements Link {
   /** Payloads longer than this are refused by `deliver`. */
   largest: number = Number.POSITIVE_INFINITY;
   onDelivered: ((delivered: Delivered) => void) | undefined;
+  onLease: ((message: MessageView, form: DeliveryForm) => void) | undefined;
   onReleased: ((packetId: number) => void) | undefined;
   /** Called before each note: checks of what must hold at that moment. */
   watch:
@@ -82,6 +83,7 @@ export class FakeLink implements Link {
     if (delivered.payload.length > this.largest) return false;
     this.watch?.("deliver", delivered);
     this.delivered.push(delivered);
+    if (form.lease !== undefined) this.onLease?.(message, form);
     this.onDelivered?.(delivered);
     this.told.push(`deliver ${delivered.topic} ${delivered.payload}`);
     return true;
@@ -167,6 +169,7 @@ export class FakeClient implements LiveSource {
   session: SessionHandle | undefined;
   refusal = 0;
   subscribed: number[] = [];
+  texts: string[] = [];
   #packetId = 0;
 
   constructor(engine: Engine, clientId: string, wish: ConnectWish) {
@@ -238,6 +241,17 @@ export class FakeClient implements LiveSource {
     return this.#engine.live(this.handle, this.topic(topic), { bytes, start: 0, end: bytes.length, count: 1 }, this);
   }
 
+  /** Several QoS 0 messages of one topic, as they lie side by side in a read buffer. */
+  liveRun(topic: string, payloads: readonly string[]): number {
+    const bytes = Buffer.from(topic + payloads.join(""), "utf8");
+    this.#liveTopic = Buffer.byteLength(topic);
+    this.#livePayloads = payloads.map((payload) => Buffer.byteLength(payload));
+    const run = { bytes, start: 0, end: bytes.length, count: payloads.length };
+    const reason = this.#engine.live(this.handle, this.topic(topic), run, this);
+    this.#livePayloads = [];
+    return reason;
+  }
+
   subscribe(filter: string, wish: Partial<SubscribeRequest> = {}): void {
     const request: SubscribeRequest = {
       filter,
@@ -248,8 +262,9 @@ export class FakeClient implements LiveSource {
       identifier: 0,
       ...wish,
     };
-    this.#engine.subscribe(this.handle, [request], (codes) => {
+    this.#engine.subscribe(this.handle, [request], (codes, texts) => {
       this.subscribed.push(...codes);
+      this.texts.push(...texts);
       this.link.told.push(`suback ${codes.join(" ")}`);
     });
   }
@@ -292,6 +307,7 @@ export class FakeClient implements LiveSource {
   // ── LiveSource ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #liveTopic = 0;
+  #livePayloads: readonly number[] = [];
 
   eachMessage(run: LiveRun, visit: (message: MessageView) => void): void {
     const view = new MessageView();
@@ -300,7 +316,12 @@ export class FakeClient implements LiveSource {
     view.topicEnd = run.start + this.#liveTopic;
     view.attributesStart = view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
     view.payloadEnd = run.end;
-    visit(view);
+    if (this.#livePayloads.length === 0) visit(view);
+    for (const length of this.#livePayloads) {
+      view.payloadEnd = view.payloadStart + length;
+      visit(view);
+      view.payloadStart = view.payloadEnd;
+    }
   }
 
   slowDown(): void {}

@@ -52,7 +52,7 @@ export class Sending {
   }
 
   /** One QoS 0 message, now, without the journal. */
-  live(link: Link, message: MessageView, entry: SubscriptionEntry): void {
+  live(link: Link, message: MessageView, identifiers: readonly number[]): void {
     const form = this.#form;
     form.qos = 0;
     form.packetId = 0;
@@ -60,7 +60,7 @@ export class Sending {
     form.retain = false;
     form.sharedSeq = 0;
     form.offset = 0;
-    form.subscriptionIdentifiers = identifiersOf(entry);
+    form.subscriptionIdentifiers = identifiers;
     form.secondsLeft = message.expirySeconds;
     link.deliver(message, form);
     this.#state.counters.delivered++;

@@ -18,7 +18,9 @@ import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
+import { TimeIndex } from "./time-index.ts";
 import type { Topic } from "./topic.ts";
+import { TopicSettingsTable } from "./topic-settings.ts";
 
 export interface RetainedEntry {
   /** Number the message was published under. */
@@ -59,6 +61,8 @@ export class Counters {
   redriven = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
+  /** Larger than their topic allows, or against its schema. */
+  contentRefused = 0;
   /** Accepted to be delivered later, and published since. */
   delayed = 0;
   released = 0;
@@ -112,6 +116,8 @@ export class State {
   retainedBytes = 0;
   readonly messageIds: MessageIds;
   readonly delayed: DelayedHeap = new DelayedHeap();
+  readonly topicSettings: TopicSettingsTable;
+  readonly times: TimeIndex = new TimeIndex();
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -152,6 +158,7 @@ export class State {
       capacity: topicTableCapacity,
       evicted: (topic) => this.countReceivers(-topic.remembered),
     });
+    this.topicSettings = new TopicSettingsTable(ports.schemas, ports.hashSeed);
     this.messageIds = new MessageIds({
       clock: ports.clock,
       seed: ports.hashSeed,

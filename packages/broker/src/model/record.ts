@@ -3,6 +3,7 @@
  * change their meaning: a new layout is a new kind (docs/journal-format.md).
  */
 import type { Policy } from "./policy.ts";
+import type { TopicSettings } from "./settings.ts";
 
 export const RecordKind = {
   /** A message (model/message.ts). */
@@ -148,6 +149,15 @@ export interface SubscriptionSet {
   readonly queue?: string | undefined;
   readonly explicit?: boolean | undefined;
   readonly credit?: { readonly messages?: number; readonly bytes?: number } | undefined;
+  /** Of a subscription that began with a replay. */
+  readonly replay?: SubscriptionReplay | undefined;
+}
+
+export interface SubscriptionReplay {
+  /** Last record that is replayed. */
+  readonly through: number;
+  /** Messages published before this time, wall-clock milliseconds, are passed over in it; 0 for none. */
+  readonly since: number;
 }
 
 export interface SubscriptionRemoved {
@@ -173,6 +183,28 @@ export interface KeyRevoked {
 export interface PolicyApplied {
   readonly policy: Policy;
   readonly by: string;
+}
+
+export interface TopicDeclared {
+  readonly filter: string;
+  readonly settings: TopicSettings;
+  readonly by: string;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+}
+
+export interface TopicDeleted {
+  readonly filter: string;
+  readonly by: string;
+}
+
+/** What a declaration keeps, as `RetentionMarks.save` gives it. */
+export interface RetentionState {
+  /** Empty, and no marks: it is the index of times. */
+  readonly filter: string;
+  /** As `TimeIndex.save` gives it. */
+  readonly times?: readonly number[];
+  readonly marks: readonly (readonly [from: number, to: number, bytes: number, firstAt: number, lastAt: number])[];
 }
 
 export interface Audited {

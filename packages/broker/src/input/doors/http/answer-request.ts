@@ -201,7 +201,11 @@ function check(schema: z.ZodType, value: unknown, code: ProblemCode): unknown {
   throw faultsOf(result.error, code);
 }
 
-function toResponse(answer: Answer, outgoing: ServerResponse, quotaHeaders: Readonly<Record<string, string>>): Response {
+function toResponse(
+  answer: Answer,
+  outgoing: ServerResponse,
+  quotaHeaders: Readonly<Record<string, string>>,
+): Response {
   const { status, body, mediaType, headers, sent, stream } = answer;
   if (sent !== undefined) onGone(outgoing, () => sent(outgoing.writableFinished));
   if (stream !== undefined) {
