@@ -78,6 +78,7 @@ export const startBroker: StartSystem = async (host, events, options) => {
   });
   const door = openMqttDoor({
     engine: engine.machine,
+    queues: engine.machine.queues,
     limits,
     clock: host.clock,
     timers: host.timers,

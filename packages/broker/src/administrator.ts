@@ -13,14 +13,13 @@ import {
   type PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, Policy } from "./model/policy.ts";
+import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { explain } from "./security/explain.ts";
 import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
-import { StorageError } from "./storage/storage-error.ts";
 
 /** Of what somebody sent, as much as an audit record keeps. */
 const targetLengthMax = 128;
@@ -145,11 +144,15 @@ export class Administrator implements Administration {
     await this.#durable();
   }
 
-  policy(): Policy {
+  policy(): PolicyDocument {
     return this.#engine.machine.state.policy;
   }
 
-  async applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange> {
+  async applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange> {
+    if (policy.topics !== undefined || policy.subscriptions !== undefined) {
+      const message = "the sections topics and subscriptions are not applied by this version";
+      throw this.#refusal({ act: "policy.apply", by }, "unavailable", message);
+    }
     const lines = diffPolicies(this.policy(), policy);
     if (dryRun || lines.length === 0) return { lines, applied: false };
     const { compiled } = this.#engine.machine.state;
@@ -177,8 +180,9 @@ export class Administrator implements Administration {
       this.audit("backup.begin", { by, bytes: backup.bytes, lastSeq: backup.lastSeq });
       return backup;
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      throw this.#refusal({ act: "backup", by }, error.code === "in-use" ? "conflict" : "unavailable", error.message);
+      if (!(error instanceof Error) || !("exitCode" in error)) throw error;
+      const inUse = "code" in error && error.code === "in-use";
+      throw this.#refusal({ act: "backup", by }, inUse ? "conflict" : "unavailable", error.message);
     }
   }
 

@@ -294,6 +294,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
   const { config, host, engine, administrator, throttle } = parts;
   return openMqttDoor({
     engine: engine.machine,
+    queues: engine.machine.queues,
     limits: config.limits,
     clock: host.clock,
     timers: host.timers,

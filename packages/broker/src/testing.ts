@@ -1,5 +1,5 @@
 /** What test doubles are made of: a machine whose time stands still until a test moves it. Nothing here is for serving. */
-import { parseDuration } from "./config/quantity.ts";
+import { parseDuration } from "./model/quantity.ts";
 import { FakeTimeHost } from "./host/fake-time-host.ts";
 import type { Host } from "./host/host.ts";
 

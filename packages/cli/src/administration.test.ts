@@ -1,68 +1,31 @@
 /** The commands that speak to the HTTP side, against a small one. */
 
 import { readFile, stat, writeFile } from "node:fs/promises";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runMess, type TestIoOptions, type TestRun, withDirectory } from "./test-io.test-data.ts";
+import { FakeHttp } from "./fake-http.test-data.ts";
+import { withDirectory } from "./test-io.test-data.ts";
 
-interface Seen {
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly authorization: string | undefined;
-  readonly body: unknown;
-}
-
-interface Answer {
-  readonly status?: number;
-  readonly body?: unknown;
-}
-
-let seen: Seen[];
-let answer: (request: Seen) => Answer;
-let server: http.Server;
-let httpUrl: string;
+let server: FakeHttp;
 
 beforeEach(async () => {
-  seen = [];
-  answer = () => ({ status: 204 });
-  server = http.createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString();
-    const { method, url } = request;
-    const one = {
-      method,
-      url,
-      authorization: request.headers.authorization,
-      body: text === "" ? undefined : JSON.parse(text),
-    };
-    seen.push(one);
-    const { status = 200, body } = answer(one);
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  httpUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = new FakeHttp();
+  await server.listen();
 });
-afterEach(() => new Promise((resolve) => server.close(resolve)));
+afterEach(() => server.close());
 
-function mess(words: readonly string[], options: Partial<TestIoOptions> = {}): Promise<TestRun> {
-  const env = { MESS_URL: "mqtts://127.0.0.1:1", MESS_HTTP_URL: httpUrl, MESS_KEY: "k_1.hidden", ...options.env };
-  return runMess(words, { cwd: "/nonexistent", ...options, env });
-}
+const mess: FakeHttp["mess"] = (words, options) => server.mess(words, options);
 
 describe("key", () => {
   const key = { id: "k_2", secret: "mess_shown-once", principal: "dev7" };
 
   it("creates one with its roles, and shows it once", async () => {
-    answer = () => ({ status: 201, body: key });
+    server.answer = () => ({ status: 201, body: key });
     const { code, out, err } = await mess(["key", "create", "dev7", "--role", "device", "--role", "reader"]);
     expect({ code, out }).toEqual({ code: 0, out: "k_2.mess_shown-once\n" });
     expect(err).toContain("shown once");
-    expect(seen).toEqual([
+    expect(server.seen).toEqual([
       {
         method: "POST",
         url: "/v1/keys",
@@ -75,7 +38,7 @@ describe("key", () => {
 
   it("writes one to a file for its owner alone, and never over another file", () =>
     withDirectory(async (cwd) => {
-      answer = () => ({ status: 201, body: key });
+      server.answer = () => ({ status: 201, body: key });
       const { code, out } = await mess(["key", "create", "dev7", "--out", "dev7.key"], { cwd });
       expect({ code, out }).toEqual({ code: 0, out: "" });
       expect(await readFile(join(cwd, "dev7.key"), "utf8")).toBe("k_2.mess_shown-once\n");
@@ -91,7 +54,7 @@ describe("key", () => {
       { id: "k_1", principal: "admin", name: "admin", createdAt: 1_700_000_000_000 },
       { id: "k_2", principal: "dev7", name: "dev7\u001b[2J", createdAt: 0 },
     ];
-    answer = () => ({ body: { keys: list } });
+    server.answer = () => ({ body: { keys: list } });
     expect((await mess(["key", "list"])).out).toBe(
       "ID   PRINCIPAL  NAME         CREATED (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
     );
@@ -101,9 +64,9 @@ describe("key", () => {
   it("revokes one, and asks first", async () => {
     const refused = await mess(["key", "revoke", "k/2"]);
     expect(refused).toMatchObject({ code: 64, err: expect.stringContaining("--yes") });
-    expect(seen).toEqual([]);
+    expect(server.seen).toEqual([]);
     expect(await mess(["key", "revoke", "k/2", "--yes"])).toMatchObject({ code: 0, out: "" });
-    expect(seen).toMatchObject([{ method: "DELETE", url: "/v1/keys/k%2F2" }]);
+    expect(server.seen).toMatchObject([{ method: "DELETE", url: "/v1/keys/k%2F2" }]);
   });
 
   it("resets only offline", async () => {
@@ -117,7 +80,7 @@ describe("policy", () => {
   it("sends TOML as JSON: first to see what changes, then to apply it", () =>
     withDirectory(async (cwd) => {
       await writeFile(join(cwd, "policy.toml"), toml);
-      answer = ({ url }) => ({
+      server.answer = ({ url }) => ({
         body: { lines: ["+ role writer (1 grant)"], applied: url === "/v1/policy?dryRun=false" },
       });
       const dry = await mess(["policy", "apply", "policy.toml", "--dry-run"], { cwd });
@@ -126,11 +89,11 @@ describe("policy", () => {
         roles: { writer: { allow: [{ publish: "orders/#" }] } },
         principals: { shop: { roles: ["writer"] } },
       };
-      expect(seen).toMatchObject([{ method: "PUT", url: "/v1/policy?dryRun=true", body }]);
+      expect(server.seen).toMatchObject([{ method: "PUT", url: "/v1/policy?dryRun=true", body }]);
       expect(await mess(["policy", "apply", "policy.toml"], { cwd })).toMatchObject({ code: 64 });
       const applied = await mess(["policy", "apply", "policy.toml", "--yes"], { cwd });
       expect(applied).toEqual({ code: 0, out: "+ role writer (1 grant)\n", err: "the policy is applied\n" });
-      expect(seen.at(-1)).toMatchObject({ url: "/v1/policy?dryRun=false", body });
+      expect(server.seen.at(-1)).toMatchObject({ url: "/v1/policy?dryRun=false", body });
       expect((await mess(["policy", "apply", "-", "--yes", "--json"], { stdin: toml })).out).toBe(
         '{"lines":["+ role writer (1 grant)"],"applied":true}\n',
       );
@@ -152,7 +115,7 @@ describe("policy", () => {
         code: 78,
         err: expect.stringContaining("does not exist"),
       });
-      expect(seen).toEqual([]);
+      expect(server.seen).toEqual([]);
     }));
 
   it("shows one that can be applied again", async () => {
@@ -160,7 +123,7 @@ describe("policy", () => {
       roles: { "order writer": { allow: [{ publish: 'a/"b"/#' }, { subscribe: "x" }], deny: [] } },
       principals: { shop: { roles: ["order writer"] } },
     };
-    answer = () => ({ body: policy });
+    server.answer = () => ({ body: policy });
     const { out } = await mess(["policy", "show"]);
     expect(parse(out)).toEqual(policy);
     expect(out).toContain('[roles."order writer"]\nallow = [\n  { publish = "a/\\"b\\"/#" },\n');
@@ -170,10 +133,12 @@ describe("policy", () => {
 
 describe("why", () => {
   it("explains in one line", async () => {
-    answer = () => ({ body: { allowed: false, because: 'publish is allowed only on "plant/7/#"', role: "device" } });
+    server.answer = () => ({
+      body: { allowed: false, because: 'publish is allowed only on "plant/7/#"', role: "device" },
+    });
     const { code, out } = await mess(["why", "dev7", "publish", "plant/8/temp"]);
     expect({ code, out }).toEqual({ code: 0, out: 'DENY   publish is allowed only on "plant/7/#"\n' });
-    expect(seen[0]?.url).toBe("/v1/why?principal=dev7&action=publish&topic=plant%2F8%2Ftemp");
+    expect(server.seen[0]?.url).toBe("/v1/why?principal=dev7&action=publish&topic=plant%2F8%2Ftemp");
     expect(JSON.parse((await mess(["why", "dev7", "publish", "t", "--json"])).out)).toMatchObject({
       allowed: false,
       role: "device",
@@ -197,7 +162,7 @@ describe("errors of the server", () => {
     [200, "<html>", 69, /not JSON/u],
     [200, [], 69, /lacks an object/u],
   ])("HTTP %s %j", async (status, body, code, message) => {
-    answer = () => ({ status, body });
+    server.answer = () => ({ status, body });
     const run = await mess(["policy", "show"]);
     expect(run).toMatchObject({ code, out: "" });
     expect(run.err).toMatch(message);

@@ -48,9 +48,9 @@ describe("pub", () => {
       "-q",
       "2",
       "-r",
-      "-p",
+      "-H",
       "a=1",
-      "-p",
+      "-H",
       "a=b=c",
       "--content-type",
       "text/plain",
@@ -115,13 +115,13 @@ describe("pub", () => {
   });
 
   it.each([
-    [["pub"], /missing required argument 'topic'/u],
+    [["pub"], /the topic is missing/u],
     [["pub", "t", "x", "--qos", "3"], /--qos must be a whole number from 0 to 2/u],
     [["pub", "t", "x", "--retian"], /Did you mean --retain/u],
     [["pub", "t/#", "x"], /holds a wildcard/u],
-    [["pub", "t", "x", "-p", "novalue"], /not name=value/u],
+    [["pub", "t", "x", "-H", "novalue"], /not name=value/u],
     [["pub", "t", "x", "--lines"], /--lines reads stdin/u],
-    [["pub", "t", "x", "--protocol", "4", "-p", "a=b"], /need MQTT 5/u],
+    [["pub", "t", "x", "--protocol", "4", "-H", "a=b"], /need MQTT 5/u],
     [["nonsense"], /unknown command/u],
     [[], /Usage: mess/u],
   ])("exits 64 for %j", async (words, message) => {
@@ -151,7 +151,7 @@ describe("sub", () => {
   it("prints an object a line with --json", async () => {
     const run = mess(["sub", "#", "--json", "--limit", "4", "--quiet"]);
     await subscribed();
-    await mess(["pub", "t", '{"celsius":21.5}', "-p", "k=v"]);
+    await mess(["pub", "t", '{"celsius":21.5}', "-H", "k=v"]);
     await mess(["pub", "t", "007"]);
     await mess(["pub", "t"], { stdin: new Uint8Array([0xff, 0]) });
     await mess(["pub", "t", "{not json"]);

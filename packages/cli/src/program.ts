@@ -1,14 +1,20 @@
 import type { Command } from "commander";
+import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerDead } from "./commands/dead.ts";
+import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
+import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSub } from "./commands/sub.ts";
+import { registerSubscription } from "./commands/subscription.ts";
+import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWhy } from "./commands/why.ts";
 import { emptyProgram } from "./empty-program.ts";
@@ -28,12 +34,18 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerServe,
   registerPub,
   registerSub,
+  registerSubscription,
+  registerTopic,
+  registerDead,
+  registerDelayed,
   registerKey,
   registerPolicy,
   registerWhy,
   registerPair,
   registerDoctor,
   registerVerify,
+  registerBackup,
+  registerRestore,
   registerKek,
   registerBench,
   registerCompletion,

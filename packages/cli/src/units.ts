@@ -30,11 +30,55 @@ export function wholeNumber(name: string, least: number, most: number): (text: s
   };
 }
 
+const timePattern = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/u;
+
+/** An RFC 3339 time such as 2030-01-31T12:00:00Z, in UTC. */
+export function parseTime(text: string): string {
+  const milliseconds = timePattern.test(text) ? Date.parse(text.replace(" ", "T").toUpperCase()) : Number.NaN;
+  if (!Number.isNaN(milliseconds)) return new Date(milliseconds).toISOString();
+  throw usageError(`"${text}" is not a time`, "for example 2030-01-31T12:00:00Z, or 2030-01-31T13:00:00+01:00");
+}
+
+/**
+ * Where reading begins: `earliest`, `latest`, an offset, a time, or so long ago (`-1h`), as the server takes it.
+ *
+ * @param now wall-clock milliseconds
+ */
+export function parsePosition(text: string, now: number): string {
+  if (text === "earliest" || text === "latest" || /^\d{1,16}$/u.test(text)) return text;
+  if (text.startsWith("-")) return new Date(now - parseDuration(text.slice(1))).toISOString();
+  if (/^\d{4}-/u.test(text)) return parseTime(text);
+  throw usageError(`"${text}" is not a place to begin at`, "use earliest, latest, an offset, a time, or -1h");
+}
+
 /** 0.9 ms, 12 ms, 1.2 s. */
 export function formatMilliseconds(milliseconds: number): string {
   if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+const ageUnits: readonly (readonly [unit: string, milliseconds: number])[] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+];
+
+/** 12s, 3m, 5h, 9d: the largest unit that it fills. */
+export function formatAge(milliseconds: number): string {
+  const found = ageUnits.find(([, size]) => milliseconds >= size);
+  return found === undefined
+    ? `${Math.max(0, Math.floor(milliseconds / 1000))}s`
+    : `${Math.floor(milliseconds / found[1])}${found[0]}`;
+}
+
+const exactUnits: readonly (readonly [unit: string, milliseconds: number])[] = [...ageUnits, ["s", 1000], ["ms", 1]];
+
+/** 30s, 5m, 1500ms: exactly, in the largest unit that divides it. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds === 0) return "0s";
+  const [unit, size] = exactUnits.find(([, one]) => milliseconds % one === 0) ?? ["ms", 1];
+  return `${milliseconds / size}${unit}`;
 }
 
 /** 512 B, 1.5 KiB, 20 MiB. */

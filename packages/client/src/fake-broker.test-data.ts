@@ -55,7 +55,6 @@ export class FakeQueue {
   readonly consumers: { connection: FakeConnection; credit: number; identifier: number }[] = [];
   readonly filter: string;
   maxDeliveries = 3;
-  ackWaitMs: number | undefined;
 
   constructor(filter: string) {
     this.filter = filter;
@@ -69,6 +68,8 @@ export class FakeConnection {
   session: FakeSession | undefined;
   open = true;
   receiveMaximum = 65_535;
+  /** Deliveries of queues that are not acknowledged. */
+  readonly leasePackets = new Set<number>();
   /** Broker to client: what is on its way. */
   #outgoing: Uint8Array[] = [];
   #scheduled = false;
@@ -219,6 +220,10 @@ export class FakeBroker {
       case PacketType.PUBLISH:
         return this.#published(packet, connection);
       case PacketType.PUBACK: {
+        if (connection.leasePackets.delete(packet.packetId)) {
+          for (const [name, queue] of this.queues) this.#pump(name, queue);
+          return;
+        }
         connection.session?.inFlight.delete(packet.packetId);
         if (connection.session !== undefined) this.#push(connection.session);
         return;
@@ -386,14 +391,15 @@ export class FakeBroker {
       if (!consumer.connection.open) continue;
       const leased = (): number =>
         [...queue.leases.values()].filter(({ connection }) => connection === consumer.connection).length;
-      while (queue.ready.length > 0 && leased() < consumer.credit) {
+      const { leasePackets, receiveMaximum } = consumer.connection;
+      while (queue.ready.length > 0 && leased() < consumer.credit && leasePackets.size < receiveMaximum) {
         const { stored, attempt } = queue.ready.shift() as FakeQueue["ready"][number];
         const token = `token-${++this.#lease}`;
         queue.leases.set(token, { token, stored, attempt, connection: consumer.connection });
         const { session } = consumer.connection;
         if (session === undefined) continue;
-        const more: [string, string][] = [["mess-attempt", String(attempt)]];
-        if (queue.ackWaitMs !== undefined) more.push(["mess-ack-wait", String(queue.ackWaitMs)]);
+        const packetId = session.nextId++;
+        consumer.connection.leasePackets.add(packetId);
         consumer.connection.send({
           type: PacketType.PUBLISH,
           topic: `$mess/queue/${name}/${stored.topic}`,
@@ -401,9 +407,9 @@ export class FakeBroker {
           qos: 1,
           retain: false,
           dup: attempt > 1,
-          packetId: session.nextId++,
+          packetId,
           properties: {
-            ...forwarded(stored, more),
+            ...forwarded(stored, [["mess-attempt", String(attempt)]]),
             subscriptionIdentifiers: [consumer.identifier],
             responseTopic: `$mess/lease/${name}`,
             correlationData: new TextEncoder().encode(token),

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parseDuration, parseSize } from "../model/quantity.ts";
 import { describeLimits, renderConfigPage } from "./describe.ts";
 import type { Limits } from "./limits.ts";
 import { defaultLimits } from "./limits.ts";
-import { parseDuration, parseSize } from "./quantity.ts";
 
 describe("docs/config.md", () => {
   it("is current (else: npx tsx tools/generate-docs.ts)", () => {

@@ -1,5 +1,5 @@
+import { formatDuration, formatSize, parseDuration, parseSize } from "../model/quantity.ts";
 import type { LimitRow, LimitUnit } from "./limit-table.ts";
-import { formatDuration, formatSize, parseDuration, parseSize } from "./quantity.ts";
 
 /** The value of a limit as a source has it (a plain number, or text with a unit), or what is wrong with it. */
 export function readLimit(value: unknown, row: LimitRow): { readonly value: number } | { readonly problem: string } {

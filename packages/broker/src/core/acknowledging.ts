@@ -5,11 +5,21 @@ import type { AckKeeper } from "./ack-keeper.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
+import type { SessionConsumers } from "./session-consumers.ts";
 
 export interface AcknowledgingParts {
   readonly acks: AckKeeper;
   readonly outbox: Outbox;
   readonly sending: Sending;
+  readonly consumers: SessionConsumers;
+}
+
+/** PUBACK, PUBREC, PUBCOMP (1, 2, 3). */
+export interface Answer {
+  readonly step: 1 | 2 | 3;
+  readonly reason: number;
+  /** Why not, of an error; may be empty. */
+  readonly text: string;
 }
 
 const firstError = 0x80;
@@ -18,17 +28,24 @@ export class Acknowledging {
   readonly #acks: AckKeeper;
   readonly #outbox: Outbox;
   readonly #sending: Sending;
+  readonly #consumers: SessionConsumers;
 
   constructor(parts: AcknowledgingParts) {
     this.#acks = parts.acks;
     this.#outbox = parts.outbox;
     this.#sending = parts.sending;
+    this.#consumers = parts.consumers;
   }
 
   /** False when nothing of that id is at that step. */
-  take(session: Session, packetId: number, step: 1 | 2 | 3, reason: number): boolean {
+  take(session: Session, packetId: number, answer: Answer): boolean {
+    const { step, reason } = answer;
     const state = session.inFlight.stateOf(packetId);
     if (step === 1 && state === awaitingPuback) {
+      if (session.inFlight.sourceOf(packetId) < 0) {
+        this.#consumers.acknowledged(session, packetId, reason, answer.text);
+        return true;
+      }
       // An error is final too: the standard has no second try after a negative PUBACK [MQTT-4.8.2-6].
       this.#acks.acknowledged(session, packetId);
       session.inFlight.release(packetId);

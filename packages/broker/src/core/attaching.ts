@@ -11,6 +11,7 @@ import type { Group } from "./group.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sending } from "./sending.ts";
 import { fromGroup, type Session, sessionKey } from "./session.ts";
+import type { SessionConsumers } from "./session-consumers.ts";
 import { detachedRecord, openedRecord } from "./session-records.ts";
 import type { State } from "./state.ts";
 import type { Subscribing } from "./subscribing.ts";
@@ -25,6 +26,7 @@ export interface AttachingParts {
   readonly acks: AckKeeper;
   readonly sending: Sending;
   readonly audit: Audit;
+  readonly consumers: SessionConsumers;
 }
 
 const never = 0xffff_ffff;
@@ -64,6 +66,7 @@ export class Attaching {
   detach(session: Session, link: Link, clean: boolean, expirySeconds: number | undefined): void {
     if (session.link !== link) return;
     session.link = undefined;
+    this.#parts.consumers.detached(session);
     session.resend = [];
     session.resendNext = 0;
     this.#state.connected--;
@@ -271,6 +274,8 @@ export class Attaching {
   #announce(session: Session, link: Link, present: boolean): void {
     if (session.link !== link) return;
     link.attached(present);
+    this.#parts.consumers.attached(session);
+    if (session.link !== link) return;
     this.#parts.delivering.resume(session);
   }
 

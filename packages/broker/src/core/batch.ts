@@ -72,7 +72,7 @@ export class Batch {
     const reason = topic.reserved
       ? publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : publishing.refusal(publisher, topic, draft, plan);
-    if (reason === Reason.notAuthorized) audit.write("acl.deny", { action: "publish", principal: publisher.principal });
+    if (reason === Reason.notAuthorized) audit.denied("publish", publisher.principal, topic.name);
     return reason;
   }
 

@@ -135,12 +135,7 @@ export class Delayed {
       (!view.retain || allowed(this.#state, publisher.principal, "retain", topic.name));
     if (!isAllowed) {
       this.#state.counters.deniedPublish++;
-      this.#parts.audit.write("acl.deny", {
-        action: "publish",
-        principal: publisher.principal,
-        topic: topic.name.slice(0, 256),
-        step: "delayed",
-      });
+      this.#parts.audit.denied("publish", publisher.principal, topic.name);
       this.cancel(seq);
       return;
     }

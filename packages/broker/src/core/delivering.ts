@@ -17,6 +17,7 @@ import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import { identifiersOf, type Sending } from "./sending.ts";
 import { fromBacklog, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
+import type { SessionConsumers } from "./session-consumers.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 export interface DeliveringParts {
@@ -36,6 +37,7 @@ export class Delivering {
   readonly #retained: RetainedKeeper;
   readonly #sending: Sending;
   readonly #groups: GroupDelivering;
+  #consumers: SessionConsumers | undefined;
   readonly #message: MessageView = new MessageView();
 
   constructor(parts: DeliveringParts) {
@@ -53,6 +55,11 @@ export class Delivering {
     if (!this.#pumpResend(session, link)) return;
     if (this.#pumpRetained(session, link)) this.#pumpBacklog(session, link);
     for (const group of session.groups) this.#groups.pump(group);
+    if (session.consumers !== undefined) this.#consumers?.pump(session);
+  }
+
+  connect(consumers: SessionConsumers): void {
+    this.#consumers = consumers;
   }
 
   group(group: Group): void {

@@ -19,6 +19,8 @@ export interface Delivered {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   readonly secondsLeft: number;
+  /** From a declared subscription. */
+  readonly lease?: { readonly attempt: number; readonly token: string; readonly plainTopic: boolean };
   readonly attributes?: MessageAttributes;
 }
 
@@ -34,6 +36,7 @@ export class FakeLink implements Link {
   /** Payloads longer than this are refused by `deliver`. */
   largest: number = Number.POSITIVE_INFINITY;
   onDelivered: ((delivered: Delivered) => void) | undefined;
+  onLease: ((message: MessageView, form: DeliveryForm) => void) | undefined;
   onReleased: ((packetId: number) => void) | undefined;
   /** Called before each note: checks of what must hold at that moment. */
   watch:
@@ -80,6 +83,7 @@ export class FakeLink implements Link {
     if (delivered.payload.length > this.largest) return false;
     this.watch?.("deliver", delivered);
     this.delivered.push(delivered);
+    if (form.lease !== undefined) this.onLease?.(message, form);
     this.onDelivered?.(delivered);
     this.told.push(`deliver ${delivered.topic} ${delivered.payload}`);
     return true;
@@ -129,6 +133,9 @@ function seen(message: MessageView, form: DeliveryForm): Delivered {
     retain: form.retain,
     identifiers: [...form.subscriptionIdentifiers],
     secondsLeft: form.secondsLeft,
+    ...(form.lease !== undefined && {
+      lease: { attempt: form.lease.attempt, token: form.lease.token, plainTopic: form.plainTopic },
+    }),
     ...(message.hasAttributes && { attributes: readAttributes(message) }),
   };
 }
@@ -233,6 +240,17 @@ export class FakeClient implements LiveSource {
     return this.#engine.live(this.handle, this.topic(topic), { bytes, start: 0, end: bytes.length, count: 1 }, this);
   }
 
+  /** Several QoS 0 messages of one topic, as they lie side by side in a read buffer. */
+  liveRun(topic: string, payloads: readonly string[]): number {
+    const bytes = Buffer.from(topic + payloads.join(""), "utf8");
+    this.#liveTopic = Buffer.byteLength(topic);
+    this.#livePayloads = payloads.map((payload) => Buffer.byteLength(payload));
+    const run = { bytes, start: 0, end: bytes.length, count: payloads.length };
+    const reason = this.#engine.live(this.handle, this.topic(topic), run, this);
+    this.#livePayloads = [];
+    return reason;
+  }
+
   subscribe(filter: string, wish: Partial<SubscribeRequest> = {}): void {
     const request: SubscribeRequest = {
       filter,
@@ -259,8 +277,8 @@ export class FakeClient implements LiveSource {
     this.#engine.release(this.handle, packetId);
   }
 
-  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0): boolean {
-    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason);
+  ack(packetId: number, step: 1 | 2 | 3 = 1, reason = 0, text = ""): boolean {
+    const isKnown = this.#engine.acknowledge(this.handle, packetId, step, reason, text);
     this.#engine.settle(this.handle);
     return isKnown;
   }
@@ -287,6 +305,7 @@ export class FakeClient implements LiveSource {
   // ── LiveSource ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #liveTopic = 0;
+  #livePayloads: readonly number[] = [];
 
   eachMessage(run: LiveRun, visit: (message: MessageView) => void): void {
     const view = new MessageView();
@@ -295,7 +314,12 @@ export class FakeClient implements LiveSource {
     view.topicEnd = run.start + this.#liveTopic;
     view.attributesStart = view.headerStart = view.headerEnd = view.payloadStart = view.topicEnd;
     view.payloadEnd = run.end;
-    visit(view);
+    if (this.#livePayloads.length === 0) visit(view);
+    for (const length of this.#livePayloads) {
+      view.payloadEnd = view.payloadStart + length;
+      visit(view);
+      view.payloadStart = view.payloadEnd;
+    }
   }
 
   slowDown(): void {}

@@ -46,11 +46,14 @@ export class Holding {
     if (refusal !== 0) return refusal;
     const state = this.#state;
     state.counters.publishedQoS2++;
+    const given = draft.attributes;
+    draft.attributes = this.#parts.publishing.keyed(topic, draft);
     const length = prefixBytes + messageSize(draft, session.principalBytes);
     const at = state.journal.reserve(RecordKind.messageHeld, length);
     const bytes = state.journal.openBytes;
     writePrefix(bytes, at, session.number, packetId);
     writeMessage(bytes, at + prefixBytes, draft, session, state.clock.now());
+    draft.attributes = given;
     const copy = Buffer.from(bytes.subarray(at + prefixBytes, at + length));
     session.held.set(packetId, copy);
     state.heldBytes += copy.length;
@@ -94,6 +97,8 @@ export class Holding {
     if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
     const topic = this.#parts.publishing.topicNamed(name);
+    if (this.#state.topicSettings.retaining > 0)
+      this.#state.topicSettings.keep(topic, { seq, bytes: held.length, at: message.publishedAt });
     this.#parts.publishing.apply(topic, seq, message.qos, session.number);
     if (topic.queues.length > 0) this.#parts.queues.append(topic, seq, message);
     this.#parts.outbox.completed(link, packetId, Reason.success);
@@ -117,7 +122,6 @@ export class Holding {
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
     const { publishing, audit } = this.#parts;
     const reason = publishing.refusal(session, topic, draft);
-    publishing.checks.forget();
     if (reason === Reason.notAuthorized) audit.denied("publish", session.principal, topic.name);
     if (reason !== 0) return reason;
     const payloadBytes = draft.payloadEnd - draft.payloadStart;

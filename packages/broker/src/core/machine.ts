@@ -36,10 +36,12 @@ import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
 import { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
+import { SessionConsumers } from "./session-consumers.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
 import { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
+import { TopicDeclaring } from "./topic-declaring.ts";
 import { Wills } from "./wills.ts";
 
 export interface MachineOptions {
@@ -60,6 +62,7 @@ export class Machine implements Engine, JournalListener {
   readonly publishing: Publishing;
   readonly attaching: Attaching;
   readonly delayed: Delayed;
+  readonly topics: TopicDeclaring;
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
@@ -82,6 +85,7 @@ export class Machine implements Engine, JournalListener {
     this.state = state;
     this.#options = options;
     this.audit = new Audit(state, options.observeAudit);
+    this.topics = new TopicDeclaring(state, this.audit);
     this.#acks = new AckKeeper(state);
     const retained = new RetainedKeeper(state);
     this.#retained = retained;
@@ -108,6 +112,8 @@ export class Machine implements Engine, JournalListener {
       appending,
       batch: this.#batch,
     });
+    const { consuming, settling, delivering } = this.queues;
+    const consumers = new SessionConsumers({ state, sending, consuming, settling, delivering });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
     this.#subscribing = new Subscribing(state, this.audit);
     this.attaching = new Attaching({
@@ -119,8 +125,12 @@ export class Machine implements Engine, JournalListener {
       acks: this.#acks,
       sending,
       audit: this.audit,
+      consumers,
     });
-    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending });
+    consumers.connect(this.attaching, this.#subscribing);
+    this.#subscribing.connect(consumers);
+    this.#delivering.connect(consumers);
+    this.#acknowledging = new Acknowledging({ acks: this.#acks, outbox: this.#outbox, sending, consumers });
     this.#holding = new Holding({
       state,
       outbox: this.#outbox,
@@ -253,8 +263,8 @@ export class Machine implements Engine, JournalListener {
     this.#holding.release(session as Session, packetId);
   }
 
-  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number): boolean {
-    return this.#acknowledging.take(session as Session, packetId, step, reason);
+  acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text = ""): boolean {
+    return this.#acknowledging.take(session as Session, packetId, { step, reason, text });
   }
 
   subscribe(

@@ -2,6 +2,7 @@
 import { Reason } from "../model/engine.ts";
 import { type MessageAttributes, type MessageDraft, readAttributes } from "../model/message.ts";
 import { priorityMax } from "../model/settings.ts";
+import type { DeclaredTopic } from "./declared-topic.ts";
 import type { Publisher } from "./publisher.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
@@ -27,6 +28,19 @@ export const nothingPlanned: PublishPlan = new PublishPlan();
 const noWish: MessageAttributes = {};
 /** The broker's own to set. */
 const reservedNames = ["origin", "originTopic", "reason", "attempts"] as const;
+
+/** Of a message, wherever it lies. */
+export interface Content {
+  readonly retain: boolean;
+  readonly headerStart: number;
+  readonly headerEnd: number;
+  readonly payloadBytes: Uint8Array;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+}
+
+/** Of the path and of the text of a fault: they come from the publisher. */
+const faultLengthMax = 200;
 
 export class PublishChecks {
   readonly #state: State;
@@ -65,11 +79,52 @@ export class PublishChecks {
 
   /** 0, or why the message is not taken. */
   reason(publisher: Publisher, topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+    if (this.#state.topicSettings.size > 0) {
+      const reason = this.#declaredReason(topic, draft);
+      if (reason !== 0) return reason;
+    }
     if (draft.attributes.length > 0) {
       const reason = this.#wishReason(publisher, this.wishOf(draft), plan);
       if (reason !== 0) return reason;
     }
     return draft.retain ? this.retainedReason(publisher, topic, draft, plan) : 0;
+  }
+
+  /** 0, or why the topic takes no such message. Of QoS 0 messages on their way too. */
+  contentReason(declared: DeclaredTopic, content: Content): number {
+    const { maxMessageBytes } = declared.settings;
+    const payloadBytes = content.payloadEnd - content.payloadStart;
+    const bytes = payloadBytes + content.headerEnd - content.headerStart;
+    if (maxMessageBytes !== undefined && bytes > maxMessageBytes) {
+      this.#state.counters.contentRefused++;
+      return this.refuse(
+        Reason.quotaExceeded,
+        `payload and properties have ${bytes} bytes; "${declared.filter}" is declared to have ${maxMessageBytes} at most`,
+      );
+    }
+    // One without payload that is to be retained says that nothing is: that is no message of the topic.
+    if (declared.check === undefined || (content.retain && payloadBytes === 0)) return 0;
+    const fault = declared.check(content.payloadBytes.subarray(content.payloadStart, content.payloadEnd));
+    if (fault === undefined) return 0;
+    this.#state.counters.contentRefused++;
+    const where = fault.path === "" ? "" : `${fault.path.slice(0, faultLengthMax)}: `;
+    return this.refuse(
+      Reason.payloadFormatInvalid,
+      `against the schema of "${declared.filter}": ${where}${fault.message.slice(0, faultLengthMax)}`,
+    );
+  }
+
+  #declaredReason(topic: Topic, draft: MessageDraft): number {
+    const { topicSettings, limits } = this.#state;
+    const declared = topicSettings.of(topic);
+    if (declared === undefined) return 0;
+    // Two bytes for the length of all, three for tag and length.
+    if (topic.keyAttributes.length > limits.messageKeyBytesMax + 5 && this.wishOf(draft).key === undefined)
+      return this.refuse(
+        Reason.implementationSpecific,
+        `the level of the topic that is its ordering key has more than ${limits.messageKeyBytesMax} bytes`,
+      );
+    return this.contentReason(declared, draft);
   }
 
   refuse(reason: number, text: string): number {

@@ -1,6 +1,13 @@
 /** The publishing side in snapshots: what its records before that would rebuild. */
 import { savedNumbers } from "../delivery/delayed-heap.ts";
-import { RecordKind } from "../model/record.ts";
+import {
+  jsonBytes,
+  RecordKind,
+  type RetentionState,
+  readJson,
+  type TopicDeclared,
+  type TopicDeleted,
+} from "../model/record.ts";
 import type { State } from "./state.ts";
 
 type Add = (kind: number, body: Buffer) => void;
@@ -12,6 +19,7 @@ const idHeadBytes = 20;
 const delayedBytes = savedNumbers * 8;
 
 export function addPublishing(state: State, add: Add): void {
+  addTopics(state, add);
   addMessageIds(state, add);
   addDelayed(state, add);
 }
@@ -20,8 +28,22 @@ export function addPublishing(state: State, add: Add): void {
 export function restorePublishing(state: State, kind: number, bytes: Buffer, start: number, end: number): boolean {
   if (kind === RecordKind.messageIdState) restoreMessageIds(state, bytes, start, end);
   else if (kind === RecordKind.delayedState) restoreDelayed(state, bytes, start, end);
-  else return false;
+  else if (kind === RecordKind.topicDeclared) state.topicSettings.set(readJson<TopicDeclared>(bytes, start, end));
+  else if (kind === RecordKind.topicDeleted)
+    state.topicSettings.remove(readJson<TopicDeleted>(bytes, start, end).filter);
+  else if (kind === RecordKind.retentionState) {
+    const { filter, marks } = readJson<RetentionState>(bytes, start, end);
+    state.topicSettings.restoreMarks(filter, marks);
+  } else return false;
   return true;
+}
+
+function addTopics(state: State, add: Add): void {
+  for (const { filter, settings, by, at, marks } of state.topicSettings.values()) {
+    add(RecordKind.topicDeclared, jsonBytes({ filter, settings, by, at } satisfies TopicDeclared));
+    if (marks.length > 0)
+      add(RecordKind.retentionState, jsonBytes({ filter, marks: marks.save() } satisfies RetentionState));
+  }
 }
 
 function addMessageIds(state: State, add: Add): void {

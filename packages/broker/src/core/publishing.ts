@@ -3,8 +3,19 @@
 import { readAttribute } from "../model/attributes.ts";
 import { Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
-import { type MessageDraft, MessageView, messageSize, readAttributes, writeMessage } from "../model/message.ts";
+import {
+  MessageDraft,
+  MessageView,
+  messageSize,
+  readAttributes,
+  withoutAttributes,
+  writeAttributes,
+  writeMessage,
+} from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
+import type { DeclaredTopic } from "./declared-topic.ts";
+import { fillDraft } from "./draft-of-message.ts";
+import type { Group } from "./group.ts";
 import type { GroupDelivering } from "./group-delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
@@ -13,7 +24,7 @@ import type { Publisher } from "./publisher.ts";
 import type { QueueAppending } from "./queue-appending.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
-import type { Sending } from "./sending.ts";
+import { identifiersOf, type Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
@@ -36,6 +47,7 @@ export class Publishing {
   readonly #queues: QueueAppending;
   readonly checks: PublishChecks;
   readonly #view: MessageView = new MessageView();
+  readonly #draft: MessageDraft = new MessageDraft();
   /** True while the disk budget is used up: publishers are refused, consumers go on. */
   diskFull = false;
   /** Of the last `publish`: as `Link.confirm` has it. */
@@ -64,8 +76,16 @@ export class Publishing {
     const state = this.#state;
     if (!mayPublish(state, session, topic)) {
       state.counters.deniedPublish += run.count;
-      return Reason.notAuthorized;
+      return this.checks.refuse(Reason.notAuthorized, "");
     }
+    if (state.topicSettings.size > 0 && state.topicSettings.of(topic)?.concernsLive === true)
+      return this.#liveDeclared(session, topic, run, source);
+    this.#forward(session, topic, run, source);
+    return Reason.success;
+  }
+
+  #forward(session: Session, topic: Topic, run: LiveRun, source: LiveSource): void {
+    const state = this.#state;
     refresh(state, topic);
     state.counters.publishedQoS0 += run.count;
     const receivers = topic.receivers;
@@ -77,7 +97,47 @@ export class Publishing {
       link.forward(run, source, receiver.identifiers);
     }
     if (topic.groups.length > 0) this.#liveToGroups(topic, run, source);
-    return Reason.success;
+  }
+
+  /** What its topic asks of QoS 0 messages as well: each is looked at, and kept in the journal if it is to be kept. */
+  #liveDeclared(session: Session, topic: Topic, run: LiveRun, source: LiveSource): number {
+    const { checks } = this;
+    const declared = this.#state.topicSettings.of(topic) as DeclaredTopic;
+    let reason = 0;
+    let good = 0;
+    source.eachMessage(run, (message) => {
+      if (reason === 0) reason = checks.contentReason(declared, this.#draftOf(message));
+      if (reason === 0) good++;
+    });
+    const isKept = declared.settings.retention !== undefined && !this.diskFull && !this.#state.journal.overfull;
+    if (good === run.count && !isKept) {
+      this.#forward(session, topic, run, source);
+      return Reason.success;
+    }
+    let sent = 0;
+    source.eachMessage(run, (message) => {
+      if (sent++ >= good) return;
+      if (isKept) this.publish(session, topic, this.#draftOf(message));
+      else this.#forwardOne(session, topic, message);
+    });
+    return reason;
+  }
+
+  #draftOf(message: MessageView): MessageDraft {
+    fillDraft(this.#draft, message);
+    return this.#draft;
+  }
+
+  /** One message of a run that does not go as a whole. */
+  #forwardOne(session: Session, topic: Topic, message: MessageView): void {
+    const state = this.#state;
+    refresh(state, topic);
+    state.counters.publishedQoS0++;
+    for (const { session: reader, noLocal, identifiers } of topic.receivers) {
+      if (reader.link === undefined || (noLocal && reader === session)) continue;
+      this.#sending.live(reader.link, message, identifiers);
+    }
+    for (const group of topic.groups) this.#liveToGroup(group, topic, message);
   }
 
   /** Why a publish would be refused, or 0; `checks.text` says it to people. */
@@ -107,8 +167,32 @@ export class Publishing {
   publish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     if (draft.qos === 0) this.#state.counters.publishedQoS0++;
     else this.#state.counters.publishedQoS1++;
+    const { topicSettings } = this.#state;
+    if (topicSettings.size > 0 && topicSettings.keyOf(topic).length > 0)
+      return this.#publishKeyed(publisher, topic, draft);
     if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
     return this.store(publisher, topic, draft);
+  }
+
+  /** The attributes of the draft, and the key that its topic gives it if it has none of its own. */
+  keyed(topic: Topic, draft: MessageDraft): Uint8Array {
+    const { topicSettings } = this.#state;
+    const given = draft.attributes;
+    const byTopic = topicSettings.size === 0 ? withoutAttributes : topicSettings.keyOf(topic);
+    if (byTopic.length === 0 || given.length === 0) return given.length === 0 ? byTopic : given;
+    const wish = this.checks.wishOf(draft);
+    if (wish.key !== undefined) return given;
+    const bytes = Buffer.from(byTopic.buffer, byTopic.byteOffset, byTopic.length);
+    return writeAttributes({ ...readAttributes({ bytes, attributesStart: 0, headerStart: bytes.length }), ...wish });
+  }
+
+  /** A door's draft is given back as it came. */
+  #publishKeyed(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+    const given = draft.attributes;
+    draft.attributes = this.keyed(topic, draft);
+    const reason = this.#publishWish(publisher, topic, draft);
+    draft.attributes = given;
+    return reason;
   }
 
   /** It says something to the broker itself. */
@@ -158,10 +242,12 @@ export class Publishing {
     const { journal, clock } = this.#state;
     const length = messageSize(draft, publisher.principalBytes);
     const at = journal.reserve(RecordKind.messagePublished, length);
-    writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    const now = clock.now();
+    writeMessage(journal.openBytes, at, draft, publisher, now);
     const seq = journal.lastSeq;
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
+    if (this.#state.topicSettings.retaining > 0) this.#state.topicSettings.keep(topic, { seq, bytes: length, at: now });
     const matched = this.apply(topic, seq, draft.qos, publisher.number);
     if (topic.queues.length > 0) this.#queues.append(topic, seq, this.#view.read(journal.openBytes, at, at + length));
     journal.commit();
@@ -232,15 +318,15 @@ export class Publishing {
   }
 
   #liveToGroups(topic: Topic, run: LiveRun, source: LiveSource): void {
-    for (const group of topic.groups) {
-      source.eachMessage(run, (message) => {
-        const member = group.turns.nextReady(
-          (candidate) => candidate.link?.ready === true && memberMayRead(this.#state, candidate, topic),
-        );
-        const entry = member === undefined ? undefined : group.members.get(member);
-        if (member?.link === undefined || entry === undefined) return;
-        this.#sending.live(member.link, message, entry);
-      });
-    }
+    for (const group of topic.groups) source.eachMessage(run, (message) => this.#liveToGroup(group, topic, message));
+  }
+
+  #liveToGroup(group: Group, topic: Topic, message: MessageView): void {
+    const member = group.turns.nextReady(
+      (candidate) => candidate.link?.ready === true && memberMayRead(this.#state, candidate, topic),
+    );
+    const entry = member === undefined ? undefined : group.members.get(member);
+    if (member?.link === undefined || entry === undefined) return;
+    this.#sending.live(member.link, message, identifiersOf(entry));
   }
 }

@@ -11,6 +11,7 @@ import type { SubscriptionIdle } from "./queue-records.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import { Attached, QueueWork } from "./queue-work.ts";
 import { allowed, allowedFilter } from "./rights.ts";
+import { SessionConsumer } from "./session-consumer.ts";
 import type { State } from "./state.ts";
 
 export interface QueueConsumingParts {
@@ -75,6 +76,17 @@ export class QueueConsuming {
     this.#parts.delivering.wake(queue);
   }
 
+  /** It takes nothing more and keeps what it has; `leave` follows. The next one of an exclusive subscription takes over. */
+  retire(attached: Attached): void {
+    const { queue } = attached;
+    const { work } = queue;
+    if (attached.gone || attached.retired || work === undefined) return;
+    attached.retired = true;
+    work.consumers.remove(attached);
+    if (work.consumers.size === 0) this.#noteIdle(queue, this.#state.clock.now());
+    this.#parts.delivering.wake(queue);
+  }
+
   resume(attached: Attached): void {
     if (!attached.gone) this.#parts.delivering.wake(attached.queue);
   }
@@ -92,8 +104,10 @@ export class QueueConsuming {
     this.#silence(queue);
   }
 
+  /** Of all but sessions, whose connections end by themselves. */
   endAll(reason: EndReason, text: string): void {
     for (const attached of [...this.#attached]) {
+      if (attached.consumer instanceof SessionConsumer) continue;
       attached.gone = true;
       attached.consumer.end(reason, text);
     }

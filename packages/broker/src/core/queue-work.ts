@@ -21,6 +21,8 @@ export class Attached implements ConsumerHandle {
   readonly leases: Set<HeldLease> = new Set();
   leaseBytes = 0;
   gone = false;
+  /** It takes nothing more, and finishes what it has. */
+  retired = false;
   /** A message it said is larger than it ever takes. */
   refusedSeq = 0;
   /** The last answer to "may it read this": valid for this topic object at this generation of rights. */

@@ -2,7 +2,7 @@
 
 import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
 import type { JournalFrame } from "../model/journal.ts";
-import { MessageView } from "../model/message.ts";
+import { MessageView, messageHeaderBytes } from "../model/message.ts";
 import {
   type BacklogState,
   type CounterState,
@@ -134,6 +134,14 @@ export class Replay {
     const topic = this.#topicOf(message);
     if (message.retain) this.#parts.retained.apply(seq, message, topic.name);
     if (message.hasAttributes) this.#parts.publishing.restoreWish(seq, message);
+    if (this.#state.topicSettings.retaining > 0) {
+      const { principalStart, payloadEnd, publishedAt } = message;
+      this.#state.topicSettings.keep(topic, {
+        seq,
+        bytes: payloadEnd - principalStart + messageHeaderBytes,
+        at: publishedAt,
+      });
+    }
     this.#parts.publishing.apply(topic, seq, message.qos, message.publisherNumber);
     if (topic.queues.length > 0) this.#parts.appending.append(topic, seq, message);
   }

@@ -56,6 +56,7 @@ export class Retention {
       });
     }
     for (const group of this.#state.groups.values()) mark(candidates, group.backlog, alive);
+    this.#state.topicSettings.forEachKept(this.#state.clock.now(), (from, to) => markRun(candidates, from, to, alive));
     for (const queue of this.#state.queues.values()) {
       for (const { backlog } of queue.lanes) mark(candidates, backlog, alive);
       if (queue.dead !== undefined) mark(candidates, queue.dead, alive);
@@ -154,11 +155,13 @@ function markSeq(segments: readonly SegmentInfo[], seq: number, alive: Set<numbe
 }
 
 function mark(segments: readonly SegmentInfo[], backlog: Backlog, alive: Set<number>): void {
-  backlog.forEachRun((from, to) => {
-    for (let i = firstFrom(segments, from); i < segments.length; i++) {
-      const segment = segments[i] as SegmentInfo;
-      if (segment.firstSeq > to) return;
-      alive.add(segment.id);
-    }
-  });
+  backlog.forEachRun((from, to) => markRun(segments, from, to, alive));
+}
+
+function markRun(segments: readonly SegmentInfo[], from: number, to: number, alive: Set<number>): void {
+  for (let i = firstFrom(segments, from); i < segments.length; i++) {
+    const segment = segments[i] as SegmentInfo;
+    if (segment.firstSeq > to) return;
+    alive.add(segment.id);
+  }
 }

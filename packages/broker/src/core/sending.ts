@@ -52,14 +52,15 @@ export class Sending {
   }
 
   /** One QoS 0 message, now, without the journal. */
-  live(link: Link, message: MessageView, entry: SubscriptionEntry): void {
+  live(link: Link, message: MessageView, identifiers: readonly number[]): void {
     const form = this.#form;
     form.qos = 0;
     form.packetId = 0;
     form.dup = false;
     form.retain = false;
     form.sharedSeq = 0;
-    form.subscriptionIdentifiers = identifiersOf(entry);
+    form.offset = 0;
+    form.subscriptionIdentifiers = identifiers;
     form.secondsLeft = message.expirySeconds;
     link.deliver(message, form);
     this.#state.counters.delivered++;
@@ -80,6 +81,7 @@ export class Sending {
     form.subscriptionIdentifiers = manner.identifiers;
     form.secondsLeft = left;
     form.sharedSeq = manner.isShared ? seq : 0;
+    form.offset = seq;
     form.dup = manner.qos > 0 && manner.source === fromBacklog && wasSent(session, seq);
     if (manner.qos === 2) return this.#reserve(session, link, message, manner, seq);
     const packetId = manner.qos === 0 ? 0 : session.inFlight.take(seq, awaitingPuback, manner.source);
@@ -105,6 +107,7 @@ export class Sending {
     form.packetId = packetId;
     form.dup = !isFirst;
     form.sharedSeq = 0;
+    form.offset = session.inFlight.seqOf(packetId);
     // A delivery that began is finished, expired or not [MQTT-4.3.3-7]; the interval still counts down.
     form.secondsLeft = message.secondsLeft(state.clock.now());
     if (source === fromRetained) {

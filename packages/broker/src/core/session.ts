@@ -7,6 +7,7 @@ import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
 import type { Publisher } from "./publisher.ts";
 import { RetainedQueue } from "./retained-queue.ts";
+import type { SessionConsumer } from "./session-consumer.ts";
 import type { Receiver, Topic } from "./topic.ts";
 
 /** One subscription of one session, or its membership in a shared one. */
@@ -33,7 +34,7 @@ export type HeldMessage = Buffer;
 /** Where a delivery under way came from; kept beside its packet id. */
 export const fromBacklog = 0;
 export const fromRetained = 1;
-/** Groups follow: `fromGroup + group.number`. */
+/** Groups follow: `fromGroup + group.number`. Below 0: declared subscriptions, `-SessionConsumer.number`. */
 export const fromGroup = 2;
 
 export interface SessionParts {
@@ -67,6 +68,8 @@ export class Session implements Publisher {
 
   readonly subscriptions: Map<string, SubscriptionEntry> = new Map();
   readonly groups: Set<Group> = new Set();
+  /** What it reads of declared subscriptions, while it is connected; by the number its deliveries have as `source`, negative. */
+  consumers: Map<number, SessionConsumer> | undefined;
   readonly held: Map<number, HeldMessage> = new Map();
   will: WillRecord | undefined;
   willDeadline: Deadline<() => void> | undefined;

@@ -19,6 +19,7 @@ import type { HeldLease } from "./queue-work.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import type { Topic } from "./topic.ts";
+import { TopicSettingsTable } from "./topic-settings.ts";
 
 export interface RetainedEntry {
   /** Number the message was published under. */
@@ -59,6 +60,8 @@ export class Counters {
   redriven = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
+  /** Larger than their topic allows, or against its schema. */
+  contentRefused = 0;
   /** Accepted to be delivered later, and published since. */
   delayed = 0;
   released = 0;
@@ -112,6 +115,7 @@ export class State {
   retainedBytes = 0;
   readonly messageIds: MessageIds;
   readonly delayed: DelayedHeap = new DelayedHeap();
+  readonly topicSettings: TopicSettingsTable;
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;
@@ -152,6 +156,7 @@ export class State {
       capacity: topicTableCapacity,
       evicted: (topic) => this.countReceivers(-topic.remembered),
     });
+    this.topicSettings = new TopicSettingsTable(ports.schemas, ports.hashSeed);
     this.messageIds = new MessageIds({
       clock: ports.clock,
       seed: ports.hashSeed,

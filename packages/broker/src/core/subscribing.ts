@@ -1,11 +1,13 @@
 /** Subscription Manager, the deciding part: subscribe, unsubscribe, shared groups, retained messages that are due. */
 import { Reason, type SubscribeRequest } from "../model/engine.ts";
 import { type BacklogState, jsonBytes, RecordKind, type SubscriptionSet } from "../model/record.ts";
+import { deadLetterPrefix } from "../model/settings.ts";
 import { isFilterProblem, type ParsedFilter, parseFilter } from "../topics/topic-filter.ts";
 import type { Audit } from "./audit.ts";
 import type { Group } from "./group.ts";
 import { allowedFilter } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
+import type { SessionConsumers } from "./session-consumers.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 export interface SubscribeAnswer {
@@ -20,15 +22,23 @@ const retainedDueMax = 1_000_000;
 export class Subscribing {
   readonly #state: State;
   readonly #audit: Audit;
+  #consumers: SessionConsumers | undefined;
 
   constructor(state: State, audit: Audit) {
     this.#state = state;
     this.#audit = audit;
   }
 
+  connect(consumers: SessionConsumers): void {
+    this.#consumers = consumers;
+  }
+
   subscribe(session: Session, request: SubscribeRequest): SubscribeAnswer {
     const parsed = parseFilter(request.filter, this.#state.limits);
     if (isFilterProblem(parsed)) return { code: Reason.topicFilterInvalid, text: parsed.reason };
+    const target = this.#consumers?.target(parsed);
+    if (typeof target === "object") return target;
+    if (target !== undefined) return this.#consume(session, request, parsed, target);
     const refused = this.#refusal(session, parsed, request.retainHandling !== 2);
     if (refused !== undefined) return refused;
     const set: SubscriptionSet = { ...request, number: session.number };
@@ -40,11 +50,31 @@ export class Subscribing {
     return { code: request.qos, text: "" };
   }
 
+  /** Reads a declared subscription: nothing is retained there, and its rights are those of a consumer. */
+  #consume(session: Session, request: SubscribeRequest, parsed: ParsedFilter, queue: string): SubscribeAnswer {
+    const refused = this.#quotaRefusal(session, parsed);
+    if (refused !== undefined) return refused;
+    const qos = request.qos === 0 ? 0 : 1;
+    const set: SubscriptionSet = { ...request, qos, number: session.number, queue };
+    const before = session.subscriptions.get(parsed.text);
+    this.apply(session, set, parsed);
+    const entry = session.subscriptions.get(parsed.text);
+    const problem = entry === undefined ? undefined : this.#consumers?.join(session, entry);
+    if (problem === undefined) {
+      if (session.durable) this.#record(RecordKind.subscriptionSet, set);
+      return { code: qos, text: "" };
+    }
+    if (before !== undefined) session.subscriptions.set(parsed.text, before);
+    else if (entry !== undefined) this.remove(session, entry);
+    return problem;
+  }
+
   /** Live and in recovery. */
   apply(session: Session, set: SubscriptionSet, parsed: ParsedFilter): void {
     const state = this.#state;
     const before = session.subscriptions.get(set.filter);
-    const group = parsed.shareName === undefined ? undefined : state.groupFor(parsed.text, parsed.filter);
+    const isShared = parsed.shareName !== undefined && set.queue === undefined;
+    const group = !isShared ? undefined : state.groupFor(parsed.text, parsed.filter);
     const entry: SubscriptionEntry = {
       session,
       text: set.filter,
@@ -60,6 +90,8 @@ export class Subscribing {
     };
     session.subscriptions.set(set.filter, entry);
     if (before === undefined) state.subscriptionCount++;
+    if (before?.group !== undefined && entry.queue !== undefined) this.#leaveGroup(session, before.group);
+    if (entry.queue !== undefined) return;
     state.subscriptionsChanged(parsed.filter);
     if (group !== undefined) {
       group.join(session, entry);
@@ -86,14 +118,23 @@ export class Subscribing {
     session.subscriptions.delete(entry.text);
     state.subscriptionCount--;
     const { group } = entry;
-    state.subscriptionsChanged(group?.filter ?? entry.text);
+    if (entry.queue !== undefined) {
+      this.#consumers?.part(session, entry.text);
+      return;
+    }
     if (group === undefined) {
+      state.subscriptionsChanged(entry.text);
       state.index.remove(entry.text, indexKey(session));
       session.retained.drop(entry.text);
       return;
     }
+    this.#leaveGroup(session, group);
+  }
+
+  #leaveGroup(session: Session, group: Group): void {
+    this.#state.subscriptionsChanged(group.filter);
     group.leave(session);
-    if (group.members.size === 0) state.dropGroup(group);
+    if (group.members.size === 0) this.#state.dropGroup(group);
   }
 
   removeAll(session: Session): void {
@@ -102,7 +143,7 @@ export class Subscribing {
 
   #refusal(session: Session, parsed: ParsedFilter, wantsRetained: boolean): SubscribeAnswer | undefined {
     const state = this.#state;
-    if (parsed.filter.startsWith("$")) {
+    if (parsed.filter.startsWith("$") && !parsed.filter.startsWith(deadLetterPrefix)) {
       return {
         code: Reason.topicFilterInvalid,
         text: `topics that begin with "$" are reserved; "${prefixOf(parsed.filter)}" is not served`,
@@ -122,6 +163,11 @@ export class Subscribing {
         text: `${retainedDueMax} retained messages for earlier subscriptions are still on their way`,
       };
     }
+    return this.#quotaRefusal(session, parsed);
+  }
+
+  #quotaRefusal(session: Session, parsed: ParsedFilter): SubscribeAnswer | undefined {
+    const state = this.#state;
     if (session.subscriptions.has(parsed.text)) return undefined;
     if (session.subscriptions.size >= state.limits.subscriptionsPerSessionMax) {
       this.#audit.write("limit.hit", { limit: "subscriptionsPerSessionMax", principal: session.principal });

@@ -1,5 +1,7 @@
 /** An interned topic name with what was worked out for it: who receives it. Valid for one generation of the state. */
 import type { TopicHandle } from "../model/engine.ts";
+import { withoutAttributes } from "../model/message.ts";
+import type { DeclaredTopic } from "./declared-topic.ts";
 import type { Group } from "./group.ts";
 import type { Queue } from "./queue.ts";
 import type { Session } from "./session.ts";
@@ -30,6 +32,10 @@ export class Topic implements TopicHandle {
   #groups: readonly Group[] = noGroups;
   #queues: readonly Queue[] = noQueues;
   #bySession: Map<Session, Receiver> | undefined;
+  /** What is declared about it, and the attributes of messages that have no key of their own: of that generation of settings. */
+  settingsGeneration = -1;
+  declared: DeclaredTopic | undefined;
+  keyAttributes: Uint8Array = withoutAttributes;
   #queueSet: Set<Queue> | undefined;
 
   constructor(name: string) {

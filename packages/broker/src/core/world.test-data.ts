@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly policy?: Policy;
   readonly journal?: Omit<MemoryJournalOptions, "frames">;
   readonly reconnectGraceMs?: number;
+  /** From the next restart on. */
+  schemas?: SchemaCompiler;
 }
 
 export class TestClock {
@@ -129,7 +131,7 @@ export class World {
         hashSeed: 7,
         random: { bytes: (length) => Uint8Array.from({ length }, () => this.#next()) },
         headers: testHeaders,
-        schemas: testSchemas,
+        schemas: this.options.schemas ?? testSchemas,
         defer: (run) => this.#deferred.push(run),
       },
       policy ?? { roles: {}, principals: {} },

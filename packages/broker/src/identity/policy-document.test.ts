@@ -52,7 +52,13 @@ describe("policyFromToml", () => {
     '[roles.__proto__]\nallow = [{ publish = "#" }]',
     "[__proto__]\nroles = {}",
     '[principals.p]\nroles = ["constructor"]',
-    '[topics."orders/#"]\nowner = "shop"',
+    '[topics."orders/#"]\nowner = 1',
+    '[topics."$SYS/#"]\nowner = "shop"',
+    "[topics.t]\nretention = 2030-01-01T00:00:00Z",
+    "[topics.t.schema]\nconst = 2030-01-01",
+    "[topics.t.schema]\nmaximum = inf",
+    '[subscriptions.s]\nfilters = ["a"]\nstart = 2030-01-01T00:00:00Z',
+    "[subscriptions.s]",
     `a = ${"[".repeat(100_000)}`,
   ])("refuses %j", (text) => {
     expect(policyFromToml(text)).toHaveProperty("problems");

@@ -1,6 +1,6 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
-import type { Action, Policy } from "./policy.ts";
+import type { Action, PolicyDocument } from "./policy.ts";
 
 export interface KeyView {
   readonly id: string;
@@ -64,8 +64,8 @@ export interface Administration {
   createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;
-  policy(): Policy;
-  applyPolicy(by: string, policy: Policy, dryRun: boolean): Promise<PolicyChange>;
+  policy(): PolicyDocument;
+  applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange>;
   why(principal: string, action: Action, topic: string): Explanation;
   /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
   backup(by: string): Promise<Backup>;

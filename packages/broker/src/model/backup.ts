@@ -13,5 +13,5 @@ export interface Backup {
   close(): void;
 }
 
-/** Begins a backup. Rejects with an error whose message says why not, for example that another one is under way. */
+/** Begins a backup. Rejects with an error that has an `exitCode`; its `code` is `in-use` while another one is under way. */
 export type BeginBackup = () => Promise<Backup>;

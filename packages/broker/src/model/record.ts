@@ -3,6 +3,7 @@
  * change their meaning: a new layout is a new kind (docs/journal-format.md).
  */
 import type { Policy } from "./policy.ts";
+import type { TopicSettings } from "./settings.ts";
 
 export const RecordKind = {
   /** A message (model/message.ts). */
@@ -173,6 +174,31 @@ export interface KeyRevoked {
 export interface PolicyApplied {
   readonly policy: Policy;
   readonly by: string;
+}
+
+export interface TopicDeclared {
+  readonly filter: string;
+  readonly settings: TopicSettings;
+  readonly by: string;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+}
+
+export interface TopicDeleted {
+  readonly filter: string;
+  readonly by: string;
+}
+
+/** What a declaration keeps, as `RetentionMarks.save` gives it. */
+export interface RetentionState {
+  readonly filter: string;
+  readonly marks: readonly (readonly [
+    from: number,
+    to: number,
+    bytes: number,
+    firstAt: number,
+    lastAt: number,
+  ])[];
 }
 
 export interface Audited {

@@ -53,8 +53,9 @@ export const builtInRoles: readonly BuiltInRole[] = [
   ),
   role(
     "publisher-admin",
-    "Sets up topics and what is retained on them; reads no message and grants nothing.",
+    "Sets up topics, what is retained on them, and subscriptions; reads no message and grants nothing.",
     ...on("#", "publish", "retain", "will", "create", "manage"),
+    ...on("$mess/queue/#", "manage"),
   ),
   role(
     "security-admin",

@@ -1,7 +1,6 @@
-import type { Action } from "../model/policy.ts";
-import { patternCovers, patternsOverlap } from "../model/topic-pattern.ts";
-import { isAdminAction, substitutePrincipal } from "./authorize.ts";
-import type { CompiledPolicy, CompiledRole } from "./compile-policy.ts";
+import { substitutePrincipal } from "./authorize.ts";
+import type { CompiledPolicy } from "./compile-policy.ts";
+import { holdsWhole } from "./whole-filter.ts";
 
 export interface HandOut {
   /** Who makes the key. */
@@ -18,8 +17,7 @@ export interface HandOut {
  * when each grant of the holder is covered by a grant of `by` that no deny of `by` cuts into. Unknown roles: no.
  */
 export function mayHandOut(compiled: CompiledPolicy, { by, holder, roles }: HandOut): boolean {
-  const own = compiled.principals.get(by) ?? [];
-  if (holds(own, by, "admin.policy", ["#"])) return true;
+  if (holdsWhole(compiled, by, "admin.policy", "#")) return true;
   return roles.every((name) => {
     const role = compiled.roles.get(name);
     if (role === undefined) return false;
@@ -27,23 +25,8 @@ export function mayHandOut(compiled: CompiledPolicy, { by, holder, roles }: Hand
       tree.filters.every((levels) => {
         const filter = substitutePrincipal(levels, holder);
         // A template that fits no topic of this holder grants nothing.
-        return filter === undefined || holds(own, by, action, filter);
+        return filter === undefined || holdsWhole(compiled, by, action, filter);
       }),
     );
   });
-}
-
-function holds(own: readonly CompiledRole[], by: string, action: Action, wanted: readonly string[]): boolean {
-  const some = (kind: "allow" | "deny", test: (filter: readonly string[]) => boolean): boolean =>
-    own.some((role) =>
-      role[kind].get(action)?.filters.some((levels) => {
-        const filter = substitutePrincipal(levels, by);
-        return filter !== undefined && test(filter);
-      }),
-    );
-  if (isAdminAction(action)) return some("allow", () => true) && !some("deny", () => true);
-  return (
-    some("allow", (filter) => patternCovers(filter, wanted)) &&
-    !some("deny", (filter) => patternsOverlap(filter, wanted))
-  );
 }

@@ -68,8 +68,6 @@ describe("checkPolicy", () => {
 
   it.each<[string, unknown, string, RegExp]>([
     ["an unknown section", { role: {} }, "role", /did you mean `roles`/],
-    ["a later section", { topics: { "orders/#": { owner: "shop" } } }, "topics", /not supported/],
-    ["the other later section", { subscriptions: {} }, "subscriptions", /not supported/],
     ["an unknown key of a role", { roles: { r: { alow: [] } } }, "roles.r.alow", /did you mean `allow`/],
     ["an unknown action", withGrant({ pubish: "a" }), "roles.r.allow[0].pubish", /did you mean `publish`/],
     ["an unknown admin action", withGrant({ admin: "key" }), "roles.r.allow[0].admin", /did you mean `keys`/],

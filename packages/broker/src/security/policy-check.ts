@@ -1,8 +1,12 @@
-import type { Grant, Policy, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
+import type { Grant, PolicyDocument, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
+import { type DeclarationLimits, defaultDeclarationLimits } from "../model/setting-bounds.ts";
 import { ADMIN_PRINCIPAL, builtInRoles } from "./built-in-roles.ts";
 import { readGrants } from "./grant-check.ts";
 import { type PolicyProblem, PolicyProblems } from "./policy-problems.ts";
+import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
 import { principalNameProblem } from "./principal-name.ts";
+import { readSubscriptions } from "./subscription-check.ts";
+import { readTopics } from "./topic-settings-check.ts";
 
 /** Bounds of one policy. */
 export const policyLimits = {
@@ -13,34 +17,36 @@ export const policyLimits = {
   rolesPerPrincipalMax: 100,
 } as const;
 
-const SECTIONS = ["roles", "principals"] as const;
-/** Sections that this version knows and does not enforce: to pass over them would be to fail open. */
-const LATER_SECTIONS: readonly string[] = ["topics", "subscriptions"];
+const SECTIONS = ["roles", "principals", "topics", "subscriptions"] as const;
 
-export type CheckedPolicy = { readonly policy: Policy } | { readonly problems: readonly PolicyProblem[] };
+export type CheckedPolicy = { readonly policy: PolicyDocument } | { readonly problems: readonly PolicyProblem[] };
 
 /**
  * Reads a policy document (a parsed TOML or JSON file, DESIGN section 8) and refuses whatever it does not understand.
- * An empty document is a policy with nobody in it: only the principal `admin` has rights then.
+ * An empty document is a policy with nobody in it: only the principal `admin` has rights then. The sections `topics` and
+ * `subscriptions` are in the result where they are in the document: an absent one leaves what is declared as it is.
  */
-export function checkPolicy(value: unknown): CheckedPolicy {
+export function checkPolicy(value: unknown, limits: DeclarationLimits = defaultDeclarationLimits): CheckedPolicy {
   const problems = new PolicyProblems();
   const document = readTable(value, "", problems);
   for (const key of document.keys()) {
-    if (LATER_SECTIONS.includes(key)) {
-      problems.add(
-        key,
-        `the section \`${key}\` is not supported by this version`,
-        "remove it: nothing would enforce it",
-      );
-    } else if (!isOneOf(SECTIONS, key)) {
-      problems.unknownKey("", key, [...SECTIONS, ...LATER_SECTIONS]);
-    }
+    if (!SECTIONS.some((known) => known === key)) problems.unknownKey("", key, SECTIONS);
   }
   const roles = readRoles(document.get("roles"), problems);
   const principals = readPrincipals(document.get("principals"), roles, problems);
+  const topics = document.has("topics") ? readTopics(document.get("topics"), limits, problems) : undefined;
+  const subscriptions = document.has("subscriptions")
+    ? readSubscriptions(document.get("subscriptions"), limits, problems)
+    : undefined;
   if (!problems.isEmpty) return { problems: problems.list };
-  return { policy: { roles, principals } };
+  return {
+    policy: {
+      roles,
+      principals,
+      ...(topics !== undefined && { topics }),
+      ...(subscriptions !== undefined && { subscriptions }),
+    },
+  };
 }
 
 function readRoles(value: unknown, problems: PolicyProblems): Record<string, RolePolicy> {
@@ -129,32 +135,4 @@ function readPrincipal(
     else roles.add(role);
   }
   return { roles: [...roles] };
-}
-
-/** The table's own entries, also those named like a method; empty, with a problem, for anything that is no table. */
-function readTable(value: unknown, path: string, problems: PolicyProblems): ReadonlyMap<string, unknown> {
-  if (isTable(value)) return new Map(Object.entries(value));
-  problems.add(path, path === "" ? "a policy is a table with `roles` and `principals`" : "is a table");
-  return new Map();
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-function exceeds(count: number, max: number, what: string, problems: PolicyProblems): boolean {
-  if (count <= max) return false;
-  problems.add("", `${count} ${what}; at most ${max} are allowed`);
-  return true;
-}
-
-function isOneOf(names: readonly string[], name: string): boolean {
-  return names.includes(name);
-}
-
-/** No prototype: a role named `constructor` or `toString` is found only if the policy has it. */
-function emptyRecord<T>(): Record<string, T> {
-  return Object.create(null) as Record<string, T>;
 }

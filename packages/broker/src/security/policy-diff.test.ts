@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Policy } from "../model/policy.ts";
+import type { Policy, PolicyDocument } from "../model/policy.ts";
+import { defaultSubscriptionSettings } from "../model/settings.ts";
 import { diffPolicies } from "./policy-diff.ts";
 
 const empty: Policy = { roles: {}, principals: {} };
@@ -51,5 +52,38 @@ describe("diffPolicies", () => {
     });
     expect(diffPolicies(role("a", "b"), role("b", "a"))).toEqual([]);
     expect(diffPolicies(role("a"), role("b"))).toEqual(["~ role r: +1 grant, -1 grant"]);
+  });
+
+  it("tells what is declared, where the document has the section", () => {
+    const settings = { ...defaultSubscriptionSettings, filters: ["a", "b"] };
+    const before: PolicyDocument = {
+      ...empty,
+      topics: { "a/#": { maxMessageBytes: 1024 * 1024, owner: "shop" }, gone: {}, same: { schema: { a: 1, b: 2 } } },
+      subscriptions: { billing: settings, same: settings, old: settings },
+    };
+    const after: PolicyDocument = {
+      ...empty,
+      topics: {
+        "a/#": { maxMessageBytes: 256 * 1024, schema: { $comment: "x".repeat(100) } },
+        fresh: { retention: { ageMs: 86_400_000 }, owner: "shop" },
+        same: { schema: { b: 2, a: 1 } },
+      },
+      subscriptions: {
+        billing: { ...settings, filters: ["a", "c"], ordering: "key", maxDeliveries: 7 },
+        same: { ...settings, filters: ["b", "a"] },
+        fresh: settings,
+      },
+    };
+    expect(diffPolicies(before, after)).toEqual([
+      "~ topic a/#: -owner, maxMessageSize 1MiB -> 256KiB, +schema",
+      "+ topic fresh (owner shop, retention 1d)",
+      "- topic gone (no settings)",
+      "~ subscription billing: filters a b -> a c, +ordering key, +maxDeliveries 7",
+      "+ subscription fresh (filters a b)",
+      "- subscription old (filters a b)",
+    ]);
+    expect(diffPolicies(before, empty)).toEqual([]);
+    expect(diffPolicies(before, { ...empty, topics: {} })).toHaveLength(3);
+    expect(diffPolicies(empty, before)).toHaveLength(6);
   });
 });

@@ -1,16 +1,29 @@
-import type { Policy, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
+import type { PolicyDocument, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
+import { compareSubscriptions, compareTopics, describeSubscription, describeTopic } from "./declaration-diff.ts";
 
 /**
  * What changes from `before` to `after`, one line a difference, for people: `+ role auditor (2 grants)`,
- * `~ role device: -1 grant`, `- principal shop`. Roles first, both sorted by name. The order of grants is no change.
+ * `~ role device: -1 grant`, `- principal shop`, `~ topic orders/#: maxMessageSize 1MiB -> 256KiB`. Roles first, then
+ * principals, topics, subscriptions, each sorted by name. The order of grants and filters is no change. Topics and
+ * subscriptions are compared where `after` has the section.
  */
-export function diffPolicies(before: Policy, after: Policy): string[] {
+export function diffPolicies(before: PolicyDocument, after: PolicyDocument): string[] {
   return [
     ...diffNamed(before.roles, after.roles, { kind: "role", describe: describeRole, compare: compareRoles }),
     ...diffNamed(before.principals, after.principals, {
       kind: "principal",
       describe: describePrincipal,
       compare: comparePrincipals,
+    }),
+    ...diffNamed(before.topics ?? {}, after.topics ?? before.topics ?? {}, {
+      kind: "topic",
+      describe: describeTopic,
+      compare: compareTopics,
+    }),
+    ...diffNamed(before.subscriptions ?? {}, after.subscriptions ?? before.subscriptions ?? {}, {
+      kind: "subscription",
+      describe: describeSubscription,
+      compare: compareSubscriptions,
     }),
   ];
 }

@@ -1,5 +1,6 @@
 import type { MqttMessage } from "@mess/client";
 import { printable } from "../terminal/table.ts";
+import { metaOf } from "./message-properties.ts";
 
 /**
  * A message as a line. To a terminal, control characters are shown, not obeyed; to a file or pipe, the payload's bytes go
@@ -19,6 +20,8 @@ export interface MessageJson {
   readonly qos: number;
   readonly retain: boolean;
   readonly duplicate: boolean;
+  /** What the server says of it: offset, time, publisher, key, attempt, subscription, why it is a dead letter. */
+  readonly [meta: string]: unknown;
   readonly properties?: Readonly<Record<string, unknown>>;
 }
 
@@ -26,10 +29,12 @@ export interface MessageJson {
 export function messageJson(message: MqttMessage): MessageJson {
   const { topic, qos, retain, duplicate } = message;
   const properties = propertiesJson(message);
-  return { topic, ...payloadJson(message.payload), qos, retain, duplicate, ...(properties && { properties }) };
+  const said = { topic, ...payloadJson(message.payload), qos, retain, duplicate };
+  return { ...metaOf(message.properties), ...said, ...(properties && { properties }) };
 }
 
-function payloadJson(payload: Uint8Array): Pick<MessageJson, "payload" | "encoding"> {
+/** Payloads that are JSON objects or arrays as such, other text as text, the rest as base64. */
+export function payloadJson(payload: Uint8Array): Pick<MessageJson, "payload" | "encoding"> {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
@@ -47,8 +52,12 @@ function payloadJson(payload: Uint8Array): Pick<MessageJson, "payload" | "encodi
   return { payload: text, encoding: "utf8" };
 }
 
+/** Those that are not the server's own. */
 function propertiesJson({ properties }: MqttMessage): Record<string, unknown> | undefined {
-  const entries = Object.entries(properties).map(([name, value]): [string, unknown] => {
+  const { userProperties = [], ...others } = properties;
+  const own = userProperties.filter(([name]) => !name.startsWith("mess-"));
+  const kept = { ...others, ...(own.length > 0 && { userProperties: own }) };
+  const entries = Object.entries(kept).map(([name, value]): [string, unknown] => {
     return [name, value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value];
   });
   return entries.length === 0 ? undefined : Object.fromEntries(entries);

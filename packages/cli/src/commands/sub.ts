@@ -1,12 +1,15 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
 import type { TargetOptions } from "../target/target.ts";
 import { addTargetOptions } from "../target/target-options.ts";
 import { parseDuration, wholeNumber } from "../units.ts";
+import { addSettlingOptions, type SettlingOptions } from "./settling-options.ts";
 
-export interface SubOptions extends TargetOptions {
+export interface SubOptions extends TargetOptions, SettlingOptions {
   readonly qos: number;
+  readonly queue?: string;
+  readonly from?: string;
   readonly limit?: number;
   readonly count?: number;
   readonly timeout?: number;
@@ -26,9 +29,15 @@ export function registerSub(program: Command, io: Io): void {
   const command = program
     .command("sub")
     .summary("print messages as they come")
-    .description("Subscribe and print each message: its payload as a line, or with --json an object a line.")
-    .argument("<filter...>", "topic filters; quote them: + and # are wildcards")
-    .option("-q, --qos <0|1|2>", "highest quality of service", wholeNumber("--qos", 0, 2), 1)
+    .description(
+      "Subscribe and print each message: its payload as a line, or with --json an object a line. With --queue the messages of " +
+        "a declared subscription are taken from it: each is acknowledged once it is printed.",
+    )
+    .argument("[filter...]", "topic filters; quote them: + and # are wildcards")
+    .option("--queue <name>", "read this declared subscription instead of filters")
+    .option("--from <place>", "begin with what is stored: earliest, latest, an offset, a time, or -1h")
+    .option("-q, --qos <0|1|2>", "highest quality of service", wholeNumber("--qos", 0, 2), 1);
+  addSettlingOptions(command)
     .option("-n, --limit <n>", "end after n messages", limit)
     .option("--count <n>", "the same as --limit", limit)
     .option(
@@ -39,7 +48,12 @@ export function registerSub(program: Command, io: Io): void {
     .option("-v, --verbose", "print the topic before the payload")
     .option("--quiet", "no line on stderr once subscribed")
     .option("--no-retained", "leave out retained messages")
-    .option("--session <id>", "keep a session of this client id: what comes while away is delivered later")
+    .addOption(
+      new Option(
+        "--session <id>",
+        "keep a session of this client id: what comes while away is delivered later",
+      ).conflicts(["queue", "from"]),
+    )
     .option(
       "--session-expiry <duration>",
       "how long the session is kept without a connection",
@@ -55,6 +69,8 @@ export function registerSub(program: Command, io: Io): void {
         "mess sub 'plant/+/temp'",
         "mess sub --json --limit 2 '#' | jq .payload",
         "mess sub --session worker-1 'jobs/#'",
+        "mess sub --queue billing",
+        "mess sub 'orders/#' --from -1h --json",
       ]),
     )
     .action(async (filters: string[], options: SubOptions) => {

@@ -32,7 +32,7 @@ describe("completion", () => {
     expect(await offered(["p"])).toEqual(["pub", "policy", "pair"]);
     expect(await offered(["key", ""])).toEqual(["create", "list", "revoke", "reset"]);
     expect(await offered(["key", "create", "dev7", "--ro"])).toEqual(["--role"]);
-    expect(await offered(["--url", "mqtts://h", "sub", "--no"])).toEqual(["--no-retained"]);
+    expect(await offered(["--url", "mqtts://h", "sub", "--no"])).toEqual(["--no-ack", "--no-retained"]);
     expect(await offered(["pub", "t", "--key-file", ""])).toEqual(["mess.bash"]);
     expect(await offered(["sub", "x"])).toEqual([]);
   });

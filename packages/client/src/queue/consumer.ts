@@ -15,8 +15,8 @@ export interface ConsumerOptions {
   readonly credit: number;
   /** Their bytes. */
   readonly creditBytes: number | undefined;
-  /** Milliseconds of a lease where the broker does not say. */
-  readonly ackWaitMs: number;
+  /** Milliseconds that a lease is extended by. */
+  readonly leaseMs: number;
 }
 
 /** A message that came, with its lease; not decoded yet. */
@@ -27,8 +27,6 @@ export interface Leased {
   readonly attempt: number;
   readonly lease: Lease;
 }
-
-const releaseMs = 250;
 
 interface Waiter {
   resolve(leased: Leased | undefined): void;
@@ -91,7 +89,7 @@ export class Consumer implements LaneSubscription {
     this.stop();
     this.#leaving = true;
     if (this.#taken.size === 0) return void this.close();
-    this.#context.world.after(this.#options.ackWaitMs, () => void this.close());
+    this.#context.world.after(this.#options.leaseMs, () => void this.close());
   }
 
   /** Ends the connection; the broker takes back what was not settled. */
@@ -119,10 +117,15 @@ export class Consumer implements LaneSubscription {
     const { message } = delivery;
     const leased = this.#leased(message);
     if (leased === undefined) return;
+    // What comes while the last handlers run goes to others. It is not acknowledged, so that the window is soon full and the
+    // broker sends no more.
+    if (this.#stopping) {
+      delivery.read();
+      return this.#release(leased.lease);
+    }
     this.#context.received(message);
     // The clock of a lease must not run out while the message waits here: that would count as a failed attempt.
     leased.lease.keep((error) => this.#context.report(error));
-    if (this.#stopping) return this.#later(leased.lease);
     const waiter = this.#waiters.shift();
     if (waiter === undefined) this.#held.push(leased);
     else waiter.resolve(this.#take(leased));
@@ -154,14 +157,11 @@ export class Consumer implements LaneSubscription {
       );
       return undefined;
     }
-    const told = Number(userProperty(properties, "mess-ack-wait") ?? Number.NaN);
-    const exact = told > 0;
     const lease: Lease = new Lease({
       client,
       topic: responseTopic,
       token: correlationData,
-      lastsMs: exact ? told : this.#options.ackWaitMs,
-      exact,
+      lastsMs: this.#options.leaseMs,
       world: this.#context.world,
       onFree: () => this.#freed(lease),
     });
@@ -183,11 +183,6 @@ export class Consumer implements LaneSubscription {
     this.#leases.delete(lease);
     this.#taken.delete(lease);
     if (this.#leaving && this.#taken.size === 0) void this.close();
-  }
-
-  /** What comes while the last handlers run goes to others; after a while, or it would come back as fast as it leaves. */
-  #later(lease: Lease): void {
-    this.#context.world.after(releaseMs, () => this.#release(lease));
   }
 
   #release(lease: Lease): void {

@@ -11,10 +11,8 @@ export interface LeaseOptions {
   readonly topic: string;
   /** The delivery's Correlation Data. */
   readonly token: Uint8Array;
-  /** Milliseconds from now. */
+  /** Milliseconds that an extension asks for. How long it lasts until the first one is the subscription's to say. */
   readonly lastsMs: number;
-  /** Whether `lastsMs` is what the broker said, and not what we suppose. */
-  readonly exact: boolean;
   readonly world: World;
   /** Called once: it is settled, or lost. */
   readonly onFree: () => void;
@@ -27,8 +25,10 @@ export interface SettleDetail {
   readonly reason?: string | undefined;
 }
 
-/** Bytes of a reason are few in a header; the first of it says most. */
-const reasonMax = 400;
+/** Subscriptions with a shorter ack wait than a few times this do not get along with slow handlers. */
+const firstExtensionMs = 300;
+/** Characters; the broker takes 1 KiB. */
+const reasonMax = 250;
 const implementationSpecific = 0x83;
 
 /** The right to work on a message. It ends when it is settled, when its time is over, or with its connection. */
@@ -38,10 +38,10 @@ export class Lease {
   #state: "open" | "settled" | "lost" = "open";
   #expiry: Timer | undefined;
   #extension: Timer | undefined;
+  #extended = false;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.#expireAfter(options.lastsMs);
   }
 
   /** Fires when the lease is lost, with a MessError as its reason. */
@@ -73,24 +73,28 @@ export class Lease {
   }
 
   /**
-   * Begins its time anew.
+   * It lasts so long from now.
    *
    * @throws MessError LEASE_LOST
    */
-  async extend(duration?: Duration): Promise<void> {
-    const { world, lastsMs } = this.#options;
-    const forMs = duration === undefined ? lastsMs : Math.ceil(milliseconds(duration, "extend"));
+  async extend(duration: Duration = this.#options.lastsMs): Promise<void> {
+    const { world } = this.#options;
+    const forMs = Math.ceil(milliseconds(duration, "extend"));
     this.#check();
     const asked = world.monotonic();
-    await this.#tell("extend", duration === undefined ? [] : [["mess-delay", String(forMs)]]);
-    if (this.#state === "open") this.#expireAfter(forMs - (world.monotonic() - asked));
+    await this.#tell("extend", [["mess-delay", String(forMs)]]);
+    if (this.#state !== "open") return;
+    this.#extended = true;
+    this.#expireAfter(forMs - (world.monotonic() - asked));
   }
 
-  /** Extends it by itself until it is settled or lost. */
+  /** Extends it by itself until it is settled or lost. What is done quickly costs nothing. */
   keep(onError: (error: unknown) => void): void {
     const { world, lastsMs } = this.#options;
-    // Two more tries fit in before the time is over.
-    this.#extension = world.after(lastsMs / 3, () => {
+    // Two more tries fit in before the time is over; before the first one we do not know when that is.
+    const after = this.#extended ? lastsMs / 3 : Math.min(firstExtensionMs, lastsMs / 3);
+    this.#extension?.cancel();
+    this.#extension = world.after(after, () => {
       if (this.#state !== "open") return;
       this.extend().catch((error: unknown) => {
         if (this.#state === "open") onError(error);
@@ -143,8 +147,6 @@ export class Lease {
 
   #expireAfter(ms: number): void {
     this.#expiry?.cancel();
-    // Without the broker's word its lease may last longer than we suppose: it says so when we settle.
-    if (!this.#options.exact) return;
     this.#expiry = this.#options.world.after(Math.max(0, ms), () => {
       this.lose(leaseLost("the lease expired", undefined));
     });

@@ -37,7 +37,7 @@ export interface QueueMessage<Value = unknown> extends Message<Value> {
    */
   release(): Promise<void>;
   /**
-   * Begins the time of its lease anew: the subscription's ack wait, or so long.
+   * The lease lasts so long from now; 30 s, or what the queue was made with.
    *
    * @throws MessError LEASE_LOST
    */

@@ -20,8 +20,8 @@ export interface QueueOptions<Value> {
   readonly prefetch?: number;
   /** Bytes that may be leased at a time; the broker's bound by default. */
   readonly creditBytes?: number;
-  /** How long the subscription's leases last, for a broker that does not say; 30 s by default. */
-  readonly ackWait?: Duration;
+  /** How long a lease lasts each time it is extended; 30 s by default. After a client that hangs the message is delivered again. */
+  readonly lease?: Duration;
   /**
    * Called with what cannot be decoded or does not satisfy the schema; `value` is undefined then. What it does not settle is
    * rejected: a dead letter with the reason. So it is without a callback.
@@ -119,12 +119,12 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
   }
 
   #consumer(concurrency: number): Consumer {
-    const { prefetch = 0, creditBytes, ackWait = 30_000 } = this.#options;
+    const { prefetch = 0, creditBytes, lease = 30_000 } = this.#options;
     return new Consumer(this.#context, {
       name: this.name,
       credit: concurrency + prefetch,
       creditBytes,
-      ackWaitMs: milliseconds(ackWait, "ackWait"),
+      leaseMs: milliseconds(lease, "lease"),
     });
   }
 

@@ -119,7 +119,9 @@ interface IdleTimer {
 function positionText(from: ReadFrom, now: number): string {
   if (from === "earliest" || from === "latest") return from;
   if (typeof from === "object" && "offset" in from) {
-    if (Number.isSafeInteger(from.offset) && from.offset >= 0) return String(from.offset);
+    // The first message of all has a place behind the first.
+    if (from.offset === 0) return "earliest";
+    if (Number.isSafeInteger(from.offset) && from.offset > 0) return String(from.offset);
     throw new MessError("INVALID_ARGUMENT", "an offset is a whole number, 0 or more");
   }
   const { time } = from;

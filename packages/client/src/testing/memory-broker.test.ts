@@ -109,4 +109,38 @@ describe("memoryBroker", () => {
     expect(await plain.ended).toMatchObject({ reasonCode: 0x8b });
     expect(await mess.client.ended).toBeUndefined();
   });
+
+  it("carries what the SDK does: typed topics, receipts, requests and replies", async () => {
+    await using mess = await memoryBroker();
+    const { broker, client } = mess;
+    await using other = await broker.connect();
+    const temperatures = client.topic<"plant/{line}/temp", { celsius: number }>("plant/{line}/temp");
+    const reader = temperatures.subscribe({ line: "7" });
+    await reader.ready;
+    const receipt = await temperatures.publish({ line: "7" }, { celsius: 21.5 });
+    expect(receipt.offset).toBeGreaterThan(0);
+    for await (const { params, value } of reader) {
+      expect([params.line, value.celsius]).toEqual(["7", 21.5]);
+      break;
+    }
+    await using service = other.respond<{ sku: string }>("price", ({ sku }) => ({ sku, cents: 350 }));
+    await service.ready;
+    expect(await client.request("price", { sku: "tea" })).toEqual({ sku: "tea", cents: 350 });
+  });
+
+  it("times a request out when the clock says so", async () => {
+    await using mess = await memoryBroker();
+    const { broker, client, clock } = mess;
+    await using deaf = await broker.connectMqtt();
+    await deaf.subscribe(["price"]);
+    const asked = client.request("price", { sku: "tea" }, { timeout: "10s" });
+    const outcome = asked.then(
+      () => "answered",
+      (error: unknown) => (error as { code: string }).code,
+    );
+    await clock.advance("9s");
+    expect(await Promise.race([outcome, "pending"])).toBe("pending");
+    await clock.advance("2s");
+    expect(await outcome).toBe("TIMEOUT");
+  });
 });

@@ -92,7 +92,10 @@ export class Reader<Value, Params>
     this.#handed = undefined;
     for (;;) {
       const held = await this.#take();
-      if (held === undefined) return { done: true, value: undefined };
+      if (held === undefined) {
+        await this.#left;
+        return { done: true, value: undefined };
+      }
       const { message } = held.delivery;
       try {
         const value = await this.#options.decode(message);
@@ -134,12 +137,10 @@ export class Reader<Value, Params>
   deliver(delivery: Delivery): void {
     if (this.#ended) return;
     const held = { delivery, done: delivery.read() };
-    this.#options.onArrival?.(delivery.message);
     const waiter = this.#waiters.shift();
-    if (waiter !== undefined) return waiter.resolve(held);
-    this.#held.push(held);
-    this.#bytes += delivery.message.payload.length;
-    if (this.qos === 0) this.#bound();
+    if (waiter === undefined) this.#hold(held);
+    else waiter.resolve(held);
+    this.#options.onArrival?.(delivery.message);
   }
 
   /** Not for callers. */
@@ -162,6 +163,12 @@ export class Reader<Value, Params>
   finish(): void {
     this.#end(undefined);
     this.#left ??= this.#options.leave(this);
+  }
+
+  #hold(held: Held): void {
+    this.#held.push(held);
+    this.#bytes += held.delivery.message.payload.length;
+    if (this.qos === 0) this.#bound();
   }
 
   #take(): Promise<Held | undefined> {

@@ -148,6 +148,52 @@ describe("what publishers say to the broker", () => {
   });
 });
 
+test("the reason of an earlier refusal is not said for another", () => {
+  const roles = { narrow: { allow: [{ action: "publish", filter: "open/#" } as const], deny: [] } };
+  const door = new Door({ policy: { roles, principals: { dev: { roles: ["narrow"] } } } });
+  const client = door.connected("c");
+  door.world.journal.overfull = true;
+  client.send(publishPacket("open/a", "x", 1));
+  door.world.journal.overfull = false;
+  client.send(publishPacket("closed", "x"));
+  expect(client.received()).toMatchObject([
+    { properties: { reasonString: "the broker is overloaded" } },
+    { reasonCode: ReasonCode.NotAuthorized, properties: { reasonString: "not allowed to publish to this topic" } },
+  ]);
+});
+
+describe("what a will says to the broker", () => {
+  function dying(userProperties: Pairs): { door: Door; connack: AckPacket } {
+    const door = new Door();
+    const will = { topic: "a", payload: Buffer.from("gone"), qos: 1 as const, retain: false };
+    const client = door.client().connect({ will: { ...will, properties: { userProperties } } });
+    const [connack] = client.received() as AckPacket[];
+    client.transport.cut();
+    door.commit();
+    return { door, connack: connack as AckPacket };
+  }
+
+  test("goes with it when it is sent, and no further", () => {
+    const { door, connack } = dying([
+      ["mess-key", "k"],
+      ["own", "1"],
+    ]);
+    expect(connack.reasonCode).toBe(0);
+    expect(stored(door)["gone"]?.attributes).toEqual({ key: "k" });
+    expect(stored(door)["gone"]?.headers).toMatch(/own.*1$/);
+    expect(stored(door)["gone"]?.headers).not.toContain("mess-");
+  });
+
+  test("is refused with CONNECT", () => {
+    const { door, connack } = dying([["mess-delay", "1"]]);
+    expect(connack.reasonCode).toBe(refusedCode);
+    expect(connack.properties?.reasonString).toBe(
+      'will: the user property "mess-delay" belongs to PUBLISH, not to a will',
+    );
+    expect([stored(door), door.mqtt.counters.propertiesRefused]).toEqual([{}, 1]);
+  });
+});
+
 describe("what subscribers say to the broker", () => {
   function subscribing(properties: Properties, ...filters: string[]): { asked: unknown[]; answer: unknown } {
     const door = new Door();

@@ -180,7 +180,7 @@ export class Door {
     };
     this.mqtt = openMqttDoor({
       engine: machine,
-      ...(queues && { queues }),
+      queues: queues ?? machine.queues,
       limits: { ...defaultLimits, ...options.limits },
       clock: this.world.clock,
       timers: {

@@ -4,20 +4,23 @@ import {
   type DecodeFailure,
   PacketType,
   type Properties,
+  RESERVED_PREFIX,
   ReasonCode,
   type Will,
   writeProperties,
 } from "@mess/wire";
 import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
-import { noExpiry } from "../../../model/message.ts";
+import { noExpiry, writeAttributes } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
-import { isRefused, reservedProperties, wrongValue } from "./mess-properties.ts";
+import { firstReserved, isRefused, type Refused, reservedProperties, wrongValue } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import { readPublishProperties } from "./publish-properties.ts";
 import { OutboundAliases } from "./topic-aliases.ts";
 
 const receiveMaximumDefault = 65_535;
 const never = 0xffff_ffff;
+const wrongMeta: Refused = wrongValue("mess-meta", '"1"');
 
 /** False when the connection is refused. */
 export function handleConnect(connection: MqttConnection, packet: ConnectPacket): boolean {
@@ -33,13 +36,6 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
     );
   }
   const { address, principal } = connection.peer;
-  const reserved = reservedProperties(properties.userProperties ?? [], "CONNECT");
-  if (isRefused(reserved)) return connection.refuse(ReasonCode.ImplementationSpecificError, reserved.refusal);
-  const meta = reserved.get("mess-meta");
-  if (meta !== undefined && meta !== "1") {
-    return connection.refuse(ReasonCode.ImplementationSpecificError, wrongValue("mess-meta", '"1"').refusal);
-  }
-  connection.out.wantsMeta = meta === "1";
   const who =
     principal === undefined
       ? context.authenticate(packet.username, packet.password, address)
@@ -50,12 +46,13 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
     const code = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
     return connection.refuse(code, "a valid key id as user name and its secret as password are needed");
   }
+  connection.principal = who.principal;
+  if (!resolveMeta(connection, properties)) return false;
   const clientId = resolveClientId(connection, packet);
   if (clientId === undefined) return false;
   const will = packet.will === undefined ? undefined : resolveWill(connection, packet.will);
   if (will === "refused") return false;
   agreeOnKeepAlive(connection, packet);
-  connection.principal = who.principal;
   connection.clientId = clientId;
   connection.requestedExpiry = expiryOf(connection, packet);
   const aliases = Math.min(properties.topicAliasMaximum ?? 0, context.limits.topicAliasMax);
@@ -120,6 +117,19 @@ function agreed(connection: MqttConnection, packet: ConnectPacket): Properties {
   return properties;
 }
 
+/** What the client says to the broker about itself. False when it is refused. */
+function resolveMeta(connection: MqttConnection, { userProperties = [] }: Properties): boolean {
+  const reserved = reservedProperties(userProperties, "CONNECT");
+  const meta = isRefused(reserved) ? undefined : reserved.get("mess-meta");
+  const wrong = isRefused(reserved) ? reserved : meta === undefined || meta === "1" ? undefined : wrongMeta;
+  if (wrong !== undefined) {
+    connection.propertyRefused(firstReserved(userProperties));
+    return connection.refuse(ReasonCode.ImplementationSpecificError, wrong.refusal);
+  }
+  connection.out.wantsMeta = meta !== undefined;
+  return true;
+}
+
 function resolveClientId(connection: MqttConnection, packet: ConnectPacket): string | undefined {
   const { limits } = connection.context;
   if (packet.clientId === "") {
@@ -172,13 +182,17 @@ function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refus
     return "refused";
   }
   const { willDelayInterval, messageExpiryInterval, ...travels } = will.properties ?? {};
-  if (travels.userProperties?.some(([name]) => name.startsWith("mess-")) === true) {
-    connection.refuse(
-      ReasonCode.ImplementationSpecificError,
-      'will: user properties that begin with "mess-" are the broker\'s',
-    );
+  const said = travels.userProperties ?? [];
+  const read = readPublishProperties(said, limits, connection.context.clock.now(), "a will");
+  if (isRefused(read)) {
+    connection.propertyRefused(firstReserved(said));
+    connection.refuse(ReasonCode.ImplementationSpecificError, `will: ${read.refusal}`);
     return "refused";
   }
+  const attributes = writeAttributes(read.attributes);
+  const own = said.filter(([name]) => !name.startsWith(RESERVED_PREFIX));
+  if (own.length > 0) travels.userProperties = own;
+  else delete travels.userProperties;
   return {
     topic: will.topic,
     payload: will.payload,
@@ -187,5 +201,6 @@ function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refus
     headers: connection.out.version === 5 ? writeProperties(travels) : new Uint8Array(0),
     expirySeconds: messageExpiryInterval ?? noExpiry,
     delaySeconds: willDelayInterval ?? 0,
+    ...(attributes.length > 0 && { attributes }),
   };
 }

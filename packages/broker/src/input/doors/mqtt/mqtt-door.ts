@@ -11,8 +11,7 @@ import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
   readonly engine: Engine;
-  /** Absent: there are no leases, so none can be settled. */
-  readonly queues?: Pick<Queues, "settle">;
+  readonly queues: Pick<Queues, "settle">;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -56,7 +55,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
   };
   const context: MqttDoorContext = {
     engine: parts.engine,
-    queues: parts.queues ?? { settle: (_principal, _token, _settlement, done) => done("gone") },
+    queues: parts.queues,
     limits: parts.limits,
     clock: parts.clock,
     timers: parts.timers,

@@ -1,0 +1,136 @@
+/**
+ * Who may declare what (THREATS A: squatting). Three questions, all asked at the moment of the act: does the principal
+ * hold `manage` (or `create`, for what is new or its own) on the whole filter; does nobody else own topics that it
+ * reaches; and, of a subscription, may it have the name. `admin.policy` may everything: it could grant itself the rest.
+ */
+import { patternCovers, patternLevels, patternsOverlap } from "../model/topic-pattern.ts";
+import { authorize, authorizeAdmin } from "./authorize.ts";
+import type { CompiledPolicy } from "./compile-policy.ts";
+import { holdsWhole } from "./whole-filter.ts";
+
+/** A declared topic filter and who owns it; nobody in particular when undefined: there `manage` decides alone. */
+export interface OwnedTree {
+  readonly filter: string;
+  readonly owner: string | undefined;
+}
+
+/** The subscription's own place among the broker's names: `manage` on it is a right on the name. */
+const subscriptionPrefix = "$mess/queue/";
+
+export interface Declaring {
+  readonly compiled: CompiledPolicy;
+  readonly by: string;
+  /** Owner that the settings ask for. */
+  readonly owner: string | undefined;
+  /** All that is declared. */
+  readonly trees: Iterable<OwnedTree>;
+}
+
+/** What is declared already under the same filter or name. */
+export interface Existing {
+  readonly owner: string | undefined;
+}
+
+/** Why `by` may not declare (change, delete) settings for `filter`; `undefined` when it may. */
+export function topicRefusal(asked: Declaring, filter: string, existing: Existing | undefined): string | undefined {
+  const { compiled, by } = asked;
+  if (isPolicyMaker(compiled, by)) return undefined;
+  const other = othersOwnership(asked, existing, `the topic ${shown(filter)}`);
+  if (other !== undefined) return other;
+  const right = missingRight(asked, filter, existing);
+  if (right !== undefined) return right;
+  // What is declared and one's own reaches nothing more by being declared again.
+  return existing?.owner === by ? undefined : foreignTree(asked, filter);
+}
+
+export interface SubscriptionDeclaring extends Declaring {
+  readonly name: string;
+  readonly filters: readonly string[];
+}
+
+/** Why `by` may not declare (change, delete, reset) this subscription; `undefined` when it may. */
+export function subscriptionRefusal(asked: SubscriptionDeclaring, existing: Existing | undefined): string | undefined {
+  const { compiled, by, name, filters } = asked;
+  if (isPolicyMaker(compiled, by)) return undefined;
+  const other = othersOwnership(asked, existing, `the subscription ${shown(name)}`);
+  if (other !== undefined) return other;
+  if (!mayHaveName(compiled, by, name)) {
+    return `the name ${shown(name)} needs a grant: { consume = ${shown(name)} } or { manage = ${shown(subscriptionPrefix + name)} }`;
+  }
+  for (const filter of filters) {
+    const refusal = missingRight(asked, filter, existing) ?? foreignTree(asked, filter);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+/** May `principal` see that the subscription is there, and its numbers? Its messages need more. */
+export function maySeeSubscription(compiled: CompiledPolicy, principal: string, name: string): boolean {
+  return isPolicyMaker(compiled, principal) || mayHaveName(compiled, principal, name);
+}
+
+export function isPolicyMaker(compiled: CompiledPolicy, principal: string): boolean {
+  return authorizeAdmin(compiled, principal, "admin.policy");
+}
+
+function mayHaveName(compiled: CompiledPolicy, principal: string, name: string): boolean {
+  return (
+    authorize(compiled, principal, "consume", name) ||
+    authorize(compiled, principal, "manage", subscriptionPrefix + name)
+  );
+}
+
+function othersOwnership({ by, owner }: Declaring, existing: Existing | undefined, what: string): string | undefined {
+  if (existing?.owner !== undefined && existing.owner !== by) return `${what} is owned by ${shown(existing.owner)}`;
+  if (owner === undefined || owner === by) return undefined;
+  return "only who holds admin.policy may make somebody else the owner";
+}
+
+function missingRight({ compiled, by }: Declaring, filter: string, existing: Existing | undefined): string | undefined {
+  if (holdsWhole(compiled, by, "manage", filter)) return undefined;
+  const createIsEnough = existing === undefined || existing.owner === by;
+  if (createIsEnough && holdsWhole(compiled, by, "create", filter)) return undefined;
+  return `this needs the right manage on all of ${shown(filter)}`;
+}
+
+/**
+ * Of the declared filters that cover all of `filter` the most specific says whose it is. One that reaches a part of it
+ * only must not be another's either: a declaration above somebody's tree would rule there.
+ */
+function foreignTree({ by, trees }: Declaring, filter: string): string | undefined {
+  const levels = patternLevels(filter);
+  let covering: OwnedTree | undefined;
+  for (const tree of trees) {
+    const treeLevels = patternLevels(tree.filter);
+    if (patternCovers(treeLevels, levels)) {
+      if (covering === undefined || isMoreSpecific(treeLevels, patternLevels(covering.filter))) covering = tree;
+    } else if (tree.owner !== undefined && tree.owner !== by && patternsOverlap(treeLevels, levels)) {
+      return ownedBy(filter, tree);
+    }
+  }
+  if (covering?.owner === undefined || covering.owner === by) return undefined;
+  return ownedBy(filter, covering);
+}
+
+function ownedBy(filter: string, { filter: tree, owner = "" }: OwnedTree): string {
+  return `${shown(filter)} reaches into ${shown(tree)}, which is owned by ${shown(owner)}`;
+}
+
+/** Of two filters that cover the same: level by level, a literal before `+` before `#`. */
+function isMoreSpecific(a: readonly string[], b: readonly string[]): boolean {
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    const difference = rank(a[index]) - rank(b[index]);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+/** A filter that ends here is narrower than one that goes on with `#`. */
+function rank(level: string | undefined): number {
+  if (level === "#") return 2;
+  return level === "+" ? 1 : 0;
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text);
+}
