@@ -18,6 +18,8 @@ export interface FakeAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends the connection after so many bytes of the body. */
   readonly cutAt?: number;
+  /** Never ends the answer. */
+  readonly hold?: boolean;
 }
 
 export class FakeHttp {
@@ -58,6 +60,7 @@ export class FakeHttp {
     response.writeHead(answer.status ?? 200, { "content-type": "application/json", ...answer.headers });
     const raw = typeof answer.body === "string" || answer.body instanceof Uint8Array;
     const bytes = raw ? Buffer.from(answer.body as string) : Buffer.from(JSON.stringify(answer.body) ?? "");
+    if (answer.hold === true) return void response.write(bytes);
     if (answer.cutAt === undefined) return void response.end(bytes);
     response.write(bytes.subarray(0, answer.cutAt), () => response.socket?.destroy());
   }

@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { CliError } from "./cli-error.ts";
-import { formatBytes, formatCount, formatMilliseconds, parseDuration, parseSize, wholeNumber } from "./units.ts";
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMilliseconds,
+  parseDuration,
+  parsePosition,
+  parseSize,
+  parseTime,
+  wholeNumber,
+} from "./units.ts";
 
 describe("units", () => {
   it("reads durations", () => {
@@ -9,6 +20,43 @@ describe("units", () => {
     ]);
     for (const bad of ["", "s", "-1s", "1w", "1 s", "1e3", "400d", "Infinity"])
       expect(() => parseDuration(bad), bad).toThrow(CliError);
+  });
+
+  it("reads times in any zone, and only times", () => {
+    expect(parseTime("2030-01-31T12:00:00Z")).toBe("2030-01-31T12:00:00.000Z");
+    expect(parseTime("2030-01-31 13:30:00.5+01:30")).toBe("2030-01-31T12:00:00.500Z");
+    for (const bad of ["", "2030-01-31", "2030-13-01T00:00:00Z", "2030-01-31T12:00:00", "12:00", "tomorrow"])
+      expect(() => parseTime(bad), bad).toThrow(CliError);
+  });
+
+  it("reads places to begin at", () => {
+    const now = Date.parse("2030-01-31T12:00:00Z");
+    const places = ["earliest", "latest", "0", "4711", "-1h", "2030-01-31T12:00:00Z"];
+    expect(places.map((place) => parsePosition(place, now))).toEqual([
+      "earliest",
+      "latest",
+      "0",
+      "4711",
+      "2030-01-31T11:00:00.000Z",
+      "2030-01-31T12:00:00.000Z",
+    ]);
+    for (const bad of ["", "now", "-", "-soon", "1h", "2030-01-31"])
+      expect(() => parsePosition(bad, now), bad).toThrow(CliError);
+  });
+
+  it("writes ages and durations", () => {
+    expect([-5, 0, 59_999, 60_000, 3_599_999, 7_200_000, 86_400_000 * 9].map(formatAge)).toEqual([
+      "0s",
+      "0s",
+      "59s",
+      "1m",
+      "59m",
+      "2h",
+      "9d",
+    ]);
+    const exact = [0, 1, 1500, 30_000, 90_000, 300_000, 604_800_000];
+    expect(exact.map(formatDuration)).toEqual(["0s", "1ms", "1500ms", "30s", "90s", "5m", "7d"]);
+    expect(exact.map(formatDuration).map(parseDuration)).toEqual(exact);
   });
 
   it("reads sizes", () => {

@@ -6,6 +6,7 @@ import { type MessageAttributes, readAttributes, writeAttributes } from "../mode
 import { MessageDraft, MessageView, messageSize, noExpiry, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
 import { deadLetterPrefix } from "../model/settings.ts";
+import { fillDraft } from "./draft-of-message.ts";
 import { messageAt } from "./frame-reading.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
@@ -34,6 +35,7 @@ export const reasonLengthMax = 256;
 export class DeadLetters {
   readonly #parts: DeadLettersParts;
   readonly #state: State;
+  readonly #draft: MessageDraft = new MessageDraft();
   readonly #view: MessageView = new MessageView();
 
   constructor(parts: DeadLettersParts) {
@@ -64,7 +66,12 @@ export class DeadLetters {
   /** The message is at hand. It is no more leased, nor does it stand aside. */
   record(queue: Queue, seq: number, message: MessageView, death: Death): void {
     const { journal, clock, counters } = this.#state;
-    const draft = draftOf(message);
+    const draft = this.#draft;
+    fillDraft(draft, message);
+    // What died is kept for whoever looks after it, also where its publisher promised nothing.
+    draft.qos = message.qos === 0 ? 1 : message.qos;
+    draft.retain = false;
+    draft.expirySeconds = noExpiry;
     draft.topicBytes = Buffer.from(deadLetterPrefix + queue.name, "utf8");
     draft.topicStart = 0;
     draft.topicEnd = draft.topicBytes.length;
@@ -95,28 +102,13 @@ export class DeadLetters {
   }
 }
 
-/** Headers, payload and QoS of a message; a copy of views, so the message must stay where it is until it is written. */
-export function draftOf(message: MessageView): MessageDraft {
-  const draft = new MessageDraft();
-  // What died is kept for whoever looks after it, also where its publisher promised nothing.
-  draft.qos = message.qos === 0 ? 1 : message.qos;
-  draft.expirySeconds = noExpiry;
-  draft.headerBytes = message.bytes;
-  draft.headerStart = message.headerStart;
-  draft.headerEnd = message.headerEnd;
-  draft.payloadBytes = message.bytes;
-  draft.payloadStart = message.payloadStart;
-  draft.payloadEnd = message.payloadEnd;
-  return draft;
-}
-
 /** The id is left behind: it is the original's, and would make of the dead letter a repeat. */
 function attributesOf(seq: number, message: MessageView, death: Death): MessageAttributes {
-  const { key, priority } = message.hasAttributes ? readAttributes(message) : ({} as MessageAttributes);
+  const { key, priority, origin } = message.hasAttributes ? readAttributes(message) : ({} as MessageAttributes);
   return {
     ...(key === undefined ? {} : { key }),
     ...(priority === undefined ? {} : { priority }),
-    origin: seq,
+    origin: origin ?? seq,
     originTopic: message.topic,
     reason: death.reason.slice(0, reasonLengthMax),
     attempts: death.attempts,

@@ -36,6 +36,7 @@ export class FakeLink implements Link {
   /** Payloads longer than this are refused by `deliver`. */
   largest: number = Number.POSITIVE_INFINITY;
   onDelivered: ((delivered: Delivered) => void) | undefined;
+  onLease: ((message: MessageView, form: DeliveryForm) => void) | undefined;
   onReleased: ((packetId: number) => void) | undefined;
   /** Called before each note: checks of what must hold at that moment. */
   watch:
@@ -82,6 +83,7 @@ export class FakeLink implements Link {
     if (delivered.payload.length > this.largest) return false;
     this.watch?.("deliver", delivered);
     this.delivered.push(delivered);
+    if (form.lease !== undefined) this.onLease?.(message, form);
     this.onDelivered?.(delivered);
     this.told.push(`deliver ${delivered.topic} ${delivered.payload}`);
     return true;

@@ -117,6 +117,7 @@ export class Machine implements Engine, JournalListener {
       publishing: this.publishing,
       appending,
       batch: this.#batch,
+      positions: this.positions,
     });
     const { consuming, settling, delivering } = this.queues;
     const consumers = new SessionConsumers({ state, sending, consuming, settling, delivering });

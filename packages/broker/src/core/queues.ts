@@ -11,11 +11,13 @@ import type {
   Settlement,
   SettleResult,
 } from "../model/queue.ts";
-import type { SubscriptionView } from "../model/queue-administration.ts";
+import type { DeadResult, MessagePage, SubscriptionView } from "../model/queue-administration.ts";
+import type { Position } from "../model/settings.ts";
 import type { Audit } from "./audit.ts";
 import type { Batch } from "./batch.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Outbox } from "./outbox.ts";
+import type { PositionProblem, Positions } from "./positions.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
 import { QueueAcks } from "./queue-acks.ts";
@@ -29,6 +31,7 @@ import { QueueSettling } from "./queue-settling.ts";
 import { viewOf } from "./queue-view.ts";
 import type { Attached } from "./queue-work.ts";
 import { RandomPool } from "./random-pool.ts";
+import { type DeadAct, Redriving } from "./redriving.ts";
 import type { State } from "./state.ts";
 
 export interface DeclaredQueuesParts {
@@ -38,17 +41,20 @@ export interface DeclaredQueuesParts {
   readonly publishing: Publishing;
   readonly appending: QueueAppending;
   readonly batch: Batch;
+  readonly positions: Positions;
 }
 
 export class DeclaredQueues implements Queues {
   readonly #state: State;
   readonly #batch: Batch;
+  readonly #positions: Positions;
   readonly acks: QueueAcks;
   readonly delivering: QueueDelivering;
   readonly consuming: QueueConsuming;
   readonly settling: QueueSettling;
   readonly replay: QueueReplay;
   readonly #declaring: QueueDeclaring;
+  readonly #redriving: Redriving;
   /** Names in order, while they are the same. */
   #names: readonly string[] | undefined;
 
@@ -56,6 +62,7 @@ export class DeclaredQueues implements Queues {
     const { state, outbox, audit, publishing, appending } = parts;
     this.#state = state;
     this.#batch = parts.batch;
+    this.#positions = parts.positions;
     const random = new RandomPool(state.random);
     this.acks = new QueueAcks(state);
     const dead = new DeadLetters({ state, acks: this.acks, publishing, appending });
@@ -79,6 +86,7 @@ export class DeclaredQueues implements Queues {
       settling: this.settling,
       delivering: this.delivering,
     });
+    this.#redriving = new Redriving({ state, outbox, audit, appending });
     this.replay = new QueueReplay({ state, publishing, appending, declaring: this.#declaring });
   }
 
@@ -128,6 +136,32 @@ export class DeclaredQueues implements Queues {
     const queue = this.#state.queues.get(name);
     if (queue !== undefined) this.#declaring.reset(queue, from, by);
     return queue !== undefined;
+  }
+
+  /** Offset of the first message that a position means. At once, but for a time, which is looked up in the journal. */
+  resolve(position: Position, done: (from: number | PositionProblem) => void): void {
+    this.#positions.resolve(position, done);
+  }
+
+  /** Dead letters from an offset on. Nothing where there is no such subscription. */
+  dead(name: string, page: { readonly from: number; readonly limit: number }, done: (page: MessagePage) => void): void {
+    const queue = this.#state.queues.get(name);
+    if (queue === undefined) done({ messages: [], next: undefined });
+    else this.#redriving.page(queue, page, done);
+  }
+
+  /** `done` when it is durable; with undefined when the journal has failed. `remaining` is at least 1 while more is to do. */
+  redrive(name: string, act: DeadAct, done: (result: DeadResult | undefined) => void): void {
+    const queue = this.#state.queues.get(name);
+    if (queue === undefined) done({ done: 0, remaining: 0 });
+    else this.#redriving.redrive(queue, act, done);
+  }
+
+  /** As `redrive`. */
+  purge(name: string, act: DeadAct, done: (result: DeadResult | undefined) => void): void {
+    const queue = this.#state.queues.get(name);
+    if (queue === undefined) done({ done: 0, remaining: 0 });
+    else this.#redriving.purge(queue, act, done);
   }
 
   view(name: string): SubscriptionView | undefined {

@@ -14,14 +14,14 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
 export function formatFields(fields: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length));
   return fields
-    .map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`.trimEnd())
+    .map(([name, value]) => `${name.padEnd(width)}  ${oneLine(value)}`.trimEnd())
     .join("\n")
     .concat("\n");
 }
 
 function formatLine(columns: readonly Column[], widths: readonly number[], line: readonly string[]): string {
   const cells = columns.map((column, index) => {
-    const text = printable(line[index] ?? "");
+    const text = oneLine(line[index] ?? "");
     const space = " ".repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)));
     return column.align === "right" ? space + text : text + space;
   });
@@ -29,7 +29,12 @@ function formatLine(columns: readonly Column[], widths: readonly number[], line:
 }
 
 function textWidth(text: string): number {
-  return [...printable(text)].length;
+  return [...oneLine(text)].length;
+}
+
+/** As `printable`, and on one line: a name with a line break in it must not pass for a row of its own. */
+function oneLine(text: string): string {
+  return printable(text).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
 /** Names and payloads come from others: control characters could rewrite the screen (threat A3), so they show as \xNN. */

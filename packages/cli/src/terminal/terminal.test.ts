@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { coloursWanted, painter } from "./colour.ts";
 import { barText, ProgressBar } from "./progress-bar.ts";
-import { formatTable, printable } from "./table.ts";
+import { ProgressCount } from "./progress-count.ts";
+import { formatFields, formatTable, printable } from "./table.ts";
 
 describe("table", () => {
   it("aligns columns and leaves no space at line ends", () => {
@@ -19,6 +20,21 @@ describe("table", () => {
     expect(printable("a\u001b[2Jb\u0000\u009bc\u202e")).toBe("a\\x1b[2Jb\\x00\\x9bc\\u202e");
     expect(printable("tab\tand\nline, ünï, 日本")).toBe("tab\tand\nline, ünï, 日本");
     expect(formatTable([{ title: "T" }], [["\u001b[31m"]])).toBe("T\n\\x1b[31m\n");
+  });
+
+  it("lets nothing in a cell or field pass for a line of its own", () => {
+    expect(formatTable([{ title: "T" }, { title: "U" }], [["a\nb", "c\td"]])).toBe("T     U\na\\nb  c\\td\n");
+    expect(formatFields([["name", "a\nowner  root"]])).toBe("name  a\\nowner  root\n");
+  });
+
+  it("puts names and values below one another", () => {
+    expect(
+      formatFields([
+        ["a", "1"],
+        ["longer", "2"],
+        ["none", ""],
+      ]),
+    ).toBe("a       1\nlonger  2\nnone\n");
   });
 });
 
@@ -65,5 +81,31 @@ describe("progress bar", () => {
     none.update(1, 2);
     none.clear();
     expect(silent).toEqual([]);
+  });
+});
+
+describe("progress count", () => {
+  it("draws now and then on a terminal, how many and how fast, and leaves a clean line", () => {
+    const drawn: string[] = [];
+    let now = 0;
+    const progress = new ProgressCount({ isTTY: true, write: (text) => drawn.push(text) }, "published", () => now);
+    progress.update(10);
+    now = 500;
+    progress.update(2000);
+    now = 550;
+    progress.update(2100);
+    progress.clear();
+    progress.clear();
+    expect(drawn).toEqual(["\rpublished 2,000, 4,000/s\u001b[K", "\r\u001b[K"]);
+  });
+
+  it("says nothing elsewhere", () => {
+    const drawn: string[] = [];
+    let now = 0;
+    const progress = new ProgressCount({ write: (text) => drawn.push(text) }, "published", () => now);
+    now = 1000;
+    progress.update(1);
+    progress.clear();
+    expect(drawn).toEqual([]);
   });
 });

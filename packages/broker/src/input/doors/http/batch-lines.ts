@@ -1,8 +1,8 @@
 /** The lines of `POST /v1/batch`. */
 import { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
-import { Fault, field, text, textFault } from "./fields.ts";
 import { problemErrorsOf, sentenceOf } from "./faults.ts";
+import { Fault, field, isWellFormed, text, textFault } from "./fields.ts";
 import { messageFault, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemError } from "./problem.ts";
 import { checkTogether, optionFields, topicName } from "./publish-options.ts";
@@ -19,7 +19,7 @@ export function batchLineSchema(limits: Limits): z.ZodObject {
       topic: topicName(limits),
       payload: field({ type: "string", description: "text" }, (value) => {
         if (typeof value !== "string") return new Fault("must be a string");
-        return value.isWellFormed() ? value : new Fault("must be well-formed Unicode");
+        return isWellFormed(value) ? value : new Fault("must be well-formed Unicode");
       }).optional(),
       payloadBase64: base64.optional(),
       json: z.unknown().optional().describe("any value; the payload is its text as it stands in the line"),
@@ -37,7 +37,9 @@ const base64 = field({ type: "string", contentEncoding: "base64" }, (value) => {
   if (typeof value !== "string" || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) return fault;
   const bytes = Buffer.from(value, "base64");
   // What the decoder passes over would be lost.
-  return bytes.toString("base64url") === value.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_") ? bytes : fault;
+  return bytes.toString("base64url") === value.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_")
+    ? bytes
+    : fault;
 });
 
 const headersForm = {
@@ -77,12 +79,17 @@ export interface BatchContext {
   readonly idempotencyKey: string | undefined;
 }
 
+export interface LineMessage extends OutgoingMessage {
+  /** From 1. */
+  readonly line: number;
+}
+
 /** The messages of an NDJSON text, line by line; empty lines are passed over. Throws with every faulty line. */
-export function readBatch(body: string, context: BatchContext): readonly OutgoingMessage[] {
+export function readBatch(body: string, context: BatchContext): readonly LineMessage[] {
   const { limits } = context;
   const lines = body.split("\n").map((line) => line.trim());
   const schema = batchLineSchema(limits);
-  const messages: OutgoingMessage[] = [];
+  const messages: LineMessage[] = [];
   const errors: ProblemError[] = [];
   let tooLarge = false;
   for (const [index, line] of lines.entries()) {
@@ -98,7 +105,7 @@ export function readBatch(body: string, context: BatchContext): readonly Outgoin
       const fault = messageFault(message, limits);
       if (fault !== undefined) errors.push({ line: index + 1, ...fault.error });
       tooLarge ||= fault?.code === "too-large";
-      messages.push(message);
+      messages.push({ ...message, line: index + 1 });
     }
     if (errors.length >= ERRORS_MAX) break;
   }
@@ -130,7 +137,12 @@ function readLine(
   if (id !== undefined && Buffer.byteLength(id) > context.limits.messageIdBytesMax) {
     return [{ path: "id", message: "is too long: Idempotency-Key and the number of the line make it" }];
   }
-  return { topic: read.topic, payload: payloadOf(read, line), options: { ...read, id }, properties: propertiesOf(read, forms) };
+  return {
+    topic: read.topic,
+    payload: payloadOf(read, line),
+    options: { ...read, id },
+    properties: propertiesOf(read, forms),
+  };
 }
 
 /** The text of `json` as it was sent: parsing and writing it again would round large numbers. */

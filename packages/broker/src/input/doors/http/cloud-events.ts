@@ -40,7 +40,8 @@ export function structuredCloudEventErrors(body: Buffer): readonly ProblemError[
   } catch {
     return [{ path: "", message: "is not JSON" }];
   }
-  if (typeof event !== "object" || event === null || Array.isArray(event)) return [{ path: "", message: "is no object" }];
+  if (typeof event !== "object" || event === null || Array.isArray(event))
+    return [{ path: "", message: "is no object" }];
   return missing(event as Record<string, unknown>, "");
 }
 
@@ -49,7 +50,8 @@ function missing(event: Readonly<Record<string, unknown>>, prefix: string): Prob
   for (const name of REQUIRED) {
     const value = Object.hasOwn(event, name) ? event[name] : undefined;
     if (typeof value !== "string" || value === "") errors.push({ path: `${prefix}${name}`, message: "is missing" });
-    else if (name === "specversion" && value !== "1.0") errors.push({ path: `${prefix}${name}`, message: 'must be "1.0"' });
+    else if (name === "specversion" && value !== "1.0")
+      errors.push({ path: `${prefix}${name}`, message: 'must be "1.0"' });
   }
   return errors;
 }

@@ -24,9 +24,13 @@ export function readCursor<const Form extends readonly ("string" | "number")[]>(
   const values = cursor.length > LENGTH_MAX ? undefined : valuesOf(list, cursor);
   const fits = values?.length === form.length && values.every((value, index) => isOf(value, form[index]));
   if (!fits) {
-    throw new HttpRefusal("wrong-parameters", "cursor: take it as it is from `next` of the page before, of the same list", {
-      errors: [{ path: "cursor", message: "is no cursor of this list" }],
-    });
+    throw new HttpRefusal(
+      "wrong-parameters",
+      "cursor: take it as it is from `next` of the page before, of the same list",
+      {
+        errors: [{ path: "cursor", message: "is no cursor of this list" }],
+      },
+    );
   }
   return values as never;
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { defaultLimits } from "../../../config/limits.ts";
 import { problemCodes } from "./problem.ts";
-import { routes } from "./routes.ts";
+import { routesOf } from "./routes.ts";
 
 const page = readFileSync(new URL("../../../../../../docs/http.md", import.meta.url), "utf8");
 
@@ -15,8 +16,8 @@ describe("docs/http.md", () => {
       return targets.map(([, method, path]) => `${method} ${path} ${right.replaceAll("`", "")}`);
     });
     const rights = { public: "none", authenticated: "any key" } as Record<string, string>;
-    const served = routes.map(({ method, path, permission }) => {
-      return `${method} ${path.replace(/:(\w+)/g, "{$1}")} ${rights[permission] ?? permission}`;
+    const served = routesOf(defaultLimits).map(({ method, path, permission, right }) => {
+      return `${method} ${path.replace(/:(\w+)/g, "{$1}")} ${right?.replaceAll("`", "") ?? rights[permission] ?? permission}`;
     });
     expect(documented.sort()).toEqual(served.sort());
   });

@@ -15,7 +15,8 @@ export function problemErrorsOf(error: z.ZodError): ProblemError[] {
   for (const issue of error.issues) {
     const path = issue.path.map(String);
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) errors.push({ path: [...path, shortened(key)].join("."), message: "is not known here" });
+      for (const key of issue.keys)
+        errors.push({ path: [...path, shortened(key)].join("."), message: "is not known here" });
     } else {
       errors.push({ path: path.map(shortened).join("."), message: issue.message });
     }

@@ -89,8 +89,13 @@ export function textFault(value: string, bytesMax: number): Fault | undefined {
   if (value.length > bytesMax || Buffer.byteLength(value) > bytesMax) {
     return new Fault(`must have at most ${bytesMax} bytes of UTF-8`);
   }
-  if (!value.isWellFormed() || value.includes("\0")) return new Fault("must be well-formed Unicode without U+0000");
+  if (!isWellFormed(value) || value.includes("\0")) return new Fault("must be well-formed Unicode without U+0000");
   return undefined;
+}
+
+/** False for lone surrogates, which JSON can bring and UTF-8 cannot carry. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
 }
 
 /** Milliseconds, written like `30s` or `500ms`, or as their number. */

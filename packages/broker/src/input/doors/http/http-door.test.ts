@@ -1,8 +1,10 @@
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { defaultLimits } from "../../../config/limits.ts";
 import { until } from "../../input.test-data.ts";
 import { adminKey, ask, type Door, openDoor, raw, readerKey } from "./http.test-data.ts";
-import { routes, WEBSOCKET_PATH } from "./routes.ts";
+import { WEBSOCKET_PATH } from "./routes/websocket.ts";
+import { routesOf } from "./routes.ts";
 
 let door: Door;
 beforeEach(async () => {
@@ -19,7 +21,11 @@ const valid: Record<string, { path?: string; body?: unknown }> = {
   "GET /v1/why": { path: "/v1/why?principal=p&action=publish&topic=a" },
 };
 
-const served = routes.filter((route) => route.path !== WEBSOCKET_PATH);
+const served = routesOf(defaultLimits).filter((route) => {
+  // The routes of the queue ask others for their rights; api.test.ts has them.
+  const isOld = route.right === undefined && route.group !== "Description" && route.group !== "Backup";
+  return isOld && route.path !== WEBSOCKET_PATH;
+});
 
 describe("health", () => {
   it("/livez and /readyz need no key and say little", async () => {
@@ -202,8 +208,8 @@ describe("keys, policy, why, metrics", () => {
     [{ name: 5, roles: [] }, "name"],
     [{ name: "a", roles: "admin" }, "roles"],
     [{ name: "a", roles: [1] }, "roles.0"],
-    [{ name: "a", roles: [], admin: true }, ""],
-    [JSON.parse('{"name":"a","roles":[],"__proto__":{"x":1}}') as unknown, ""],
+    [{ name: "a", roles: [], admin: true }, "admin"],
+    [JSON.parse('{"name":"a","roles":[],"__proto__":{"x":1}}') as unknown, "__proto__"],
     [[], ""],
     [null, ""],
   ])("refuses the key %j at %s", async (body, path) => {

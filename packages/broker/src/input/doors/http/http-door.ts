@@ -1,10 +1,13 @@
-import type { Server as HttpServer, IncomingMessage } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
-import type { Administration } from "../../../model/administration.ts";
+import { type Administration, AdministrationError } from "../../../model/administration.ts";
+import type { Engine } from "../../../model/engine.ts";
+import type { Queues } from "../../../model/queue.ts";
+import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
 import type { Admission } from "../../admission.ts";
 import type { Deadlines } from "../../deadlines.ts";
@@ -24,7 +27,9 @@ import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";
 import { requestHead } from "./request-head.ts";
 import { hostNameSet } from "./request-origin.ts";
-import { routes } from "./routes.ts";
+import { RequestQuota } from "./request-quota.ts";
+import type { Services } from "./route.ts";
+import { routesOf } from "./routes.ts";
 import { webSocketUpgrade } from "./websocket-upgrade.ts";
 
 export interface StartHttpOptions {
@@ -39,9 +44,17 @@ export interface StartHttpOptions {
   /** Names a Host header may bear, as of `certificateNames`; the address a connection came in on is always one. */
   readonly hostNames: readonly string[];
   readonly administration: Administration;
+  /** For event streams of plain topics. */
+  readonly engine: Engine;
+  readonly queues?: Queues;
+  readonly queueAdministration?: QueueAdministration;
   readonly throttle?: AuthenticationThrottle;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
+  /** Wall-clock milliseconds. */
+  readonly now: () => number;
+  /** Unguessable text for names of our own. */
+  readonly newId: () => string;
   /** In insecure development mode: everyone is this principal, without a credential. */
   readonly anonymous?: string;
   /** The MQTT door, for WebSocket connections. */
@@ -56,8 +69,16 @@ type App = Hono<{ Bindings: HttpBindings }>;
 export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
+  const services: Services = {
+    ...options,
+    queues: options.queues ?? notOffered<Queues>(),
+    queueAdministration: options.queueAdministration ?? notOffered<QueueAdministration>(),
+  };
   const app = httpApp({
     administration,
+    services,
+    // In insecure development mode rates are off.
+    ...(anonymous === undefined && { quota: quotaOf(limits) }),
     ...(throttle !== undefined && { throttle }),
     ...(anonymous !== undefined && { anonymous }),
     monotonic: options.monotonic,
@@ -108,8 +129,24 @@ async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<S
   server.close(() => {});
 }
 
+/** Every verb of it answers 503. */
+function notOffered<T extends object>(): T {
+  const refuse = (): never => {
+    throw new AdministrationError("unavailable", "this server does not offer it");
+  };
+  return new Proxy({}, { get: () => refuse }) as T;
+}
+
+function quotaOf(limits: Limits): RequestQuota {
+  return new RequestQuota({
+    perSecond: limits.httpRequestsPerPrincipalPerSecond,
+    openMax: limits.httpOpenPerPrincipalMax,
+  });
+}
+
 /** The routes as a hono application. */
 function httpApp(parts: AnswerParts): App {
+  const routes = routesOf(parts.services.limits);
   const app: App = new Hono<{ Bindings: HttpBindings }>();
   for (const route of routes) {
     app.on(route.method, route.path, (c) => answerRoute(parts, route, incomingRequest(c)));
@@ -128,7 +165,14 @@ function httpApp(parts: AnswerParts): App {
 }
 
 function incomingRequest(c: Context<{ Bindings: HttpBindings }>): IncomingRequest {
-  const incoming: IncomingMessage = c.env.incoming;
+  const { incoming, outgoing }: { incoming: IncomingMessage; outgoing: ServerResponse } = c.env;
   const { pathname, searchParams } = new URL(c.req.url);
-  return { head: requestHead(incoming), path: pathname, query: searchParams, incoming, params: c.req.param() };
+  return {
+    head: requestHead(incoming),
+    path: pathname,
+    query: searchParams,
+    incoming,
+    outgoing,
+    params: c.req.param(),
+  };
 }

@@ -13,6 +13,7 @@ import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { startHttp } from "./http-door.ts";
+import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
@@ -78,6 +79,9 @@ function memoryAdministration(): MemoryAdministration {
 
 export interface Door {
   readonly listening: Listening;
+  readonly queues: TestQueues;
+  readonly engine: TestEngine;
+  readonly queueAdministration: TestQueueAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -89,7 +93,10 @@ export interface DoorOptions {
   readonly tls?: ServerTls;
   readonly anonymous?: string;
   readonly upgrade?: AcceptTransport;
+  readonly now?: () => number;
 }
+
+let ids = 0;
 
 export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const limits = { ...defaultLimits, ...options.limits };
@@ -98,6 +105,9 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const admission = new Admission({ limits, counters, monotonic, perAddress: true });
   const administration = memoryAdministration();
   const failures: unknown[] = [];
+  const queues = new TestQueues();
+  const engine = new TestEngine();
+  const queueAdministration = new TestQueueAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -108,12 +118,17 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     ...(options.anonymous !== undefined && { anonymous: options.anonymous }),
     hostNames: ["localhost", "127.0.0.1", "::1", "broker.example"],
     administration,
+    queues,
+    engine: engine.engine,
+    queueAdministration,
+    now: options.now ?? (() => Date.now()),
+    newId: () => `id-${++ids}`,
     throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
     monotonic,
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
     failed: (error) => failures.push(error),
   });
-  return { listening, administration, admission, hits: counters.hits, failures };
+  return { listening, administration, queues, engine, queueAdministration, admission, hits: counters.hits, failures };
 }
 
 export interface Reply {
@@ -135,11 +150,13 @@ export interface Ask {
 /** One request on a connection of its own. A body is sent as JSON. */
 export function ask(door: Door, path: string, options: Ask = {}): Promise<Reply> {
   const { method = "GET", key, headers, body, ca } = options;
-  const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  const isRaw = typeof body === "string" || Buffer.isBuffer(body);
+  // As bytes: with a string node would write the headers as UTF-8 too.
+  const bytes = body === undefined ? undefined : Buffer.from(isRaw ? (body as string) : JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const all = {
       ...(key !== undefined && { authorization: `Bearer ${key}` }),
-      ...(text !== undefined && { "content-type": "application/json" }),
+      ...(bytes !== undefined && { "content-type": "application/json" }),
       ...headers,
     };
     const common = { host: "127.0.0.1", port: door.listening.port, path, method, headers: all, agent: false as const };
@@ -159,7 +176,7 @@ export function ask(door: Door, path: string, options: Ask = {}): Promise<Reply>
         resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json });
       });
     });
-    outgoing.end(text);
+    outgoing.end(bytes);
   });
 }
 

@@ -42,7 +42,10 @@ export const messageSchema: z.ZodObject = z.strictObject(messageFields).meta({ i
 export const leasedMessageSchema: z.ZodObject = z
   .strictObject({
     token: z.string().describe("settles it, once"),
-    attempt: z.int().min(1).describe("1 for the first delivery; nacks and expired leases count, lost connections do not"),
+    attempt: z
+      .int()
+      .min(1)
+      .describe("1 for the first delivery; nacks and expired leases count, lost connections do not"),
     leaseExpiresAt: z.iso.datetime().describe("settle or extend before"),
     ...messageFields,
   })

@@ -4,9 +4,9 @@ import type { Limits } from "../../../config/limits.ts";
 import { priorityMax } from "../../../model/settings.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
 import { parseDelay } from "../../message-times.ts";
+import { problemErrorsOf, sentenceOf } from "./faults.ts";
 import { delay, Fault, field, flag, integer, text, time } from "./fields.ts";
 import { HttpRefusal, type ProblemError } from "./problem.ts";
-import { problemErrorsOf, sentenceOf } from "./faults.ts";
 
 /** Seconds of Message Expiry Interval (MQTT 5.0 3.3.2.3.3); the value after it means none. */
 const EXPIRY_SECONDS_MAX = 0xffff_fffe;
@@ -22,7 +22,15 @@ export interface MessageOptions {
 }
 
 /** The names, the same everywhere: `key`, `?key=`, `Mess-Key`. */
-export const optionNames: readonly (keyof MessageOptions)[] = ["key", "id", "delay", "at", "priority", "expiry", "retain"];
+export const optionNames: readonly (keyof MessageOptions)[] = [
+  "key",
+  "id",
+  "delay",
+  "at",
+  "priority",
+  "expiry",
+  "retain",
+];
 
 type OptionFields = { readonly [Name in keyof MessageOptions]-?: z.ZodType<MessageOptions[Name], unknown> };
 
@@ -31,10 +39,14 @@ export function optionFields(limits: Limits): OptionFields {
     key: text(limits.messageKeyBytesMax).optional().describe("ordering key"),
     id: text(limits.messageIdBytesMax)
       .optional()
-      .describe("a repeat of it by the same principal within the window is not stored, and answered with the first offset"),
+      .describe(
+        "a repeat of it by the same principal within the window is not stored, and answered with the first offset",
+      ),
     delay: delay(limits.delayMsMax).optional().describe("deliver so much later; not together with `at`"),
     at: time.optional().describe("deliver then; a time in the past is now"),
-    priority: integer(0, priorityMax).optional().describe("9 first, 0 last, 4 without one; for subscriptions with priorities"),
+    priority: integer(0, priorityMax)
+      .optional()
+      .describe("9 first, 0 last, 4 without one; for subscriptions with priorities"),
     expiry: expiry.optional().describe("seconds, or an ISO 8601 duration, after which nobody wants it any more"),
     retain: flag.optional().describe("keep it as the last value of its topic"),
   };
@@ -46,7 +58,9 @@ const expiry = field(
     const wanted = `must be a whole number of seconds from 1 to ${EXPIRY_SECONDS_MAX}, or an ISO 8601 duration such as PT1M`;
     const isText = typeof value === "string" && !/^\d+$/.test(value);
     const milliseconds = isText ? parseDelay(value) : undefined;
-    const seconds = isText ? (milliseconds ?? Number.NaN) / 1_000 : Number(typeof value === "boolean" ? Number.NaN : value);
+    const seconds = isText
+      ? (milliseconds ?? Number.NaN) / 1_000
+      : Number(typeof value === "boolean" ? Number.NaN : value);
     const fits = Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= EXPIRY_SECONDS_MAX;
     return fits && (typeof value === "string" || typeof value === "number") ? seconds : new Fault(wanted);
   },

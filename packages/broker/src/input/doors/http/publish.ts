@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { Reason } from "../../../model/engine.ts";
 import type { PublishResult } from "../../../model/queue.ts";
+import { sentenceOf } from "./faults.ts";
 import { draftOf, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemCode, type ProblemError } from "./problem.ts";
 import type { Services } from "./route.ts";
-import { sentenceOf } from "./faults.ts";
 
 /** MQTT 5.0 2.4: names of reasons that `Reason` does not need. */
 const PACKET_TOO_LARGE = 0x95;
@@ -35,14 +35,12 @@ export const publishProblems: readonly ProblemCode[] = [
 export interface PublishContext {
   readonly services: Services;
   readonly principal: string;
-  /** Where faults are told by line. */
-  readonly byLine: boolean;
 }
 
 /** Resolves when all are durable; all or nothing. Throws the problem of the first that is refused. */
 export async function publishAll(
   context: PublishContext,
-  messages: readonly OutgoingMessage[],
+  messages: readonly (OutgoingMessage & { readonly line?: number })[],
 ): Promise<readonly Published[]> {
   const { services, principal } = context;
   await calm(services);
@@ -51,7 +49,10 @@ export async function publishAll(
   const results = await new Promise<readonly PublishResult[]>((resolve) => {
     services.queues.publishBatch({ principal, number: 0 }, drafts, resolve);
   });
-  const refusal = refusalOf(results, context.byLine);
+  const refusal = refusalOf(
+    results,
+    messages.map(({ line }) => line),
+  );
   if (refusal !== undefined) throw refusal;
   return results.map(({ offset, duplicate, reason }, index) => ({
     offset,
@@ -75,7 +76,7 @@ function calm({ engine, deadlines, limits }: Services): Promise<void> {
   });
 }
 
-function refusalOf(results: readonly PublishResult[], byLine: boolean): HttpRefusal | undefined {
+function refusalOf(results: readonly PublishResult[], lines: readonly (number | undefined)[]): HttpRefusal | undefined {
   const refused = results.flatMap((result, index) => (result.reason >= Reason.unspecified ? [{ result, index }] : []));
   // The others of a refused batch have this reason too: they are told as what they are only when nothing else is.
   const own = refused.filter(({ result }) => result.reason !== Reason.implementationSpecific);
@@ -85,9 +86,11 @@ function refusalOf(results: readonly PublishResult[], byLine: boolean): HttpRefu
   if (code === "unavailable") return unavailable(first.result.text);
   const errors = own.slice(0, 20).map(({ result, index }): ProblemError => {
     const path = result.path ?? (result.reason === Reason.topicNameInvalid ? "topic" : "");
-    return { ...(byLine && { line: index + 1 }), path, message: result.text };
+    const line = lines[index];
+    return { ...(line !== undefined && { line }), path, message: result.text };
   });
-  const detail = byLine ? sentenceOf(errors) : first.result.text;
+  const isBatch = lines[0] !== undefined;
+  const detail = isBatch ? sentenceOf(errors) : first.result.text;
   const headers = code === "quota-exceeded" ? { "retry-after": "5" } : {};
   return new HttpRefusal(code, detail, { errors, headers });
 }

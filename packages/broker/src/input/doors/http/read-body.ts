@@ -10,7 +10,8 @@ const DEPTH_MAX = 64;
  */
 export async function readJsonText(incoming: IncomingMessage, bytesMax: number): Promise<string> {
   const text = await readText(incoming, bytesMax, "application/json");
-  if (depthOf(text) > DEPTH_MAX) throw new HttpRefusal("not-json", `the body is nested deeper than ${DEPTH_MAX} levels`);
+  if (depthOf(text) > DEPTH_MAX)
+    throw new HttpRefusal("not-json", `the body is nested deeper than ${DEPTH_MAX} levels`);
   return text;
 }
 

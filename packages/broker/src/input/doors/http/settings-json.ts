@@ -1,8 +1,7 @@
 /** Settings of topics and subscriptions as JSON: the spelling of the policy file, in both directions. */
 import { z } from "zod";
-import { formatDuration, formatSize } from "../../../config/quantity.ts";
 import type { Limits } from "../../../config/limits.ts";
-import { patternProblem } from "../../../model/topic-pattern.ts";
+import { formatDuration, formatSize } from "../../../config/quantity.ts";
 import {
   defaultSubscriptionSettings,
   type JsonSchema,
@@ -11,6 +10,7 @@ import {
   type SubscriptionSettings,
   type TopicSettings,
 } from "../../../model/settings.ts";
+import { patternProblem } from "../../../model/topic-pattern.ts";
 import { duration, Fault, field, flag, integer, name, position, size, text, textFault } from "./fields.ts";
 import { timeText } from "./message-json.ts";
 
@@ -60,19 +60,23 @@ function topicSettings(limits: Limits): z.ZodType<TopicSettings> {
   return z
     .strictObject({
       owner: name.optional().describe("principal whose names these are; who declares it without one"),
-      retention: retention.optional().describe("kept for replay so long, or until there is more; `{age, bytes}` for both"),
+      retention: retention
+        .optional()
+        .describe("kept for replay so long, or until there is more; `{age, bytes}` for both"),
       maxMessageSize: size(1, limits.packetBytesMax).optional().describe("payload and headers"),
       schema: schemaField(limits.schemaBytesMax).optional().describe("JSON Schema (draft 2020-12) of payloads"),
       key: text(limits.topicBytesMax).optional().describe("ordering key from a level, where the publisher gives none"),
     })
     .meta({ id: "TopicSettings" })
-    .transform(({ owner, retention: kept, maxMessageSize, schema, key }): TopicSettings => ({
-      ...(owner !== undefined && { owner }),
-      ...(kept !== undefined && { retention: kept }),
-      ...(maxMessageSize !== undefined && { maxMessageBytes: maxMessageSize }),
-      ...(schema !== undefined && { schema }),
-      ...(key !== undefined && { key }),
-    })) as unknown as z.ZodType<TopicSettings>;
+    .transform(
+      ({ owner, retention: kept, maxMessageSize, schema, key }): TopicSettings => ({
+        ...(owner !== undefined && { owner }),
+        ...(kept !== undefined && { retention: kept }),
+        ...(maxMessageSize !== undefined && { maxMessageBytes: maxMessageSize }),
+        ...(schema !== undefined && { schema }),
+        ...(key !== undefined && { key }),
+      }),
+    ) as unknown as z.ZodType<TopicSettings>;
 }
 
 function schemaField(bytesMax: number): z.ZodType<JsonSchema, unknown> {
@@ -113,13 +117,15 @@ function subscriptionSettings(limits: Limits): z.ZodType<SubscriptionSettings> {
       }).default(standard.expiryMs),
     })
     .meta({ id: "SubscriptionSettings" })
-    .transform(({ owner, ackWait, backoff, expiry, ...same }): SubscriptionSettings => ({
-      ...same,
-      ...(owner !== undefined && { owner }),
-      ackWaitMs: ackWait,
-      backoffMs: backoff,
-      expiryMs: expiry,
-    })) as unknown as z.ZodType<SubscriptionSettings>;
+    .transform(
+      ({ owner, ackWait, backoff, expiry, ...same }): SubscriptionSettings => ({
+        ...same,
+        ...(owner !== undefined && { owner }),
+        ackWaitMs: ackWait,
+        backoffMs: backoff,
+        expiryMs: expiry,
+      }),
+    ) as unknown as z.ZodType<SubscriptionSettings>;
 }
 
 function whereField(limits: Limits): z.ZodType<Readonly<Record<string, string>>, unknown> {

@@ -1,4 +1,6 @@
 /** An event stream of plain topics: a session of its own that lives as long as the response. */
+
+import type { ServerResponse } from "node:http";
 import { Reason, type SessionHandle } from "../../../model/engine.ts";
 import type { DeliveryForm, EndReason, Link, LiveRun, LiveSource } from "../../../model/link.ts";
 import { type MessageView, noExpiry } from "../../../model/message.ts";
@@ -7,7 +9,6 @@ import type { Caller } from "./authentication.ts";
 import { EventStream } from "./event-stream.ts";
 import { viewJson } from "./message-json.ts";
 import type { Services } from "./route.ts";
-import type { ServerResponse } from "node:http";
 
 /** Deliveries under way to the response at a time. */
 const RECEIVE_MAXIMUM = 256;

@@ -11,7 +11,7 @@ import { problemBytes } from "./answer-request.ts";
 import { HttpRefusal, type ProblemCode } from "./problem.ts";
 import { requestHead } from "./request-head.ts";
 import { checkHost, checkOrigin } from "./request-origin.ts";
-import { WEBSOCKET_PATH } from "./routes.ts";
+import { WEBSOCKET_PATH } from "./routes/websocket.ts";
 
 const SUB_PROTOCOL = "mqtt";
 const WEBSOCKET_VERSION = "13";

@@ -1,4 +1,6 @@
 /** Many messages, all or none. */
+
+import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
 import { batchLineSchema, readBatch } from "../batch-lines.ts";
 import { nothing, text } from "../fields.ts";
@@ -7,7 +9,6 @@ import { HttpRefusal } from "../problem.ts";
 import { publishAll, publishedSchema, publishProblems } from "../publish.ts";
 import { optionsOf } from "../publish-options.ts";
 import { type Route, route } from "../route.ts";
-import { z } from "zod";
 
 export function batchRoutes(limits: Limits): readonly Route[] {
   return [
@@ -20,7 +21,9 @@ export function batchRoutes(limits: Limits): readonly Route[] {
       summary: "Publishes many messages, one JSON object a line, to any topics: all of them or none.",
       query: nothing,
       requestHeaders: z.object({
-        "Idempotency-Key": text(limits.messageIdBytesMax).optional().describe("gives lines without an id the id KEY:LINE"),
+        "Idempotency-Key": text(limits.messageIdBytesMax)
+          .optional()
+          .describe("gives lines without an id the id KEY:LINE"),
       }),
       body: "lines",
       bodySchema: batchLineSchema(limits),
@@ -42,7 +45,7 @@ export function batchRoutes(limits: Limits): readonly Route[] {
           });
         }
         const messages = readBatch(body, { limits, now: services.now(), idempotencyKey: id });
-        const published = await publishAll({ services, principal: caller.principal, byLine: true }, messages);
+        const published = await publishAll({ services, principal: caller.principal }, messages);
         const lines = published.map((one) => `${JSON.stringify(one)}\n`);
         return { status: 201, body: lines.join(""), mediaType: NDJSON_MEDIA_TYPE };
       },

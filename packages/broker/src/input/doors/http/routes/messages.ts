@@ -118,14 +118,19 @@ function browseRoute(limits: Limits): Route {
 }
 
 function requestHeaders(limits: Limits): z.ZodObject {
-  const fields = Object.entries(optionFields(limits)).map(([name, schema]) => [`Mess-${capital(name)}`, schema] as const);
+  const fields = Object.entries(optionFields(limits)).map(
+    ([name, schema]) => [`Mess-${capital(name)}`, schema] as const,
+  );
   return z.object({
     ...Object.fromEntries(fields),
     "Idempotency-Key": text(limits.messageIdBytesMax).optional().describe("the same as Mess-Id"),
     "Mess-Response-Topic": topicName(limits).optional(),
     "Mess-Correlation-Data": z.string().optional().describe("base64"),
     "Mess-Header-NAME": z.string().optional().describe("user property NAME (in lower case) of MQTT 5.0"),
-    "ce-NAME": z.string().optional().describe("attribute of a CloudEvent in binary mode; becomes the user property NAME"),
+    "ce-NAME": z
+      .string()
+      .optional()
+      .describe("attribute of a CloudEvent in binary mode; becomes the user property NAME"),
     traceparent: z.string().optional().describe("W3C Trace Context; travels on as user property, as does tracestate"),
   });
 }
@@ -145,7 +150,7 @@ async function publishOne(request: RouteRequest<PublishQuery, Buffer>, topic: st
   const message: OutgoingMessage = { topic, payload: body, options, properties };
   const fault = messageFault(message, limits);
   if (fault !== undefined) throw new HttpRefusal(fault.code, sentenceOf([fault.error]), { errors: [fault.error] });
-  const context = { services, principal: caller.principal, byLine: false };
+  const context = { services, principal: caller.principal };
   const [published] = await publishAll(context, [message]);
   return { status: 201, body: published };
 }
@@ -198,7 +203,8 @@ function ownHeaders(headers: HeaderValues, errors: ProblemError[]): [string, str
     const property = name.startsWith(HEADER_PREFIX) ? name.slice(HEADER_PREFIX.length) : name;
     const isOwn = name !== property || TRACE_HEADERS.includes(name);
     if (!isOwn) {
-      if (name.startsWith("mess-") && !MESSAGE_HEADERS.has(name)) errors.push({ path: name, message: "is not known here" });
+      if (name.startsWith("mess-") && !MESSAGE_HEADERS.has(name))
+        errors.push({ path: name, message: "is not known here" });
       continue;
     }
     if (property === "" || property.startsWith("mess-")) errors.push({ path: name, message: "is the broker's to set" });

@@ -1,0 +1,31 @@
+import { Reason, type Refusal } from "../../../model/engine.ts";
+import type { EndReason } from "../../../model/link.ts";
+import { HttpRefusal, type ProblemCode } from "./problem.ts";
+
+const codes: ReadonlyMap<number, ProblemCode> = new Map([
+  [Reason.notAuthorized, "forbidden"],
+  [Reason.noSubscriptionExisted, "not-found"],
+  [Reason.topicFilterInvalid, "invalid"],
+  [Reason.implementationSpecific, "conflict"],
+  [Reason.quotaExceeded, "quota-exceeded"],
+]);
+
+/** What the engine refused to let somebody read, as the problem to answer with. */
+export function engineRefusal({ reason, text }: Refusal): HttpRefusal {
+  const code = codes.get(reason) ?? "unavailable";
+  const headers = code === "quota-exceeded" || code === "unavailable" ? { "retry-after": "5" } : {};
+  return new HttpRefusal(code, text === "" ? undefined : text, { headers });
+}
+
+/** The engine ended what had begun before there was an answer. */
+export function endRefusal(reason: EndReason, text: string): HttpRefusal {
+  switch (reason) {
+    case "not-authorized":
+      return new HttpRefusal("forbidden", text);
+    case "session-ended":
+    case "administrative":
+      return new HttpRefusal("conflict", text);
+    default:
+      return engineRefusal({ reason: reason === "quota" ? Reason.quotaExceeded : Reason.serverUnavailable, text });
+  }
+}
