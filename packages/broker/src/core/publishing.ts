@@ -160,8 +160,7 @@ export class Publishing {
         this.diskFull ? "the disk budget is used up" : "the broker is overloaded",
       );
     }
-    const isPlain = draft.attributes.length === 0 && state.topicSettings.size === 0 && !draft.retain;
-    return isPlain ? 0 : checks.reason(publisher, topic, draft, plan);
+    return checks.reason(publisher, topic, draft, plan);
   }
 
   /** QoS 1, or QoS 0 with RETAIN. The reason is 0x00 or 0x10; refusals were made before. */
