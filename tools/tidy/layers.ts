@@ -20,6 +20,7 @@ const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   ["subscriptions", ["model"]],
   ["delivery", ["model"]],
   ["security", ["model"]],
+  ["schema", ["model"]],
   ["identity", ["model", "security"]],
   ["host", ["host-interface"]],
   // 2
@@ -52,6 +53,7 @@ export const pureRooms: ReadonlySet<string> = new Set([
   "subscriptions",
   "delivery",
   "security",
+  "schema",
   "core",
 ]);
 
