@@ -76,7 +76,7 @@ const step: fc.Arbitrary<QueueStep> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom(...(["snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const)),
+      do: fc.constantFrom(...(["redrive", "purge", "snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const)),
     }),
   },
 );
@@ -438,9 +438,11 @@ export class QueuePlayer {
     else if (what === "crash") this.#crash();
     else if (what === "stale") this.#useStaleToken();
     else if (what === "redrive") {
-      model.redriven();
+      model.redriven(this.#now);
+      world.machine.queues.redrive(name, { by: "test", selection: {} }, () => undefined);
     } else {
       model.purged();
+      world.machine.queues.purge(name, { by: "test", selection: {} }, () => undefined);
     }
   }
 

@@ -360,7 +360,9 @@ describe("reset", () => {
   test("forward: what lies before is done", () => {
     const bench = new Bench();
     for (const payload of ["1", "2"]) bench.publish(payload);
-    bench.world.machine.queues.resolve("latest", (from) => bench.world.machine.queues.reset("q", from, "admin"));
+    bench.world.machine.queues.resolve("latest", (from) =>
+      bench.world.machine.queues.reset("q", Number(from), "admin"),
+    );
     bench.publish("3");
     bench.world.snapshot();
     bench.restart();
@@ -391,7 +393,7 @@ describe("reset", () => {
     }
     const found: number[] = [];
     for (const at of [0, times[2] ?? 0, (times[2] ?? 0) + 1, (times[4] ?? 0) + 1]) {
-      world.machine.queues.resolve({ at }, (from) => found.push(from));
+      world.machine.queues.resolve({ at }, (from) => found.push(Number(from)));
       for (let i = 0; i < 10; i++) world.journal.answerFetches();
     }
     const one = bench.consumer();

@@ -17,7 +17,7 @@ import type { Audit } from "./audit.ts";
 import type { Batch } from "./batch.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Outbox } from "./outbox.ts";
-import { resolvePosition } from "./positions.ts";
+import type { PositionProblem, Positions } from "./positions.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
 import { QueueAcks } from "./queue-acks.ts";
@@ -42,11 +42,13 @@ export interface DeclaredQueuesParts {
   readonly publishing: Publishing;
   readonly appending: QueueAppending;
   readonly batch: Batch;
+  readonly positions: Positions;
 }
 
 export class DeclaredQueues implements Queues {
   readonly #state: State;
   readonly #batch: Batch;
+  readonly #positions: Positions;
   readonly acks: QueueAcks;
   readonly delivering: QueueDelivering;
   readonly consuming: QueueConsuming;
@@ -64,6 +66,7 @@ export class DeclaredQueues implements Queues {
     const { state, outbox, audit, publishing, appending } = parts;
     this.#state = state;
     this.#batch = parts.batch;
+    this.#positions = parts.positions;
     this.#appending = appending;
     this.#publishing = publishing;
     const random = new RandomPool(state.random);
@@ -144,8 +147,8 @@ export class DeclaredQueues implements Queues {
   }
 
   /** Offset of the first message that a position means. At once, but for a time, which is looked up in the journal. */
-  resolve(position: Position, done: (from: number) => void): void {
-    resolvePosition(this.#state, position, done);
+  resolve(position: Position, done: (from: number | PositionProblem) => void): void {
+    this.#positions.resolve(position, done);
   }
 
   /** Dead letters from an offset on. Nothing where there is no such subscription. */
