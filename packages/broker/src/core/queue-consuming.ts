@@ -7,6 +7,7 @@ import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
+import { dropStrangers } from "./queue-places.ts";
 import type { SubscriptionIdle } from "./queue-records.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import { Attached, QueueWork } from "./queue-work.ts";
@@ -133,6 +134,7 @@ export class QueueConsuming {
     const now = this.#state.clock.monotonic();
     for (const queue of this.#working) {
       const { work } = queue;
+      dropStrangers(queue);
       if (work === undefined || !work.isIdle) continue;
       if (work.idleSince === 0) work.idleSince = now;
       else if (now - work.idleSince >= rememberedMs) {

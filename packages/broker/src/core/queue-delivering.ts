@@ -8,6 +8,7 @@ import type { Outbox } from "./outbox.ts";
 import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
 import { isReady, mustWait, type QueueOffering } from "./queue-offering.ts";
+import { makeReady } from "./queue-places.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import type { QueueWork } from "./queue-work.ts";
 import type { State } from "./state.ts";
@@ -154,7 +155,7 @@ export class QueueDelivering {
       }
       if (isReady) lane.ready.pop();
       else lane.sentThrough = seq;
-      if (this.#parts.offering.offer({ queue, work, frame, seq }) === mustWait) {
+      if (this.#parts.offering.offer({ queue, work, lane, frame, seq }) === mustWait) {
         lane.ready.push(seq);
         return used;
       }
@@ -166,7 +167,7 @@ export class QueueDelivering {
     const now = this.#state.clock.now();
     for (let seq = work.retries.popDue(now); seq !== 0; seq = work.retries.popDue(now)) {
       // What was dropped meanwhile is not there any more.
-      if (work.retrying.delete(seq)) queue.laneOf(seq)?.ready.push(seq);
+      if (work.retrying.delete(seq)) makeReady(queue, seq);
     }
   }
 
@@ -196,6 +197,7 @@ export class QueueDelivering {
     const retryAt = queue.attempts?.get(seq)?.retryAt ?? 0;
     if (retryAt <= this.#state.clock.now()) return false;
     lane.sentThrough = seq;
+    work.take(queue, lane, seq);
     work.standAside(seq, retryAt, undefined);
     return work.retrying.has(seq);
   }

@@ -1,5 +1,6 @@
 /** What must hold of declared subscriptions; the numbers are those of ARCHITECTURE.md. */
 import type { Queue } from "./queue.ts";
+import { laneOfPlace } from "./queue-places.ts";
 import type { Attached, HeldLease, QueueWork } from "./queue-work.ts";
 import type { State } from "./state.ts";
 
@@ -68,11 +69,12 @@ function checkPlaces(queue: Queue, work: QueueWork, report: Report): void {
     for (const seq of new Set(ready.values())) if (backlog.contains(seq)) put(seq, "ready");
     backlog.forEachRun((from, to) => {
       for (let seq = from; seq <= Math.min(to, sentThrough); seq++)
-        if (!places.has(seq)) report("S13", `${queue.name}: ${seq} was looked at, waits, and is nowhere`);
+        if (!places.has(seq) && !backlog.isScan(seq))
+          report("S13", `${queue.name}: ${seq} was looked at, waits, and is nowhere`);
     });
   }
   for (const [seq, place] of places) {
-    const lane = queue.laneOf(seq);
+    const lane = laneOfPlace(queue, seq);
     if (lane === undefined) report("S13", `${queue.name}: ${seq} is ${place} and does not wait`);
     else if (seq > lane.sentThrough) report("S13", `${queue.name}: ${seq} is ${place} and was not looked at`);
   }

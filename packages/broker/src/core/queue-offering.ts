@@ -4,7 +4,7 @@ import { MessageView, noExpiry } from "../model/message.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { readMessage } from "./frame-reading.ts";
 import { topicOf } from "./matching.ts";
-import type { Queue } from "./queue.ts";
+import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
 import { bytesOf } from "./queue-appending.ts";
 import { isOthers, keyOf, mayBeMember } from "./queue-members.ts";
@@ -26,6 +26,7 @@ export interface QueueOfferingParts {
 export interface Place {
   readonly queue: Queue;
   readonly work: QueueWork;
+  readonly lane: Lane;
   readonly frame: JournalFrame;
   readonly seq: number;
 }
@@ -65,18 +66,19 @@ export class QueueOffering {
 
   /** `dealtWith`, or `mustWait` when the walk has to stop here. */
   offer(at: Place): number {
-    const { queue, work, frame, seq } = at;
+    const { queue, work, lane, frame, seq } = at;
     const index = seq - frame.firstSeq;
     if (!mayBeMember(queue, frame, index)) {
-      this.#parts.acks.skip(queue, seq);
+      this.#parts.acks.skip(queue, lane, seq);
       return dealtWith;
     }
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
     if (isOthers(this.#state, at, topic, message)) {
-      this.#parts.acks.skip(queue, seq);
+      this.#parts.acks.skip(queue, lane, seq);
       return dealtWith;
     }
+    work.take(queue, lane, seq);
     const attempts = queue.attempts?.get(seq);
     const key = queue.rules.ordering === "key" ? keyOf(message) : undefined;
     if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;

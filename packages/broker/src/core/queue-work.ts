@@ -5,7 +5,7 @@ import { Leases, type Timed } from "../delivery/leases.ts";
 import { TimedSeqs } from "../delivery/timed-seqs.ts";
 import type { ConsumeRequest, Consumer, ConsumerHandle, Lease } from "../model/queue.ts";
 import { SharedGroup } from "../subscriptions/shared-group.ts";
-import type { Queue } from "./queue.ts";
+import type { Lane, Queue } from "./queue.ts";
 import type { Topic } from "./topic.ts";
 
 /** A consumer as the core holds it. */
@@ -60,7 +60,8 @@ export class HeldLease implements Lease, Timed<HeldLease> {
   readonly attempt: number;
   readonly token: string;
   readonly principal: string;
-  readonly key: string | undefined;
+  /** Not that of a message that came when keys did not count. */
+  key: string | undefined;
   readonly bytes: number;
   readonly secondsLeft: number;
   expiresAt: number;
@@ -115,6 +116,8 @@ export class QueueWork {
   /** Messages on their way to the dead letters, which have to be read first. */
   readonly burying: Set<number> = new Set();
 
+  /** Of messages that were looked at and are not done, where there are priorities. */
+  readonly laneOf: Map<number, Lane> = new Map();
   fetching = false;
   /** In the list of those that go on in the next turn. */
   deferred = false;
@@ -132,6 +135,11 @@ export class QueueWork {
     return this.consumers.size === 0 && this.leases.size === 0 && this.burying.size === 0 && !this.fetching;
   }
 
+  /** The message was looked at, in this lane. */
+  take(queue: Queue, lane: Lane, seq: number): void {
+    if (queue.rules.priorities || queue.lanes.length > 1) this.laneOf.set(seq, lane);
+  }
+
   /** The message waits until `retryAt` (wall-clock milliseconds), and keeps its key. Whoever calls sees to the alarm. */
   standAside(seq: number, retryAt: number, key: string | undefined): void {
     this.retrying.set(seq, key);
@@ -141,6 +149,7 @@ export class QueueWork {
   /** Nothing stands aside any more: the position was set. Leases ended before. */
   forget(): void {
     this.keys.clear();
+    this.laneOf.clear();
     this.retrying.clear();
     this.retries.clear();
     this.burying.clear();
