@@ -486,7 +486,8 @@ export class QueuePlayer {
     const [wantedDead, wantedLeased] = [this.model.namesIn("dead").length, this.model.namesIn("leased").length];
     // Messages that expire become dead letters when they are looked at, which may be later.
     const areDeadKnown = this.model.settings.expired === "drop";
-    if (areDeadKnown && dead !== wantedDead) throw new Error(`${dead} dead letters, where there should be ${wantedDead}`);
+    if (areDeadKnown && dead !== wantedDead)
+      throw new Error(`${dead} dead letters, where there should be ${wantedDead}`);
     if (leased !== wantedLeased) throw new Error(`${leased} leases, where there should be ${wantedLeased}`);
     const broken = checkInvariants(this.world.machine.state);
     if (broken.length > 0) throw new Error(broken.join("; "));
