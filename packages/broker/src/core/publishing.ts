@@ -298,7 +298,7 @@ export class Publishing {
   apply(topic: Topic, seq: number, qos: 0 | 1 | 2, publisherNumber: number): boolean {
     const state = this.#state;
     const previous = state.lastMessageSeq;
-    state.messageBefore = Math.max(previous, state.lastQueuedSeq);
+    state.messageBefore = previous;
     state.lastMessageSeq = seq;
     refresh(state, topic);
     const receivers = topic.receivers;
