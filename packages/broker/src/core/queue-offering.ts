@@ -1,14 +1,13 @@
 /** One message of a declared subscription: whose it is, whether its time and its key have come, and who gets it. */
-import { readAttribute } from "../model/attributes.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
-import { isDeliverable, RecordKind } from "../model/record.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { readMessage } from "./frame-reading.ts";
 import { topicOf } from "./matching.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
-import { bytesOf, isWanted } from "./queue-appending.ts";
+import { bytesOf } from "./queue-appending.ts";
+import { isOthers, keyOf, mayBeMember } from "./queue-members.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import { type Attached, HeldLease, type QueueWork } from "./queue-work.ts";
 import type { RandomPool } from "./random-pool.ts";
@@ -74,16 +73,16 @@ export class QueueOffering {
     }
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
-    if (this.#isOthers(at, topic, message)) {
+    if (isOthers(this.#state, at, topic, message)) {
       this.#parts.acks.skip(queue, seq);
       return dealtWith;
     }
     const attempts = queue.attempts?.get(seq);
-    const key = queue.settings.ordering === "key" ? keyOf(message) : undefined;
+    const key = queue.rules.ordering === "key" ? keyOf(message) : undefined;
     if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;
     const now = this.#state.clock.now();
     const failed = attempts?.failed ?? 0;
-    if (failed >= queue.settings.maxDeliveries) {
+    if (failed >= queue.rules.maxDeliveries) {
       this.#parts.dead.record(queue, seq, message, { reason: `${failed} failed attempts`, attempts: failed, key });
       return dealtWith;
     }
@@ -99,13 +98,6 @@ export class QueueOffering {
     return this.#give(at, { topic, message, key, failed, secondsLeft });
   }
 
-  /** In history, and where the backlog coarsened, messages of others lie in between. */
-  #isOthers({ queue, frame, seq }: Place, topic: Topic, message: MessageView): boolean {
-    if (frame.kinds[seq - frame.firstSeq] === RecordKind.messageDirected) return false;
-    if (seq > queue.historyThrough && queue.laneOf(seq)?.backlog.isScan(seq) !== true) return false;
-    return !topic.matches(queue) || !isWanted(this.#state, queue.settings.where, message);
-  }
-
   #expire(
     queue: Queue,
     seq: number,
@@ -113,7 +105,7 @@ export class QueueOffering {
     what: { readonly attempts: number; readonly key: string | undefined },
   ): void {
     this.#state.counters.droppedExpired++;
-    if (queue.settings.expired === "drop") this.#parts.acks.done(queue, seq, bytesOf(message), what.key);
+    if (queue.rules.expired === "drop") this.#parts.acks.done(queue, seq, bytesOf(message), what.key);
     else this.#parts.dead.record(queue, seq, message, { reason: "it expired", ...what });
   }
 
@@ -123,7 +115,7 @@ export class QueueOffering {
     const attached = this.#consumerFor(at, what.topic, bytes);
     if (attached === undefined) return this.#nobodyTakes(at, what);
     const { clock, limits, counters, leasesByToken } = this.#state;
-    const ackWaitMs = Math.min(queue.settings.ackWaitMs, limits.leaseMsMax);
+    const ackWaitMs = Math.min(queue.rules.ackWaitMs, limits.leaseMsMax);
     const lease = new HeldLease({
       holder: attached,
       offset: seq,
@@ -154,7 +146,7 @@ export class QueueOffering {
   #consumerFor({ queue, work, seq }: Place, topic: Topic, bytes: number): Attached | undefined {
     const takes = (attached: Attached): boolean =>
       isReady(attached) && attached.refusedSeq !== seq && attached.fits(bytes) && this.mayRead(attached, topic);
-    if (queue.settings.ordering !== "exclusive") return work.consumers.nextReady(takes);
+    if (queue.rules.ordering !== "exclusive") return work.consumers.nextReady(takes);
     const active = work.consumers.first;
     return active !== undefined && takes(active) ? active : undefined;
   }
@@ -162,7 +154,7 @@ export class QueueOffering {
   /** Who could take it has no room now: wait. Who could take it is busy: let others go on. Nobody ever could: it is dead. */
   #nobodyTakes({ queue, work, seq }: Place, what: Offered): number {
     const { topic, message, key, failed } = what;
-    const isExclusive = queue.settings.ordering === "exclusive";
+    const isExclusive = queue.rules.ordering === "exclusive";
     let mayAny = false;
     let couldAny = false;
     for (const attached of work.consumers.members()) {
@@ -195,15 +187,4 @@ interface Offered {
 
 export function isReady(attached: Attached): boolean {
   return attached.hasCredit && attached.consumer.ready;
-}
-
-function mayBeMember(queue: Queue, frame: JournalFrame, index: number): boolean {
-  const kind = frame.kinds[index] as number;
-  if (kind === RecordKind.messageDirected)
-    return frame.bytes.readUInt32LE(frame.starts[index] as number) === queue.number;
-  return isDeliverable(kind) || kind === RecordKind.messageQueued;
-}
-
-function keyOf(message: MessageView): string | undefined {
-  return message.hasAttributes ? readAttribute(message, "key") : undefined;
 }
