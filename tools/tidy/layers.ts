@@ -72,6 +72,8 @@ export function roomOf(path: string): string | undefined {
   const [first = inside, ...rest] = inside.split("/");
   if (rest.length > 0) return first;
   const own = first.replace(/\.ts$/, "");
+  // The administrator is several files: `administrator-rights.ts`, `queue-administrator.ts`, …
+  if (own.split("-").includes("administrator")) return "administrator";
   return rooms.has(own) ? own : "composition";
 }
 

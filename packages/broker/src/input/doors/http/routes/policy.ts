@@ -1,5 +1,6 @@
 /** The policy: who may do what, and what is declared. */
 import { z } from "zod";
+import type { Limits } from "../../../../config/limits.ts";
 import { policyFromJson } from "../../../../identity/policy-document.ts";
 import { flag, name, nothing } from "../fields.ts";
 import { policyDocument } from "../policy-view.ts";
@@ -15,7 +16,7 @@ const policySchema = z.looseObject({
   principals: z.record(z.string(), z.looseObject({ roles: z.array(z.string()) })),
 });
 
-export function policyRoutes(): readonly Route[] {
+export function policyRoutes(limits: Limits): readonly Route[] {
   return [
     route({
       ...common,
@@ -41,7 +42,7 @@ export function policyRoutes(): readonly Route[] {
         },
       },
       problems: ["conflict"],
-      handle: putPolicy,
+      handle: (request) => putPolicy(request, limits),
     }),
     whyRoute(),
   ];
@@ -72,9 +73,12 @@ function whyRoute(): Route {
   });
 }
 
-async function putPolicy(request: RouteRequest<{ dryRun?: boolean | undefined }, string>): Promise<Answer> {
+async function putPolicy(
+  request: RouteRequest<{ dryRun?: boolean | undefined }, string>,
+  limits: Limits,
+): Promise<Answer> {
   const { administration, caller, query, body } = request;
-  const checked = policyFromJson(body);
+  const checked = policyFromJson(body, limits);
   if (!("policy" in checked)) {
     const errors = checked.problems.map(({ path, message, hint }) => ({
       path,
