@@ -1,6 +1,8 @@
 export { ByteReader } from "./byte-reader.ts";
 export { ByteWriter } from "./byte-writer.ts";
 export { ACK_BYTES_MAX, writeAck } from "./mqtt/ack-encoder.ts";
+export { ClientDecoder, type ClientSink } from "./mqtt/client-decoder.ts";
+export { encodeClientPacket } from "./mqtt/client-encoder.ts";
 export { type DecodeFailure, type DecoderOptions, PacketDecoder, type PacketSink } from "./mqtt/decode.ts";
 export { encodePacket, encodePacketWithin } from "./mqtt/encode.ts";
 export * from "./mqtt/packet.ts";
@@ -14,9 +16,9 @@ export {
   isReasonCodeFor,
   ReasonCode,
   reasonCodeOfReturnCode,
-  reasonName,
   type Sender,
 } from "./mqtt/reason-code.ts";
+export { reasonName } from "./mqtt/reason-name.ts";
 export { RESERVED_PREFIX } from "./mqtt/reserved-name.ts";
 export { checkTopicName, TopicNameCheck } from "./mqtt/topic-grammar.ts";
 export { copyBytes, ownBytes } from "./native-bytes.ts";

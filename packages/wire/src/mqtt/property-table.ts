@@ -1,19 +1,8 @@
 /** The properties of MQTT 5.0 (section 2.2.2.2) as one table: identifier, type, and the packets that may carry them. */
 import { PacketType, type Properties } from "./packet.ts";
+import { PropertyKind, propertyList } from "./property-list.ts";
 
-export const PropertyKind = {
-  /** A byte that may be 0 or 1, as a number. */
-  BIT: 1,
-  /** A byte that may be 0 or 1, as a boolean. */
-  BOOLEAN: 2,
-  UINT16: 3,
-  UINT32: 4,
-  VARIABLE: 5,
-  STRING: 6,
-  BINARY: 7,
-  PAIR: 8,
-} as const;
-export type PropertyKind = (typeof PropertyKind)[keyof typeof PropertyKind];
+export { PropertyKind };
 
 export const PropertyId = {
   PAYLOAD_FORMAT_INDICATOR: 0x01,
@@ -54,39 +43,36 @@ const message: readonly number[] = [PUBLISH, WILL];
 const authentication: readonly number[] = [CONNECT, CONNACK, AUTH];
 const answers: readonly number[] = [CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, DISCONNECT, AUTH];
 
-type Row = readonly [id: number, key: keyof Properties, name: string, kind: PropertyKind, packets: readonly number[]];
-
-const { BIT, BOOLEAN, UINT16, UINT32, VARIABLE, STRING, BINARY, PAIR } = PropertyKind;
-
-const rows: readonly Row[] = [
-  [0x01, "payloadFormatIndicator", "Payload Format Indicator", BIT, message],
-  [0x02, "messageExpiryInterval", "Message Expiry Interval", UINT32, message],
-  [0x03, "contentType", "Content Type", STRING, message],
-  [0x08, "responseTopic", "Response Topic", STRING, message],
-  [0x09, "correlationData", "Correlation Data", BINARY, message],
-  [0x0b, "subscriptionIdentifiers", "Subscription Identifier", VARIABLE, [PUBLISH, SUBSCRIBE]],
-  [0x11, "sessionExpiryInterval", "Session Expiry Interval", UINT32, [CONNECT, CONNACK, DISCONNECT]],
-  [0x12, "assignedClientIdentifier", "Assigned Client Identifier", STRING, [CONNACK]],
-  [0x13, "serverKeepAlive", "Server Keep Alive", UINT16, [CONNACK]],
-  [0x15, "authenticationMethod", "Authentication Method", STRING, authentication],
-  [0x16, "authenticationData", "Authentication Data", BINARY, authentication],
-  [0x17, "requestProblemInformation", "Request Problem Information", BOOLEAN, [CONNECT]],
-  [0x18, "willDelayInterval", "Will Delay Interval", UINT32, [WILL]],
-  [0x19, "requestResponseInformation", "Request Response Information", BOOLEAN, [CONNECT]],
-  [0x1a, "responseInformation", "Response Information", STRING, [CONNACK]],
-  [0x1c, "serverReference", "Server Reference", STRING, [CONNACK, DISCONNECT]],
-  [0x1f, "reasonString", "Reason String", STRING, answers],
-  [0x21, "receiveMaximum", "Receive Maximum", UINT16, [CONNECT, CONNACK]],
-  [0x22, "topicAliasMaximum", "Topic Alias Maximum", UINT16, [CONNECT, CONNACK]],
-  [0x23, "topicAlias", "Topic Alias", UINT16, [PUBLISH]],
-  [0x24, "maximumQoS", "Maximum QoS", BIT, [CONNACK]],
-  [0x25, "retainAvailable", "Retain Available", BOOLEAN, [CONNACK]],
-  [0x26, "userProperties", "User Property", PAIR, [...answers, ...message, CONNECT, SUBSCRIBE, UNSUBSCRIBE]],
-  [0x27, "maximumPacketSize", "Maximum Packet Size", UINT32, [CONNECT, CONNACK]],
-  [0x28, "wildcardSubscriptionAvailable", "Wildcard Subscription Available", BOOLEAN, [CONNACK]],
-  [0x29, "subscriptionIdentifierAvailable", "Subscription Identifier Available", BOOLEAN, [CONNACK]],
-  [0x2a, "sharedSubscriptionAvailable", "Shared Subscription Available", BOOLEAN, [CONNACK]],
-];
+/** The standard's name, and the packets that may carry it. */
+const places: Readonly<Record<keyof Properties, readonly [name: string, packets: readonly number[]]>> = {
+  payloadFormatIndicator: ["Payload Format Indicator", message],
+  messageExpiryInterval: ["Message Expiry Interval", message],
+  contentType: ["Content Type", message],
+  responseTopic: ["Response Topic", message],
+  correlationData: ["Correlation Data", message],
+  subscriptionIdentifiers: ["Subscription Identifier", [PUBLISH, SUBSCRIBE]],
+  sessionExpiryInterval: ["Session Expiry Interval", [CONNECT, CONNACK, DISCONNECT]],
+  assignedClientIdentifier: ["Assigned Client Identifier", [CONNACK]],
+  serverKeepAlive: ["Server Keep Alive", [CONNACK]],
+  authenticationMethod: ["Authentication Method", authentication],
+  authenticationData: ["Authentication Data", authentication],
+  requestProblemInformation: ["Request Problem Information", [CONNECT]],
+  willDelayInterval: ["Will Delay Interval", [WILL]],
+  requestResponseInformation: ["Request Response Information", [CONNECT]],
+  responseInformation: ["Response Information", [CONNACK]],
+  serverReference: ["Server Reference", [CONNACK, DISCONNECT]],
+  reasonString: ["Reason String", answers],
+  receiveMaximum: ["Receive Maximum", [CONNECT, CONNACK]],
+  topicAliasMaximum: ["Topic Alias Maximum", [CONNECT, CONNACK]],
+  topicAlias: ["Topic Alias", [PUBLISH]],
+  maximumQoS: ["Maximum QoS", [CONNACK]],
+  retainAvailable: ["Retain Available", [CONNACK]],
+  userProperties: ["User Property", [...answers, ...message, CONNECT, SUBSCRIBE, UNSUBSCRIBE]],
+  maximumPacketSize: ["Maximum Packet Size", [CONNECT, CONNACK]],
+  wildcardSubscriptionAvailable: ["Wildcard Subscription Available", [CONNACK]],
+  subscriptionIdentifierAvailable: ["Subscription Identifier Available", [CONNACK]],
+  sharedSubscriptionAvailable: ["Shared Subscription Available", [CONNACK]],
+};
 
 const nonZeroKeys: ReadonlySet<keyof Properties> = new Set([
   "subscriptionIdentifiers",
@@ -96,7 +82,8 @@ const nonZeroKeys: ReadonlySet<keyof Properties> = new Set([
 ]);
 
 /** In order of identifier, which is the order in which they are written. */
-export const propertyDefinitions: readonly PropertyDefinition[] = rows.map(([id, key, name, kind, packets]) => {
+export const propertyDefinitions: readonly PropertyDefinition[] = propertyList.map(([id, key, kind]) => {
+  const [name, packets] = places[key];
   let mask = 1 << ANY;
   for (const type of packets) mask |= 1 << type;
   return { id, key, name, kind, packets: mask, nonZero: nonZeroKeys.has(key) };

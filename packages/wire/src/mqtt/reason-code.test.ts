@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { packetName } from "./packet-name.ts";
-import {
-  connackReturnCode,
-  isReasonCodeFor,
-  ReasonCode,
-  reasonCodeOfReturnCode,
-  reasonName,
-  type Sender,
-} from "./reason-code.ts";
+import { connackReturnCode, isReasonCodeFor, ReasonCode, reasonCodeOfReturnCode, type Sender } from "./reason-code.ts";
+import { reasonName } from "./reason-name.ts";
 
 describe("isReasonCodeFor", () => {
   /** The tables of chapter 3, written down apart from the code. */
