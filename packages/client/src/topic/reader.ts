@@ -4,6 +4,7 @@ import type { LaneSubscription } from "../connection/lane.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
+import { Takers } from "../takers.ts";
 import type { Message } from "./message.ts";
 
 export interface ReaderOptions<Value, Params> {
@@ -28,11 +29,6 @@ interface Held {
   readonly done: (reasonCode?: number) => void;
 }
 
-interface Waiter {
-  resolve(held: Held | undefined): void;
-  reject(error: MessError): void;
-}
-
 /** QoS 0 has no back-pressure: past these the oldest are dropped, and counted. */
 const unacknowledgedMax = 1000;
 const unacknowledgedBytesMax = 8 << 20;
@@ -55,7 +51,7 @@ export class Reader<Value, Params>
   dropped = 0;
   readonly #options: ReaderOptions<Value, Params>;
   readonly #held = new Fifo<Held>();
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #takers = new Takers<Held>();
   readonly #onAbort = (): void => void this.return();
   #bytes = 0;
   #readyResolve: () => void = () => undefined;
@@ -137,9 +133,7 @@ export class Reader<Value, Params>
   deliver(delivery: Delivery): void {
     if (this.#ended) return;
     const held = { delivery, done: delivery.read() };
-    const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#hold(held);
-    else waiter.resolve(held);
+    if (!this.#takers.give(held)) this.#hold(held);
     this.#options.onArrival?.(delivery.message);
   }
 
@@ -179,7 +173,7 @@ export class Reader<Value, Params>
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return this.#takers.wait();
   }
 
   #end(failure: MessError | undefined): void {
@@ -187,10 +181,7 @@ export class Reader<Value, Params>
     this.#ended = true;
     this.#failure = failure;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
-      if (failure === undefined) waiter.resolve(undefined);
-      else waiter.reject(failure);
-    }
+    this.#takers.end(failure);
   }
 
   #drop(): void {
