@@ -1,5 +1,6 @@
 /** Runs a program of `examples/` as its reader would: as a process of its own, told where the broker is by its environment. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 import { cleanEnvironment, type Server } from "../support/server.ts";
@@ -10,6 +11,8 @@ const outputMax = 1_000_000;
 export interface ExampleOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Told each line of its stdout as it comes. */
+  readonly onLine?: (line: string) => void;
   /** Milliseconds until it is killed, however it goes. */
   readonly limit?: number;
 }
@@ -36,6 +39,8 @@ export class Example {
       if (this.output.length < outputMax) this.output += bytes.toString();
     };
     child.stdout?.on("data", take);
+    const { onLine } = options;
+    if (onLine !== undefined && child.stdout !== null) createInterface(child.stdout).on("line", onLine);
     child.stderr?.on("data", take);
     const limit = setTimeout(() => child.kill("SIGKILL"), options.limit ?? 60_000);
     this.ended = new Promise((resolve) => {

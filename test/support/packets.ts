@@ -57,7 +57,7 @@ function oneProperty(name: string | number, value: unknown): Buffer {
   if (typeof name === "number") return Buffer.concat([vbi(name), value as Buffer]);
   const row = propertyByName.get(name);
   if (row === undefined) throw new Error(`no property is called ${name}`);
-  const repeated = row.kind === "pair" ? Array.isArray((value as unknown[])[0]) : Array.isArray(value);
+  const repeated = row.kind === "pair" ? !(typeof (value as unknown[])[0] === "string") : Array.isArray(value);
   const values = repeated ? (value as unknown[]) : [value];
   return Buffer.concat(values.map((each) => Buffer.concat([vbi(row.id), propertyValue(row.kind, each)])));
 }

@@ -14,6 +14,7 @@ import {
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
+import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { explain } from "./security/explain.ts";
@@ -48,12 +49,18 @@ export interface AdministratorParts {
 export class Administrator implements Administration {
   readonly #parts: AdministratorParts;
   readonly #engine: BrokerEngine;
+  readonly queues: QueueAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
   constructor(parts: AdministratorParts) {
     this.#parts = parts;
     this.#engine = parts.engine;
+    this.queues = new QueueAdministrator({
+      machine: parts.engine.machine,
+      isEverythingAllowed: parts.devPrincipal !== undefined,
+      durable: () => this.#durable(),
+    });
   }
 
   authenticate(keyId: string, secret: string): string | undefined {
@@ -145,14 +152,12 @@ export class Administrator implements Administration {
   }
 
   policy(): PolicyDocument {
-    return this.#engine.machine.state.policy;
+    return { ...this.#engine.machine.state.policy, ...this.queues.document() };
   }
 
   async applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange> {
-    if (policy.topics !== undefined || policy.subscriptions !== undefined) {
-      const message = "the sections topics and subscriptions are not applied by this version";
-      throw this.#refusal({ act: "policy.apply", by }, "unavailable", message);
-    }
+    const problem = this.queues.documentProblem(policy);
+    if (problem !== undefined) throw this.#refusal({ act: "policy.apply", by }, "conflict", problem);
     const lines = diffPolicies(this.policy(), policy);
     if (dryRun || lines.length === 0) return { lines, applied: false };
     const { compiled } = this.#engine.machine.state;
@@ -162,7 +167,9 @@ export class Administrator implements Administration {
       const message = `no key that exists would hold ${action} any more; make one for admin first (mess key create admin)`;
       throw this.#refusal({ act: "policy.apply", by }, "conflict", message);
     }
-    this.#engine.machine.credentials.applyPolicy({ policy, by });
+    const { roles, principals } = policy;
+    this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    await this.queues.applyDocument(by, policy);
     await this.#durable();
     return { lines, applied: true };
   }

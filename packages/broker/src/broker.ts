@@ -361,6 +361,8 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       hostNames: certificateNames(config.hostNames),
       administration: administrator,
       engine: parts.engine.machine,
+      queues: parts.engine.machine.queues,
+      queueAdministration: administrator.queues,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

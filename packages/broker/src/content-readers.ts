@@ -1,6 +1,7 @@
 /** What the core asks about bytes it does not understand (model/message-checks.ts). */
 import { readProperties } from "@mess/wire";
 import type { HeaderReader, SchemaCompiler } from "./model/message-checks.ts";
+import { compileSchema } from "./schema/compile-schema.ts";
 
 /** Headers are the properties of MQTT 5.0 that travel on, in wire form. */
 export const headerReader: HeaderReader = {
@@ -8,7 +9,5 @@ export const headerReader: HeaderReader = {
     readProperties(bytes, headerStart, headerEnd)?.userProperties?.find(([known]) => known === name)?.[1],
 };
 
-/** Until there is an interpreter no schema can be declared. */
-export const schemaCompiler: SchemaCompiler = {
-  compile: () => ({ problem: "this build checks no schemas" }),
-};
+/** Payloads that a schema is declared for are JSON. */
+export const schemaCompiler: SchemaCompiler = { compile: compileSchema };

@@ -41,7 +41,11 @@ export function doorMetrics(door: MqttDoor, input: InputNumbers, audited: Readon
     counter("mess_auth_failures_total", "Credentials refused.", counters.authFailures),
     counter("mess_malformed_total", "Packets that are not MQTT.", counters.malformed),
     counter("mess_protocol_errors_total", "Packets that break the protocol.", counters.protocolErrors),
-    counter("mess_properties_refused_total", "Packets with reserved user properties that are unknown or wrong.", counters.propertiesRefused),
+    counter(
+      "mess_properties_refused_total",
+      "Packets with reserved user properties that are unknown or wrong.",
+      counters.propertiesRefused,
+    ),
     counter("mess_keep_alive_timeouts_total", "Connections ended for silence.", counters.keepAliveTimeouts),
     counter("mess_slow_consumer_dropped_total", "QoS 0 messages dropped for slow consumers.", counters.slowDrops),
     counter("mess_received_bytes_total", "Bytes received from MQTT clients.", counters.bytesReceived),

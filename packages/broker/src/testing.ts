@@ -1,7 +1,8 @@
 /** What test doubles are made of: a machine whose time stands still until a test moves it. Nothing here is for serving. */
-import { parseDuration } from "./model/quantity.ts";
+
 import { FakeTimeHost } from "./host/fake-time-host.ts";
 import type { Host } from "./host/host.ts";
+import { parseDuration } from "./model/quantity.ts";
 
 export interface TestMachineOptions {
   /** 32 bits; the same seed and the same calls give the same history. */

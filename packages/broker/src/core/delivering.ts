@@ -208,6 +208,10 @@ export class Delivering {
       return;
     }
     const message = readMessage(this.#message, frame, index);
+    if (seq <= session.replayThrough && message.publishedAt < session.replaySince) {
+      session.backlog.skip(seq);
+      return;
+    }
     const topic = topicOf(this.#state, message);
     const receiver = topic.receiverOf(session);
     if (receiver === undefined || (receiver.noLocal && message.publisherNumber === session.number)) {

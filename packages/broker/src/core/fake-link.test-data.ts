@@ -169,6 +169,7 @@ export class FakeClient implements LiveSource {
   session: SessionHandle | undefined;
   refusal = 0;
   subscribed: number[] = [];
+  texts: string[] = [];
   #packetId = 0;
 
   constructor(engine: Engine, clientId: string, wish: ConnectWish) {
@@ -261,8 +262,9 @@ export class FakeClient implements LiveSource {
       identifier: 0,
       ...wish,
     };
-    this.#engine.subscribe(this.handle, [request], (codes) => {
+    this.#engine.subscribe(this.handle, [request], (codes, texts) => {
       this.subscribed.push(...codes);
+      this.texts.push(...texts);
       this.link.told.push(`suback ${codes.join(" ")}`);
     });
   }

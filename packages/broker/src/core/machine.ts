@@ -22,12 +22,14 @@ import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
 import { Batch, reservedText } from "./batch.ts";
+import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
 import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
+import { Positions } from "./positions.ts";
 import { Publishing } from "./publishing.ts";
 import { QueueAppending } from "./queue-appending.ts";
 import { DeclaredQueues } from "./queues.ts";
@@ -63,6 +65,8 @@ export class Machine implements Engine, JournalListener {
   readonly attaching: Attaching;
   readonly delayed: Delayed;
   readonly topics: TopicDeclaring;
+  readonly positions: Positions;
+  readonly browsing: Browsing;
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
@@ -86,6 +90,7 @@ export class Machine implements Engine, JournalListener {
     this.#options = options;
     this.audit = new Audit(state, options.observeAudit);
     this.topics = new TopicDeclaring(state, this.audit);
+    this.positions = new Positions(state);
     this.#acks = new AckKeeper(state);
     const retained = new RetainedKeeper(state);
     this.#retained = retained;
@@ -103,6 +108,7 @@ export class Machine implements Engine, JournalListener {
     appending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
     this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.browsing = new Browsing({ state, outbox: this.#outbox, positions: this.positions });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.queues = new DeclaredQueues({
       state,
@@ -111,11 +117,12 @@ export class Machine implements Engine, JournalListener {
       publishing: this.publishing,
       appending,
       batch: this.#batch,
+      positions: this.positions,
     });
     const { consuming, settling, delivering } = this.queues;
     const consumers = new SessionConsumers({ state, sending, consuming, settling, delivering });
     this.#wills = new Wills({ state, publishing: this.publishing, audit: this.audit });
-    this.#subscribing = new Subscribing(state, this.audit);
+    this.#subscribing = new Subscribing(state, this.audit, this.positions);
     this.attaching = new Attaching({
       state,
       outbox: this.#outbox,
@@ -317,7 +324,9 @@ export class Machine implements Engine, JournalListener {
   }
 
   committed(frame: JournalFrame): void {
-    this.#outbox.release(frame.firstSeq + frame.count - 1);
+    const last = frame.firstSeq + frame.count - 1;
+    this.state.times.note(last + 1, this.state.clock.now());
+    this.#outbox.release(last);
     if (this.#waitingForCalm.length === 0 || this.congested) return;
     for (const run of this.#waitingForCalm.splice(0)) run();
   }

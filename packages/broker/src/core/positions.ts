@@ -1,81 +1,71 @@
-/** Where to begin to read: a position as the number of the first message that is meant. */
+/** Where to begin to read: positions as offsets. */
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView } from "../model/message.ts";
-import { messageOffset, RecordKind } from "../model/record.ts";
 import type { Position } from "../model/settings.ts";
 import { readMessage } from "./frame-reading.ts";
+import { earliestSeq, walkFrames } from "./frame-walk.ts";
+import { isShown } from "./shown.ts";
 import type { State } from "./state.ts";
 
-/** The oldest record that is still there. */
-export function oldestSeq(state: State): number {
-  return state.journal.segments()[0]?.firstSeq ?? 1;
+export interface PositionProblem {
+  /** For people. */
+  readonly problem: string;
 }
 
-/**
- * `done` gets the offset of the first message to be read: at once, but for a time, which is looked for in the journal by
- * halves. Times ascend with the numbers, as long as the clock was not set back.
- */
-export function resolvePosition(state: State, position: Position, done: (from: number) => void): void {
-  if (position === "latest") done(state.journal.lastSeq + 1);
-  else if (position === "earliest") done(oldestSeq(state));
-  else if ("offset" in position) done(Math.max(1, Math.floor(position.offset)));
-  else findTime(state, position.at, done);
-}
+/** Frames that are read to find the first message of a time, beyond what the index says; then it is near enough. */
+const framesMax = 256;
 
-/** Frames below `low` are older than the time, those from `high` on are not. */
-interface Search {
-  readonly at: number;
-  low: number;
-  high: number;
-  found: number;
-}
+export class Positions {
+  readonly #state: State;
+  readonly #view: MessageView = new MessageView();
 
-function findTime(state: State, at: number, done: (from: number) => void): void {
-  const low = oldestSeq(state);
-  const search: Search = { at, low, high: state.journal.durableSeq, found: state.journal.durableSeq + 1 };
-  halve(state, search, done);
-}
+  constructor(state: State) {
+    this.#state = state;
+  }
 
-function halve(state: State, search: Search, done: (from: number) => void): void {
-  const { journal } = state;
-  while (search.low <= search.high) {
-    const middle = Math.floor((search.low + search.high) / 2);
-    const frame = journal.cached(middle);
-    if (frame === undefined) {
-      journal.fetch(middle, (fetched) => {
-        narrow(search, middle, fetched);
-        halve(state, search, done);
-      });
+  /**
+   * Offset of the first record to look at. Of a time it may be too early by some seconds, or minutes where the journal is
+   * long: messages before that time are to be passed over.
+   */
+  near(position: Position): number | PositionProblem {
+    const { journal, clock, times } = this.#state;
+    const end = journal.lastSeq + 1;
+    if (position === "latest") return end;
+    const earliest = earliestSeq(journal);
+    if (position === "earliest") return earliest;
+    if ("offset" in position) {
+      if (position.offset > end)
+        return { problem: `there is no offset ${position.offset} yet: the last one is ${end - 1}` };
+      return Math.max(position.offset, earliest);
+    }
+    if (position.at > clock.now()) return { problem: "the time to begin at lies in the future" };
+    return Math.max(times.before(position.at), earliest);
+  }
+
+  /** The same, of a time exactly: `done` may be called later. */
+  resolve(position: Position, done: (offset: number | PositionProblem) => void): void {
+    const near = this.near(position);
+    if (typeof near !== "number" || typeof position === "string" || "offset" in position) {
+      done(near);
       return;
     }
-    narrow(search, middle, frame);
+    let found = 0;
+    let frames = 0;
+    walkFrames(this.#state.journal, near, {
+      frame: (frame, from) => {
+        found = this.#firstAt(frame, from, position.at);
+        return found === 0 && ++frames < framesMax;
+      },
+      done: (next) => done(found === 0 ? next : found),
+    });
   }
-  done(search.found);
-}
 
-/** A frame that cannot be had, or holds no message, counts as older: what follows is looked at. */
-function narrow(search: Search, middle: number, frame: JournalFrame | undefined): void {
-  if (frame === undefined) {
-    search.low = middle + 1;
-    return;
+  /** 0 when the frame holds no message of that time or later. */
+  #firstAt(frame: JournalFrame, from: number, at: number): number {
+    for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
+      if (!isShown(frame.kinds[i] as number)) continue;
+      if (readMessage(this.#view, frame, i).publishedAt >= at) return frame.firstSeq + i;
+    }
+    return 0;
   }
-  const first = firstFrom(frame, search.at);
-  if (first === 0) {
-    search.low = frame.firstSeq + frame.count;
-    return;
-  }
-  search.found = Math.min(search.found, first);
-  search.high = frame.firstSeq - 1;
-}
-
-const view = new MessageView();
-
-/** The first message of the frame that was published at `at` or later; 0 when there is none. */
-function firstFrom(frame: JournalFrame, at: number): number {
-  for (let i = 0; i < frame.count; i++) {
-    const kind = frame.kinds[i] as number;
-    if (messageOffset(kind) < 0 || kind === RecordKind.messageCarried) continue;
-    if (readMessage(view, frame, i).publishedAt >= at) return frame.firstSeq + i;
-  }
-  return 0;
 }

@@ -20,6 +20,10 @@ const delayedBytes = savedNumbers * 8;
 
 export function addPublishing(state: State, add: Add): void {
   addTopics(state, add);
+  add(
+    RecordKind.retentionState,
+    jsonBytes({ filter: "", marks: [], times: state.times.save() } satisfies RetentionState),
+  );
   addMessageIds(state, add);
   addDelayed(state, add);
 }
@@ -32,8 +36,9 @@ export function restorePublishing(state: State, kind: number, bytes: Buffer, sta
   else if (kind === RecordKind.topicDeleted)
     state.topicSettings.remove(readJson<TopicDeleted>(bytes, start, end).filter);
   else if (kind === RecordKind.retentionState) {
-    const { filter, marks } = readJson<RetentionState>(bytes, start, end);
-    state.topicSettings.restoreMarks(filter, marks);
+    const { filter, marks, times } = readJson<RetentionState>(bytes, start, end);
+    if (times === undefined) state.topicSettings.restoreMarks(filter, marks);
+    else state.times.load(times);
   } else return false;
   return true;
 }

@@ -17,7 +17,7 @@ import type { Audit } from "./audit.ts";
 import type { Batch } from "./batch.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Outbox } from "./outbox.ts";
-import { resolvePosition } from "./positions.ts";
+import type { PositionProblem, Positions } from "./positions.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
 import { QueueAcks } from "./queue-acks.ts";
@@ -28,6 +28,7 @@ import { QueueDelivering } from "./queue-delivering.ts";
 import { QueueOffering } from "./queue-offering.ts";
 import { QueueReplay } from "./queue-replay.ts";
 import { QueueSettling } from "./queue-settling.ts";
+import { QueueTrimming } from "./queue-trimming.ts";
 import { viewOf } from "./queue-view.ts";
 import type { Attached } from "./queue-work.ts";
 import { RandomPool } from "./random-pool.ts";
@@ -41,17 +42,22 @@ export interface DeclaredQueuesParts {
   readonly publishing: Publishing;
   readonly appending: QueueAppending;
   readonly batch: Batch;
+  readonly positions: Positions;
 }
 
 export class DeclaredQueues implements Queues {
   readonly #state: State;
   readonly #batch: Batch;
+  readonly #positions: Positions;
   readonly acks: QueueAcks;
   readonly delivering: QueueDelivering;
   readonly consuming: QueueConsuming;
   readonly settling: QueueSettling;
   readonly replay: QueueReplay;
   readonly #declaring: QueueDeclaring;
+  readonly #trimming: QueueTrimming;
+  readonly #appending: QueueAppending;
+  readonly #publishing: Publishing;
   readonly #redriving: Redriving;
   /** Names in order, while they are the same. */
   #names: readonly string[] | undefined;
@@ -60,6 +66,9 @@ export class DeclaredQueues implements Queues {
     const { state, outbox, audit, publishing, appending } = parts;
     this.#state = state;
     this.#batch = parts.batch;
+    this.#positions = parts.positions;
+    this.#appending = appending;
+    this.#publishing = publishing;
     const random = new RandomPool(state.random);
     this.acks = new QueueAcks(state);
     const dead = new DeadLetters({ state, acks: this.acks, publishing, appending });
@@ -76,12 +85,14 @@ export class DeclaredQueues implements Queues {
       delivering: this.delivering,
       settling: this.settling,
     });
+    this.#trimming = new QueueTrimming({ state, outbox, acks: this.acks, dead });
     this.#declaring = new QueueDeclaring({
       state,
       audit,
       consuming: this.consuming,
       settling: this.settling,
       delivering: this.delivering,
+      trimming: this.#trimming,
     });
     this.#redriving = new Redriving({ state, outbox, audit, appending });
     this.replay = new QueueReplay({ state, publishing, appending, declaring: this.#declaring });
@@ -136,8 +147,8 @@ export class DeclaredQueues implements Queues {
   }
 
   /** Offset of the first message that a position means. At once, but for a time, which is looked up in the journal. */
-  resolve(position: Position, done: (from: number) => void): void {
-    resolvePosition(this.#state, position, done);
+  resolve(position: Position, done: (from: number | PositionProblem) => void): void {
+    this.#positions.resolve(position, done);
   }
 
   /** Dead letters from an offset on. Nothing where there is no such subscription. */
@@ -177,10 +188,14 @@ export class DeclaredQueues implements Queues {
   /** After recovery. */
   begin(): void {
     this.replay.begin();
+    this.#appending.onOverfull = (queue) => this.#trimming.trim(queue);
+    this.#publishing.checks.quota.onFull = (queue) => this.#trimming.sweep(queue);
+    for (const queue of this.#state.queues.values()) this.#trimming.trim(queue);
   }
 
   tidy(): void {
     this.consuming.tidy();
+    if (this.#declaring.expire()) this.#names = undefined;
   }
 
   committed(queues: readonly Queue[]): void {

@@ -61,6 +61,8 @@ export class Replay {
   readonly #message: MessageView = new MessageView();
   readonly lastSeen: Map<Session, LastSeen> = new Map();
   records = 0;
+  /** The latest time that a message was published at. */
+  #latest = 0;
 
   constructor(parts: ReplayParts) {
     this.#parts = parts;
@@ -87,6 +89,7 @@ export class Replay {
       this.apply(kind, frame.firstSeq + i, frame.bytes, frame.starts[i] as number, frame.ends[i] as number);
       this.records++;
     }
+    this.#state.times.note(frame.firstSeq + frame.count, this.#latest);
   }
 
   apply(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
@@ -103,6 +106,7 @@ export class Replay {
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    if (message.publishedAt > this.#latest) this.#latest = message.publishedAt;
     if (kind === RecordKind.messageDirected) {
       this.#parts.queues.directed(seq, bytes.readUInt32LE(start), message);
       return;

@@ -7,6 +7,7 @@ import type { JournalFrame, SegmentInfo } from "../model/journal.ts";
 import { messageOffset, RecordKind } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { earliestSeq } from "./frame-walk.ts";
 import { readRecords } from "./record-reading.ts";
 import type { SnapshotWriter } from "./snapshot.ts";
 import type { RetainedEntry, State } from "./state.ts";
@@ -36,6 +37,7 @@ export class Retention {
     if (written - this.#snapshotBytes >= limits.segmentBytes) this.snapshot();
     const dead = this.#deadSegments();
     for (const segment of dead) journal.dropSegment(segment.id);
+    if (dead.length > 0) this.#state.times.forgetBefore(earliestSeq(journal));
   }
 
   snapshot(): void {

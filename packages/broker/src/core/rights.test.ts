@@ -68,8 +68,9 @@ class Oracle {
       if (!detail.retain || detail.payload === "") return;
       this.seen.retained++;
       // Once gone it stays gone, whatever is granted later (LESSONS 7). One under way is finished as it is.
-      if (this.#retainedOnce.has(detail.payload) && !detail.dup) {
-        expect(this.#retained.has(detail.payload), `${detail.payload} is given to a new subscription`).toBe(true);
+      const retained = retainedName(detail);
+      if (this.#retainedOnce.has(retained) && !detail.dup) {
+        expect(this.#retained.has(retained), `${detail.payload} is given to a new subscription`).toBe(true);
       }
     };
   }
@@ -85,9 +86,9 @@ class Oracle {
 
   #forgetRevoked(): void {
     const which = this.#which;
-    for (const [payload, { principal, topic }] of this.#retained) {
+    for (const [name, { principal, topic }] of this.#retained) {
       if (!may(which, principal, "publish", topic) || !may(which, principal, "retain", topic))
-        this.#retained.delete(payload);
+        this.#retained.delete(name);
     }
   }
 
@@ -109,10 +110,16 @@ class Oracle {
         expect(may(this.#which, principal, "will", topic), `the will of ${principal} to ${topic}`).toBe(true);
       }
       if (!message.retain || payload === "") continue;
-      this.#retained.set(payload, { principal, topic });
-      this.#retainedOnce.add(payload);
+      const name = retainedName({ topic, payload });
+      this.#retained.set(name, { principal, topic });
+      this.#retainedOnce.add(name);
     }
   }
+}
+
+/** One client's wills have one text: the topic tells them apart. */
+function retainedName({ topic, payload }: { readonly topic: string; readonly payload: string }): string {
+  return `${topic} ${payload}`;
 }
 
 test("an effect happens only if its principal holds the right at that moment (I5)", () => {

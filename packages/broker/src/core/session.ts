@@ -2,7 +2,7 @@
 import type { Deadline } from "../delivery/deadlines.ts";
 import type { InFlight } from "../delivery/in-flight.ts";
 import type { Link } from "../model/link.ts";
-import type { SubscriptionSet, WillRecord } from "../model/record.ts";
+import type { SubscriptionReplay, SubscriptionSet, WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { Group } from "./group.ts";
 import type { Publisher } from "./publisher.ts";
@@ -26,6 +26,7 @@ export interface SubscriptionEntry {
   readonly credit: SubscriptionSet["credit"];
   /** Its form as the only subscription of its session that matches, once that was asked for. */
   receiver: Receiver | undefined;
+  readonly replay: SubscriptionReplay | undefined;
 }
 
 /** A QoS 2 message received and not released: the bytes of its message, ready to be written again. */
@@ -90,6 +91,9 @@ export class Session implements Publisher {
   maybeSent = 0;
   /** Nothing later than this can have been. */
   maybeSentThrough = 0;
+  /** The replay that its subscription began with: last record of it, and the time that it begins at; 0 for none. */
+  replayThrough = 0;
+  replaySince = 0;
   /** Packet ids under way when the connection was made, from `resendNext` on still to be sent again, in order. */
   resend: readonly number[] = [];
   resendNext = 0;
@@ -123,6 +127,15 @@ export class Session implements Publisher {
     this.clientId = parts.clientId;
     this.backlog = parts.backlog;
     this.inFlight = parts.inFlight;
+  }
+
+  /** What it was sent and has acknowledged is void: it begins anew behind `seq`. */
+  rewind(seq: number): void {
+    this.sentThrough = seq;
+    this.sentBefore = 0;
+    this.maybeSent = 0;
+    this.ackedFloor = seq;
+    this.ackedBeyond = [];
   }
 }
 

@@ -163,6 +163,7 @@ function setOf(session: Session, entry: SubscriptionEntry): SubscriptionSet {
     queue: entry.queue,
     explicit: entry.explicit,
     credit: entry.credit,
+    replay: entry.replay,
   };
 }
 

@@ -18,6 +18,7 @@ import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
+import { TimeIndex } from "./time-index.ts";
 import type { Topic } from "./topic.ts";
 import { TopicSettingsTable } from "./topic-settings.ts";
 
@@ -58,6 +59,8 @@ export class Counters {
   expiredLeases = 0;
   deadLetters = 0;
   redriven = 0;
+  /** Ended because a full subscription made room. */
+  overflowed = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
   /** Larger than their topic allows, or against its schema. */
@@ -116,6 +119,7 @@ export class State {
   readonly messageIds: MessageIds;
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
+  readonly times: TimeIndex = new TimeIndex();
   readonly keys: Map<string, KeyRecord> = new Map();
   policy: Policy;
   compiled: CompiledPolicy;

@@ -5,9 +5,11 @@ import { deadLetterPrefix } from "../model/settings.ts";
 import { isFilterProblem, type ParsedFilter, parseFilter } from "../topics/topic-filter.ts";
 import type { Audit } from "./audit.ts";
 import type { Group } from "./group.ts";
+import type { Positions } from "./positions.ts";
 import { allowedFilter } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { SessionConsumers } from "./session-consumers.ts";
+import { type ReplayPlan, SessionReplay } from "./session-replay.ts";
 import type { RetainedEntry, State } from "./state.ts";
 
 export interface SubscribeAnswer {
@@ -22,11 +24,13 @@ const retainedDueMax = 1_000_000;
 export class Subscribing {
   readonly #state: State;
   readonly #audit: Audit;
+  readonly #replay: SessionReplay;
   #consumers: SessionConsumers | undefined;
 
-  constructor(state: State, audit: Audit) {
+  constructor(state: State, audit: Audit, positions: Positions) {
     this.#state = state;
     this.#audit = audit;
+    this.#replay = new SessionReplay(state, positions);
   }
 
   connect(consumers: SessionConsumers): void {
@@ -38,20 +42,36 @@ export class Subscribing {
     if (isFilterProblem(parsed)) return { code: Reason.topicFilterInvalid, text: parsed.reason };
     const target = this.#consumers?.target(parsed);
     if (typeof target === "object") return target;
+    const { from, ...asked } = request;
     if (target !== undefined) return this.#consume(session, request, parsed, target);
-    const refused = this.#refusal(session, parsed, request.retainHandling !== 2);
+    const refused =
+      this.#refusal(session, parsed, request.retainHandling !== 2) ?? this.#replay.refusal(session, parsed);
     if (refused !== undefined) return refused;
-    const set: SubscriptionSet = { ...request, number: session.number };
+    const replay = from === undefined ? undefined : this.#replay.plan(session, parsed, from);
+    if (replay !== undefined && "code" in replay) return replay;
+    const set: SubscriptionSet = {
+      ...asked,
+      number: session.number,
+      // Made again it stays what it is: its replay goes on.
+      replay: session.subscriptions.get(parsed.text)?.replay,
+      ...(replay && replaying(replay)),
+    };
     if (session.durable) this.#record(RecordKind.subscriptionSet, set);
     const group = parsed.shareName === undefined ? undefined : this.#state.groups.get(parsed.text);
     const isFirstToStay = session.durable && group?.durableMembers === 0;
     this.apply(session, set, parsed);
     if (group !== undefined && isFirstToStay) this.#recordBacklog(group);
+    if (replay !== undefined) this.#replay.begin(session, replay);
     return { code: request.qos, text: "" };
   }
 
   /** Reads a declared subscription: nothing is retained there, and its rights are those of a consumer. */
   #consume(session: Session, request: SubscribeRequest, parsed: ParsedFilter, queue: string): SubscribeAnswer {
+    if (request.from !== undefined)
+      return {
+        code: Reason.implementationSpecific,
+        text: "a declared subscription is replayed for all its consumers: reset it",
+      };
     const refused = this.#quotaRefusal(session, parsed);
     if (refused !== undefined) return refused;
     const qos = request.qos === 0 ? 0 : 1;
@@ -87,6 +107,7 @@ export class Subscribing {
       explicit: set.explicit,
       credit: set.credit,
       receiver: undefined,
+      replay: set.replay,
     };
     session.subscriptions.set(set.filter, entry);
     if (before === undefined) state.subscriptionCount++;
@@ -96,6 +117,10 @@ export class Subscribing {
     if (group !== undefined) {
       group.join(session, entry);
       return;
+    }
+    if (set.replay !== undefined) {
+      session.replayThrough = set.replay.through;
+      session.replaySince = set.replay.since;
     }
     state.index.set(parsed.filter, indexKey(session), entry);
     session.retained.replace(entry);
@@ -203,6 +228,11 @@ export class Subscribing {
     body.copy(this.#state.journal.openBytes, at);
     this.#state.journal.commit();
   }
+}
+
+/** What is retained is not sent besides: the replay has it, and where it is older, whoever asks for later messages wants none. */
+function replaying({ through, since }: ReplayPlan): Pick<SubscriptionSet, "replay" | "retainHandling"> {
+  return { replay: { through, since }, retainHandling: 2 };
 }
 
 function indexKey(session: Session): string {

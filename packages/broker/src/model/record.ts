@@ -149,6 +149,15 @@ export interface SubscriptionSet {
   readonly queue?: string | undefined;
   readonly explicit?: boolean | undefined;
   readonly credit?: { readonly messages?: number; readonly bytes?: number } | undefined;
+  /** Of a subscription that began with a replay. */
+  readonly replay?: SubscriptionReplay | undefined;
+}
+
+export interface SubscriptionReplay {
+  /** Last record that is replayed. */
+  readonly through: number;
+  /** Messages published before this time, wall-clock milliseconds, are passed over in it; 0 for none. */
+  readonly since: number;
 }
 
 export interface SubscriptionRemoved {
@@ -191,14 +200,11 @@ export interface TopicDeleted {
 
 /** What a declaration keeps, as `RetentionMarks.save` gives it. */
 export interface RetentionState {
+  /** Empty, and no marks: it is the index of times. */
   readonly filter: string;
-  readonly marks: readonly (readonly [
-    from: number,
-    to: number,
-    bytes: number,
-    firstAt: number,
-    lastAt: number,
-  ])[];
+  /** As `TimeIndex.save` gives it. */
+  readonly times?: readonly number[];
+  readonly marks: readonly (readonly [from: number, to: number, bytes: number, firstAt: number, lastAt: number])[];
 }
 
 export interface Audited {

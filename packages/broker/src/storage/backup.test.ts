@@ -172,6 +172,22 @@ describe("a backup", () => {
     await expect(sim.settle(store.beginBackup())).rejects.toMatchObject({ code: "in-use" });
   });
 
+  it("that was given up does not let go what the next one holds", async () => {
+    const { sim, store } = await filled(10);
+    const first = await sim.settle(store.beginBackup());
+    const iterator = first.chunks[Symbol.asyncIterator]();
+    await sim.settle(iterator.next());
+    first.close();
+    const second = await sim.settle(store.beginBackup());
+    await sim.settle(Promise.resolve(iterator.return?.()));
+    first.close();
+    store.journal.snapshotTaken(store.journal.durableSeq);
+    for (const { id, active } of store.journal.segments()) if (!active) store.journal.dropSegment(id);
+    await append(sim, store, ["with the trims"]);
+    await sim.runUntilIdle();
+    expect(await restore(sim, await sim.settle(collect(second)))).toMatchObject({ ok: true });
+  });
+
   it("is given up when it is read too slowly: what it pins takes room", async () => {
     const { sim, store } = await filled(5);
     const backup = await sim.settle(store.beginBackup());

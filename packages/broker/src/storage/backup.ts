@@ -23,12 +23,13 @@ import { type Keyring, openKeyring } from "./keyring.ts";
 import { recover } from "./recovery.ts";
 import type { SegmentEntry } from "./segment-catalogue.ts";
 import type { SegmentHeader } from "./segment-header.ts";
-import { SegmentPins } from "./segment-pins.ts";
+import { type PinSet, SegmentPins } from "./segment-pins.ts";
 import { scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail } from "./torn-tail.ts";
 
-const PIECE = 1_024 * 1_024;
+/** Read and worked through at a time: a millisecond or so, so that the broker's own work hardly waits. */
+const PIECE = 256 * 1_024;
 /** Besides the journal: what makes the server the one that clients trust. The keys among them are sealed. */
 const otherFiles = ["ca.pem", "ca.key.sealed", "server.pem", "server.key.sealed"] as const;
 const OTHER_BYTES_MAX = 4 * 1_024 * 1_024;
@@ -68,7 +69,7 @@ export async function beginBackup(
   }
   // All of this in one turn: the entries go on changing, and segments that are not pinned may go.
   const began = entries.map(({ header, end, endHash, lastSeq }) => ({ header, end, endHash, lastSeq }));
-  pins.pin(began.map(({ header }) => header.id));
+  const held = pins.pin(began.map(({ header }) => header.id));
   try {
     const segments: PinnedSegment[] = [];
     for (const segment of began) {
@@ -77,9 +78,9 @@ export async function beginBackup(
     }
     const others: SmallFile[] = [];
     for (const name of [KEYRING_FILE, ...otherFiles]) others.push(...(await readSmallFile(options, name)));
-    return new ArchiveWriter(options, pins, segments, others);
+    return new ArchiveWriter(options, { held, pins }, segments, others);
   } catch (error) {
-    pins.releaseAll();
+    held.releaseAll();
     throw error;
   }
 }
@@ -125,11 +126,16 @@ interface SmallFile {
   readonly bytes: Buffer;
 }
 
+interface Pinned {
+  readonly held: PinSet;
+  readonly pins: SegmentPins;
+}
+
 class ArchiveWriter implements Backup {
   readonly bytes: number;
   readonly lastSeq: number;
   readonly #options: BackupOptions;
-  readonly #pins: SegmentPins;
+  readonly #pinned: Pinned;
   readonly #segments: readonly PinnedSegment[];
   readonly #small: readonly SmallFile[];
   readonly #manifest: Omit<Manifest, "files">;
@@ -139,13 +145,13 @@ class ArchiveWriter implements Backup {
 
   constructor(
     options: BackupOptions,
-    pins: SegmentPins,
+    pinned: Pinned,
     segments: readonly PinnedSegment[],
     others: readonly SmallFile[],
   ) {
     const { host, keyring } = options;
     this.#options = options;
-    this.#pins = pins;
+    this.#pinned = pinned;
     this.#segments = segments;
     const head = headOf(segments);
     this.lastSeq = head.seq;
@@ -166,7 +172,7 @@ class ArchiveWriter implements Backup {
   }
 
   close(): void {
-    this.#pins.releaseAll();
+    this.#pinned.held.releaseAll();
   }
 
   async *#write(): AsyncGenerator<Uint8Array> {
@@ -177,7 +183,8 @@ class ArchiveWriter implements Backup {
         this.#sent += chunk.length;
         yield chunk;
         const seconds = (clock.monotonic() - began - GRACE_MS) / 1_000;
-        if (this.#pins.ended) throw new StorageError("in-use", "The journal is closing: the backup is not whole.");
+        if (this.#pinned.pins.ended)
+          throw new StorageError("in-use", "The journal is closing: the backup is not whole.");
         if (this.#sent < seconds * RATE_MIN_BYTES_PER_SECOND) {
           throw new StorageError("io", "The backup was read too slowly, and given up.");
         }
@@ -199,7 +206,7 @@ class ArchiveWriter implements Backup {
         return;
       }
       yield* this.#segment(segment);
-      this.#pins.release(segment.header.id);
+      this.#pinned.held.release(segment.header.id);
     }
     yield* this.#entry({ name: MANIFEST_NAME, bytes: this.#manifestBytes(this.#files) });
     yield ARCHIVE_END;
@@ -302,7 +309,9 @@ async function scan(
     throw damage(options, header, scanStart(header), `its data key ${header.keyId} is not in the keyring`);
   }
   const visit = (): void => undefined;
-  return withSegment(options, header.id, (file) => scanSegment({ file, header, key, end, thorough: true, visit }));
+  return withSegment(options, header.id, (file) =>
+    scanSegment({ file, header, key, end, thorough: true, visit, windowBytes: PIECE }),
+  );
 }
 
 async function withSegment<T>(

@@ -82,6 +82,16 @@ function onGone(outgoing: ServerResponse, run: () => void): void {
   else outgoing.once("close", run);
 }
 
+/** `writableFinished` will not do: it is true of what lost its socket. */
+function tellWhenSent(outgoing: ServerResponse, sent: (whole: boolean) => void): void {
+  const { socket } = outgoing;
+  let isWhole = false;
+  outgoing.once("finish", () => {
+    isWhole = socket !== null && !socket.destroyed;
+  });
+  onGone(outgoing, () => sent(isWhole));
+}
+
 const nobody: Caller = { principal: "", keyId: "" };
 
 /** Answers a request that has no route: 405 where others methods have one, else 404. Never throws. */
@@ -207,7 +217,7 @@ function toResponse(
   quotaHeaders: Readonly<Record<string, string>>,
 ): Response {
   const { status, body, mediaType, headers, sent, stream } = answer;
-  if (sent !== undefined) onGone(outgoing, () => sent(outgoing.writableFinished));
+  if (sent !== undefined) tellWhenSent(outgoing, sent);
   if (stream !== undefined) {
     outgoing.writeHead(status, { ...SECURITY_HEADERS, ...quotaHeaders, "content-type": mediaType ?? "", ...headers });
     stream(outgoing);

@@ -46,7 +46,7 @@ export function templateOf(path: string): string {
 
 /** Problems of a route: its own, and those that come from how requests are read. */
 export function problemsOf(route: Route): readonly ProblemCode[] {
-  const codes: ProblemCode[] = ["wrong-parameters", "foreign-host", "internal", ...(route.problems ?? [])];
+  const codes: ProblemCode[] = ["wrong-parameters", "foreign-host", ...(route.problems ?? [])];
   if (route.permission !== "public") codes.push("unauthorized", "too-many-attempts", "too-many-requests");
   if (route.permission !== "public" && route.permission !== "authenticated") codes.push("forbidden");
   if (route.longLived === true || route.method !== "GET") codes.push("foreign-origin");
@@ -141,6 +141,10 @@ function responsesOf(route: Route, schemas: Schemas): JsonForm {
     responses[status] =
       own === undefined ? { description, content } : { ...own, content: { ...(own["content"] as object), ...content } };
   }
+  responses["default"] = {
+    description: "Any other problem: a mistake of the server's, or what was wrong before the request was understood.",
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
+  };
   return responses;
 }
 

@@ -1,4 +1,5 @@
-import type { Grant, Policy } from "../../../model/policy.ts";
+import type { Grant, PolicyDocument as Policy } from "../../../model/policy.ts";
+import { subscriptionSettingsJson, topicSettingsJson } from "./settings-json.ts";
 
 type GrantDocument = Readonly<Record<string, string>>;
 
@@ -6,6 +7,8 @@ type GrantDocument = Readonly<Record<string, string>>;
 export interface PolicyDocument {
   readonly roles: Readonly<Record<string, { allow: readonly GrantDocument[]; deny: readonly GrantDocument[] }>>;
   readonly principals: Readonly<Record<string, { roles: readonly string[] }>>;
+  readonly topics?: Readonly<Record<string, unknown>>;
+  readonly subscriptions?: Readonly<Record<string, unknown>>;
 }
 
 export function policyDocument(policy: Policy): PolicyDocument {
@@ -15,7 +18,18 @@ export function policyDocument(policy: Policy): PolicyDocument {
   const principals = Object.entries(policy.principals).map(
     ([name, { roles: held }]) => [name, { roles: held }] as const,
   );
-  return { roles: Object.fromEntries(roles), principals: Object.fromEntries(principals) };
+  return {
+    roles: Object.fromEntries(roles),
+    principals: Object.fromEntries(principals),
+    ...(policy.topics !== undefined && { topics: spelled(policy.topics, topicSettingsJson) }),
+    ...(policy.subscriptions !== undefined && {
+      subscriptions: spelled(policy.subscriptions, subscriptionSettingsJson),
+    }),
+  };
+}
+
+function spelled<T, S>(section: Readonly<Record<string, T>>, spell: (settings: T) => S): Record<string, S> {
+  return Object.fromEntries(Object.entries(section).map(([name, settings]) => [name, spell(settings)]));
 }
 
 /** `{ publish = "orders/#" }`, and `{ admin = "keys" }` for what is done to the broker itself. */

@@ -10,7 +10,7 @@ const dollar = 0x24;
 const deadPrefix: Buffer = Buffer.from(deadLetterPrefix, "utf8");
 const extras: PropertyBytes = new PropertyBytes();
 const noBytes: Uint8Array = new Uint8Array(0);
-/** Characters of a string in MQTT. */
+/** Bytes of a string in MQTT. */
 const stringBytesMax = 65_535;
 
 export function isDeadLetter(message: MessageView): boolean {
@@ -60,7 +60,7 @@ export function addProperties(
   }
   if (meta) {
     extras.user("mess-offset", String(form.offset));
-    extras.user("mess-time", new Date(message.publishedAt).toISOString());
+    extras.user("mess-time", timeText(message.publishedAt));
     extras.user("mess-publisher", message.principal);
     if (attributes.key !== undefined) extras.user("mess-key", attributes.key);
     if (lease !== undefined) extras.user("mess-subscription", lease.subscription);
@@ -68,6 +68,18 @@ export function addProperties(
   encoder.extra = extras.bytes;
   encoder.extraLength = extras.length;
   return true;
+}
+
+let lastTime = 0;
+let lastTimeText: string = new Date(0).toISOString();
+
+/** RFC 3339. Many messages are of the same millisecond, and the text is dear. */
+function timeText(milliseconds: number): string {
+  if (milliseconds !== lastTime) {
+    lastTime = milliseconds;
+    lastTimeText = new Date(milliseconds).toISOString();
+  }
+  return lastTimeText;
 }
 
 /** The token takes the place of the publisher's own Response Topic and Correlation Data, which go as user properties. */

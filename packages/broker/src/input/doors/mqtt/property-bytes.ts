@@ -1,4 +1,6 @@
 /** Properties of one PUBLISH in wire form (MQTT 5.0 section 2.2.2), written into bytes that are used again. */
+import { writeString } from "@mess/wire";
+
 const responseTopicId = 0x08;
 const correlationDataId = 0x09;
 const userPropertyId = 0x26;
@@ -46,9 +48,7 @@ export class PropertyBytes {
 
   #string(text: string): void {
     this.#reserve(2 + 3 * text.length);
-    const written = this.bytes.write(text, this.length + 2, "utf8");
-    this.bytes.writeUInt16BE(written, this.length);
-    this.length += 2 + written;
+    this.length = writeString(this.bytes, this.length, text);
   }
 
   #reserve(more: number): void {

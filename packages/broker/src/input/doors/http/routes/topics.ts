@@ -59,7 +59,7 @@ export function topicRoutes(limits: Limits): readonly Route[] {
       query: nothing,
       body: settingsForms(limits).topic,
       answers: { 200: { ...one, description: "It was there; its settings are replaced." }, 201: one },
-      problems: ["forbidden", "conflict", "quota-exceeded", "unavailable"],
+      problems: ["forbidden", "conflict", "unavailable"],
       handle: async ({ services, caller, params, body }) => {
         const { queueAdministration } = services;
         const filter = filterOf(params);

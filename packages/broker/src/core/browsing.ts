@@ -1,0 +1,123 @@
+/** Looking into the journal without reading from it: what it still holds of some topics, page by page, each of bounded work. */
+import type { JournalFrame } from "../model/journal.ts";
+import { MessageView, readAttributes } from "../model/message.ts";
+import type { BrowseRequest, MessagePage, StoredMessage } from "../model/queue-administration.ts";
+import { patternLevels, patternMatches } from "../model/topic-pattern.ts";
+import { readMessage } from "./frame-reading.ts";
+import { walkFrames } from "./frame-walk.ts";
+import type { Outbox } from "./outbox.ts";
+import type { PositionProblem, Positions } from "./positions.ts";
+import { allowed } from "./rights.ts";
+import { isShown } from "./shown.ts";
+import type { State } from "./state.ts";
+
+export interface BrowsingParts {
+  readonly state: State;
+  readonly outbox: Outbox;
+  readonly positions: Positions;
+}
+
+/** Read for one page, at most: whoever finds little goes on from where it ended. */
+const workBytesMax = 16 * 1024 * 1024;
+const workFramesMax = 256;
+
+export class Browsing {
+  readonly #parts: BrowsingParts;
+  readonly #state: State;
+
+  constructor(parts: BrowsingParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+  }
+
+  /** A page may have no message and a `next`: there was much else to look through. Rights are asked for each topic. */
+  browse(by: string, request: BrowseRequest, done: (page: MessagePage | PositionProblem) => void): void {
+    // Everything that was told as published is shown, and nothing that a power cut could take back.
+    this.#parts.outbox.action(() => {
+      this.#parts.positions.resolve(request.from, (from) => {
+        if (typeof from === "number") this.#page(new Page(this.#state, by, request), from, done);
+        else done(from);
+      });
+    });
+  }
+
+  #page(page: Page, from: number, done: (page: MessagePage) => void): void {
+    const { journal } = this.#state;
+    walkFrames(journal, from, {
+      frame: (frame, at) => page.take(frame, at),
+      done: (behind) => {
+        const next = page.full ?? behind;
+        done({ messages: page.messages, next: next > journal.durableSeq ? undefined : next });
+      },
+    });
+  }
+}
+
+class Page {
+  readonly messages: StoredMessage[] = [];
+  /** Where the page ended, if that was inside a frame. */
+  full: number | undefined;
+  readonly #state: State;
+  readonly #by: string;
+  readonly #request: BrowseRequest;
+  readonly #levels: readonly string[];
+  readonly #view: MessageView = new MessageView();
+  readonly #mayRead: Map<string, boolean> = new Map();
+  #bytes = 0;
+  #work = 0;
+  #frames = 0;
+
+  constructor(state: State, by: string, request: BrowseRequest) {
+    this.#state = state;
+    this.#by = by;
+    this.#request = request;
+    this.#levels = patternLevels(request.filter);
+  }
+
+  /** False when no more is to be read. */
+  take(frame: JournalFrame, from: number): boolean {
+    this.#frames++;
+    this.#work += frame.bytes.length;
+    for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
+      if (!isShown(frame.kinds[i] as number)) continue;
+      const message = readMessage(this.#view, frame, i);
+      if (!this.#isWanted(message)) continue;
+      const bytes = message.payloadEnd - message.headerStart;
+      const isTooMuch = this.messages.length > 0 && this.#bytes + bytes > this.#request.bytesMax;
+      if (this.messages.length >= this.#request.limit || isTooMuch) {
+        this.full = frame.firstSeq + i;
+        return false;
+      }
+      this.#bytes += bytes;
+      this.messages.push(stored(message, frame.firstSeq + i));
+    }
+    return this.#work < workBytesMax && this.#frames < workFramesMax;
+  }
+
+  #isWanted(message: MessageView): boolean {
+    const { topic } = message;
+    if (!patternMatches(this.#levels, topic)) return false;
+    let answer = this.#mayRead.get(topic);
+    if (answer === undefined) {
+      answer = allowed(this.#state, this.#by, "subscribe", topic);
+      this.#mayRead.set(topic, answer);
+    }
+    return answer;
+  }
+}
+
+/** Everything copied: frames are not to be kept. */
+export function stored(message: MessageView, offset: number): StoredMessage {
+  const { bytes } = message;
+  return {
+    offset,
+    topic: message.topic,
+    publisher: message.principal,
+    time: message.publishedAt,
+    qos: message.qos,
+    retain: message.retain,
+    attributes: readAttributes(message),
+    headers: Uint8Array.from(bytes.subarray(message.headerStart, message.headerEnd)),
+    payload: Uint8Array.from(bytes.subarray(message.payloadStart, message.payloadEnd)),
+  };
+}
