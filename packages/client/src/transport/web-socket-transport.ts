@@ -45,6 +45,8 @@ export async function openWebSocketTransport(options: TransportOptions, events: 
     const hint = "is it there, is its certificate trusted, is this page one of its own?";
     const failure = new MessError("UNREACHABLE", `cannot open a WebSocket to ${where}`, { hint });
     socket.addEventListener("close", () => reject(failure));
+    // One that the page's own Content Security Policy forbids is never closed.
+    socket.addEventListener("error", () => reject(failure));
   });
   await unlessAborted(opened, signal, () => {
     socket.close();
