@@ -32,7 +32,10 @@ const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   // 4
   ["engine", ["model", "config", "host-interface", "core"]],
   ["queue-administrator", ["model", "security", "core"]],
-  ["administrator", ["queue-administrator", "model", "config", "host-interface", "identity", "security", "core", "engine"]],
+  [
+    "administrator",
+    ["queue-administrator", "model", "config", "host-interface", "identity", "security", "core", "engine"],
+  ],
   // 5: broker.ts and the files beside it, which know every part; and the client, to connect from the same process
   ["composition", [anythingButMain]],
   // 6: the process, and what the package offers

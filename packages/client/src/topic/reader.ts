@@ -1,4 +1,5 @@
 import type { UserProperties } from "@mess/wire";
+import type { LaneHandle } from "../client-context.ts";
 import type { Delivery } from "../connection/delivery.ts";
 import type { LaneSubscription } from "../connection/lane.ts";
 import { Fifo } from "../fifo.ts";
@@ -19,8 +20,9 @@ export interface ReaderOptions<Value, Params> {
   /** Sees each message as it arrives. */
   readonly onArrival?: (message: MqttMessage) => void;
   readonly onGranted?: () => void;
-  /** Ends the subscription on the server. */
-  readonly leave: (reader: LaneSubscription) => Promise<void>;
+  readonly onLeave?: () => void;
+  /** Where it is subscribed. */
+  readonly lane: LaneHandle;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -39,17 +41,14 @@ const unacknowledgedBytesMax = 8 << 20;
  * that ends the subscription is thrown in it.
  */
 export class Reader<Value, Params>
-  implements LaneSubscription, AsyncIterableIterator<Message<Value, Params>, undefined, undefined>, AsyncDisposable
+  implements AsyncIterableIterator<Message<Value, Params>, undefined, undefined>, AsyncDisposable
 {
-  readonly filter: string;
-  readonly qos: 0 | 1;
-  readonly retained: boolean;
-  readonly volatile: boolean;
   /** Resolves when the broker has granted the subscription: what is published from then on is received. */
   readonly ready: Promise<void>;
   /** QoS 0 messages that were dropped because the loop was slower than they came. */
   dropped = 0;
   readonly #options: ReaderOptions<Value, Params>;
+  readonly #subscription: LaneSubscription;
   readonly #held = new Fifo<Held>();
   readonly #takers = new Takers<Held>();
   readonly #onAbort = (): void => void this.return();
@@ -64,16 +63,34 @@ export class Reader<Value, Params>
   /** Not for callers. */
   constructor(options: ReaderOptions<Value, Params>) {
     this.#options = options;
-    this.filter = options.filter;
-    this.qos = options.qos;
-    this.retained = options.retained;
-    this.volatile = options.volatile ?? false;
     this.ready = new Promise((resolve, reject) => {
       this.#readyResolve = resolve;
       this.#readyReject = reject;
     });
     // Who does not look at it sees the same error in the loop.
     this.ready.catch(() => undefined);
+    const { filter, qos, retained, volatile = false, userProperties = () => [] } = options;
+    this.#subscription = {
+      filter,
+      qos,
+      retained,
+      volatile,
+      userProperties,
+      deliver: (delivery) => this.#deliver(delivery),
+      granted: () => {
+        this.#readyResolve();
+        options.onGranted?.();
+      },
+      // What was read stays read, and the connection comes back.
+      interrupted: () => undefined,
+      ended: (reason) => {
+        if (reason === undefined) this.#drop();
+        this.#end(reason);
+        this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
+      },
+    };
+    if (options.signal?.aborted === true) this.#onAbort();
+    else options.lane.subscribe(this.#subscription);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -111,7 +128,7 @@ export class Reader<Value, Params>
     this.#drop();
     this.#handed?.();
     this.#handed = undefined;
-    this.#left ??= this.#options.leave(this);
+    this.#left ??= this.#leave();
     await this.#left;
     return { done: true, value: undefined };
   }
@@ -124,45 +141,23 @@ export class Reader<Value, Params>
     await this.return();
   }
 
-  /** Not for callers. */
-  userProperties(): UserProperties {
-    return this.#options.userProperties?.() ?? [];
+  /** Not for callers: what has arrived is still read, then the loop ends. */
+  finish(): void {
+    this.#end(undefined);
+    this.#left ??= this.#leave();
   }
 
-  /** Not for callers. */
-  deliver(delivery: Delivery): void {
+  #deliver(delivery: Delivery): void {
     if (this.#ended) return;
     const held = { delivery, done: delivery.read() };
     if (!this.#takers.give(held)) this.#hold(held);
     this.#options.onArrival?.(delivery.message);
   }
 
-  /** Not for callers. */
-  granted(): void {
-    this.#readyResolve();
-    this.#options.onGranted?.();
-  }
-
-  /** Not for callers: what was read stays read, and the connection comes back. */
-  interrupted(): void {}
-
-  /** Not for callers. */
-  ended(reason: MessError | undefined): void {
-    if (reason === undefined) this.#drop();
-    this.#end(reason);
-    this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
-  }
-
-  /** Not for callers: what has arrived is still read, then the loop ends. */
-  finish(): void {
-    this.#end(undefined);
-    this.#left ??= this.#options.leave(this);
-  }
-
   #hold(held: Held): void {
     this.#held.push(held);
     this.#bytes += held.delivery.message.payload.length;
-    if (this.qos === 0) this.#bound();
+    if (this.#options.qos === 0) this.#bound();
   }
 
   #take(): Promise<Held | undefined> {
@@ -182,6 +177,11 @@ export class Reader<Value, Params>
     this.#failure = failure;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#takers.end(failure);
+  }
+
+  #leave(): Promise<void> {
+    this.#options.onLeave?.();
+    return this.#options.lane.leave(this.#subscription);
   }
 
   #drop(): void {
