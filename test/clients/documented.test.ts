@@ -85,7 +85,11 @@ describe.skipIf(missing.length > 0)(
       const [command = "", ...args] = commands[language] ?? [];
       if (command === "") throw new Error(`the page has an example in ${language}, which nobody runs`);
       if (language === "js") writeFileSync(join(home, "example.mjs"), source);
-      const ran = await run(command, args, { cwd: home, env: { HOME: home, XDG_CONFIG_HOME: join(home, ".config") }, timeout: 30_000 });
+      const ran = await run(command, args, {
+        cwd: home,
+        env: { HOME: home, XDG_CONFIG_HOME: join(home, ".config") },
+        timeout: 30_000,
+      });
       expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0, stderr: "" });
       return ran.stdout;
     }

@@ -7,7 +7,19 @@ import * as build from "../support/packets.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { sleep, useServer } from "../support/suite.ts";
 
-const names = ["plain", "away", "nacked", "rejected", "explicit", "foreign", "credit", "share", "large", "wrong"];
+const names = [
+  "plain",
+  "away",
+  "nacked",
+  "rejected",
+  "explicit",
+  "foreign",
+  "credit",
+  "share",
+  "large",
+  "wrong",
+  "qos",
+];
 const declared = (name: string): string => `
 [subscriptions.${name}]
 filters = ["${name}/#"]
@@ -149,6 +161,18 @@ it("explicit: the publisher's own response topic and correlation data are told a
   expect(userProperty(message, "mess-response-topic")).toBe("reply/here");
   expect(userProperty(message, "mess-correlation-data")).toBe("Af8");
   expect((await settle(worker, message, "ack")).code).toBe(0);
+});
+
+it("what is published at QoS 0 is kept too, with and without something said to the broker", async () => {
+  const publisher = await shared.connect({ version: 4 });
+  await publisher.publish({ topic: "qos/a", payload: "1" });
+  await publisher.ping();
+  const five = await shared.connect();
+  await five.publish({ topic: "qos/a", payload: "2", properties: { userProperty: [["mess-key", "k"]] } });
+  await five.ping();
+  const reader = await shared.connect({ version: 4 });
+  await consume(reader, "qos");
+  expect((await reader.messages(2)).map(text)).toEqual(["1", "2"]);
 });
 
 it("credit: no more leases than asked for", async () => {

@@ -4,6 +4,8 @@ import { type MessageAttributes, type MessageDraft, readAttributes } from "../mo
 import { priorityMax } from "../model/settings.ts";
 import type { DeclaredTopic } from "./declared-topic.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Queue } from "./queue.ts";
+import { type Planned, QueueQuota } from "./queue-quota.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
@@ -14,6 +16,7 @@ export class PublishPlan {
   delayed = 0;
   retained = 0;
   retainedBytes = 0;
+  readonly queues: Map<Queue, Planned> = new Map();
 
   add(draft: MessageDraft, wish: MessageAttributes): void {
     if (wish.id !== undefined) this.ids++;
@@ -45,6 +48,7 @@ const faultLengthMax = 200;
 export class PublishChecks {
   readonly #state: State;
   readonly #retained: RetainedKeeper;
+  readonly quota: QueueQuota;
   #wish: MessageAttributes = noWish;
   #wishBytes: Uint8Array | undefined;
   /** Why the last one was refused, for people. */
@@ -53,6 +57,7 @@ export class PublishChecks {
   constructor(state: State, retained: RetainedKeeper) {
     this.#state = state;
     this.#retained = retained;
+    this.quota = new QueueQuota(state);
   }
 
   /** What the draft says to the broker; read once, however often it is asked for. */
@@ -87,7 +92,15 @@ export class PublishChecks {
       const reason = this.#wishReason(publisher, this.wishOf(draft), plan);
       if (reason !== 0) return reason;
     }
-    return draft.retain ? this.retainedReason(publisher, topic, draft, plan) : 0;
+    const reason = draft.retain ? this.retainedReason(publisher, topic, draft, plan) : 0;
+    return reason === 0 ? this.#queueReason(topic, draft, plan) : reason;
+  }
+
+  /** A delayed message is counted when its time comes: it was taken, and is not refused any more. */
+  #queueReason(topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+    const isDelayed = draft.attributes.length > 0 && this.wishOf(draft).deliverAt !== undefined;
+    const text = isDelayed ? "" : this.quota.refusal(topic, draft, plan === nothingPlanned ? undefined : plan.queues);
+    return text === "" ? 0 : this.refuse(Reason.quotaExceeded, text);
   }
 
   /** 0, or why the topic takes no such message. Of QoS 0 messages on their way too. */

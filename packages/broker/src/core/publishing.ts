@@ -97,6 +97,7 @@ export class Publishing {
       link.forward(run, source, receiver.identifiers);
     }
     if (topic.groups.length > 0) this.#liveToGroups(topic, run, source);
+    if (topic.queues.length > 0) source.eachMessage(run, (message) => this.#keepLive(session, topic, message));
   }
 
   /** What its topic asks of QoS 0 messages as well: each is looked at, and kept in the journal if it is to be kept. */
@@ -117,7 +118,8 @@ export class Publishing {
     let sent = 0;
     source.eachMessage(run, (message) => {
       if (sent++ >= good) return;
-      if (isKept) this.publish(session, topic, this.#draftOf(message));
+      const draft = this.#draftOf(message);
+      if (isKept && checks.quota.refusal(topic, draft, undefined) === "") this.publish(session, topic, draft);
       else this.#forwardOne(session, topic, message);
     });
     return reason;
@@ -138,6 +140,21 @@ export class Publishing {
       this.#sending.live(reader.link, message, identifiers);
     }
     for (const group of topic.groups) this.#liveToGroup(group, topic, message);
+    if (topic.queues.length > 0) this.#keepLive(session, topic, message);
+  }
+
+  /** Declared subscriptions keep QoS 0 messages too (DESIGN principle 3), where there is room: nothing else was promised. */
+  #keepLive(session: Session, topic: Topic, message: MessageView): void {
+    const { journal, clock } = this.#state;
+    const draft = this.#draftOf(message);
+    if (journal.hasFailed || journal.overfull || this.diskFull) return;
+    if (this.checks.quota.refusal(topic, draft, undefined) !== "") return;
+    draft.attributes = this.keyed(topic, draft);
+    const length = messageSize(draft, session.principalBytes);
+    const at = journal.reserve(RecordKind.messageQueued, length);
+    writeMessage(journal.openBytes, at, draft, session, clock.now());
+    this.#queues.queued(topic, journal.lastSeq, this.#view.read(journal.openBytes, at, at + length));
+    journal.commit();
   }
 
   /** Why a publish would be refused, or 0; `checks.text` says it to people. */

@@ -16,6 +16,8 @@ export function bytesOf(message: MessageView): number {
 export class QueueAppending {
   readonly #state: State;
   #outbox: Outbox | undefined;
+  /** Not in recovery: what is dropped there is dropped by a record. */
+  onOverfull: ((queue: Queue) => void) | undefined;
 
   constructor(state: State) {
     this.#state = state;
@@ -61,6 +63,7 @@ export class QueueAppending {
   #add(queue: Queue, seq: number, priority: number, bytes: number): void {
     queue.append(seq, priority, bytes, this.#state.messageBefore);
     if (queue.work !== undefined) this.#outbox?.wakeQueue(queue);
+    if (this.onOverfull !== undefined && isOverfull(queue)) this.onOverfull(queue);
   }
 }
 
@@ -75,4 +78,9 @@ export function priorityOf(message: MessageView): number {
   if (!message.hasAttributes) return priorityDefault;
   const priority = readAttribute(message, "priority") ?? priorityDefault;
   return Math.min(priorityMax, Math.max(0, Math.trunc(priority)));
+}
+
+/** Has it more than it may? */
+export function isOverfull(queue: Queue): boolean {
+  return queue.messages > queue.settings.maxMessages || queue.bytes > queue.settings.maxBytes;
 }

@@ -9,6 +9,7 @@ import type { QueueConsuming } from "./queue-consuming.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
 import type { PositionReset, SubscriptionDeclared, SubscriptionDeleted } from "./queue-records.ts";
 import type { QueueSettling } from "./queue-settling.ts";
+import type { QueueTrimming } from "./queue-trimming.ts";
 import type { State } from "./state.ts";
 
 export interface QueueDeclaringParts {
@@ -17,6 +18,7 @@ export interface QueueDeclaringParts {
   readonly consuming: QueueConsuming;
   readonly settling: QueueSettling;
   readonly delivering: QueueDelivering;
+  readonly trimming: QueueTrimming;
 }
 
 export interface Declaration {
@@ -30,6 +32,8 @@ export interface Declaration {
 export class QueueDeclaring {
   readonly #parts: QueueDeclaringParts;
   readonly #state: State;
+  /** Those that are deleted when nobody consumes from them for long. */
+  readonly #expiring: Set<Queue> = new Set();
 
   constructor(parts: QueueDeclaringParts) {
     this.#parts = parts;
@@ -57,6 +61,7 @@ export class QueueDeclaring {
     // Somebody may lack a right on a filter that is new; others may have messages to take by the new ordering.
     this.#parts.consuming.rightsChanged();
     this.#parts.delivering.wake(known);
+    this.#parts.trimming.trim(known);
     return false;
   }
 
@@ -88,6 +93,20 @@ export class QueueDeclaring {
     queue.work?.forget();
     this.#parts.audit.act("subscription.reset", { name: queue.name, from, by });
     this.#parts.delivering.defer(queue);
+  }
+
+  /** Every few seconds: deletes what nobody consumed from for as long as it says. True when there was one. */
+  expire(): boolean {
+    const now = this.#state.clock.now();
+    let isAny = false;
+    for (const queue of this.#expiring) {
+      const { idleSince, settings, name } = queue;
+      if (idleSince === 0 || now - idleSince < settings.expiryMs) continue;
+      isAny = true;
+      this.#parts.audit.act("subscription.expired", { name, idleSince });
+      this.delete(name, "mess");
+    }
+    return isAny;
   }
 
   applyDeclared(declared: SubscriptionDeclared): void {
@@ -125,6 +144,7 @@ export class QueueDeclaring {
 
   #list(queue: Queue): void {
     const state = this.#state;
+    if (queue.settings.expiryMs > 0) this.#expiring.add(queue);
     for (const filter of queue.settings.filters) {
       state.index.set(filter, queue, queue);
       state.subscriptionsChanged(filter);
@@ -134,6 +154,7 @@ export class QueueDeclaring {
 
   #unlist(queue: Queue): void {
     const state = this.#state;
+    this.#expiring.delete(queue);
     for (const filter of queue.settings.filters) {
       state.index.remove(filter, queue);
       state.subscriptionsChanged(filter);

@@ -76,7 +76,7 @@ const step: fc.Arbitrary<QueueStep> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom(...(["snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const)),
+      do: fc.constantFrom(...(["redrive", "purge", "snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const)),
     }),
   },
 );
@@ -438,9 +438,11 @@ export class QueuePlayer {
     else if (what === "crash") this.#crash();
     else if (what === "stale") this.#useStaleToken();
     else if (what === "redrive") {
-      model.redriven();
+      model.redriven(this.#now);
+      world.machine.queues.redrive(name, { by: "test", selection: {} }, () => undefined);
     } else {
       model.purged();
+      world.machine.queues.purge(name, { by: "test", selection: {} }, () => undefined);
     }
   }
 
@@ -486,7 +488,8 @@ export class QueuePlayer {
     const [wantedDead, wantedLeased] = [this.model.namesIn("dead").length, this.model.namesIn("leased").length];
     // Messages that expire become dead letters when they are looked at, which may be later.
     const areDeadKnown = this.model.settings.expired === "drop";
-    if (areDeadKnown && dead !== wantedDead) throw new Error(`${dead} dead letters, where there should be ${wantedDead}`);
+    if (areDeadKnown && dead !== wantedDead)
+      throw new Error(`${dead} dead letters, where there should be ${wantedDead}`);
     if (leased !== wantedLeased) throw new Error(`${leased} leases, where there should be ${wantedLeased}`);
     const broken = checkInvariants(this.world.machine.state);
     if (broken.length > 0) throw new Error(broken.join("; "));

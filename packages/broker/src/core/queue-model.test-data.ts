@@ -151,14 +151,18 @@ export class QueueModel {
       if (isOpen(message) && message.state !== "leased" && message.expiresAt <= now) message.state = "expired";
   }
 
-  redriven(): void {
+  redriven(now: number): void {
     for (const message of this.messages.values()) {
-      if (message.state !== "dead") continue;
-      message.state = "waiting";
+      const hasExpired = message.state !== "done" && message.state !== "leased" && message.expiresAt <= now;
+      // Whether it was a dead letter already depends on when somebody looked.
+      const mayBeDead = hasExpired && this.settings.expired === "dead-letter";
+      if (message.state !== "dead" && !mayBeDead) continue;
+      message.state = message.state === "dead" && !hasExpired ? "waiting" : "unsure";
       message.failed = 0;
       message.place = this.#places++;
+      message.expiresAt = now + message.lastsMs;
       message.wasDelivered = false;
-      message.wasReturned = false;
+      message.wasReturned = mayBeDead;
     }
   }
 

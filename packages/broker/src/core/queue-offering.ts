@@ -1,14 +1,13 @@
 /** One message of a declared subscription: whose it is, whether its time and its key have come, and who gets it. */
-import { readAttribute } from "../model/attributes.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
-import { isDeliverable, RecordKind } from "../model/record.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { readMessage } from "./frame-reading.ts";
 import { topicOf } from "./matching.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
-import { bytesOf, isWanted } from "./queue-appending.ts";
+import { bytesOf } from "./queue-appending.ts";
+import { isOthers, keyOf, mayBeMember } from "./queue-members.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import { type Attached, HeldLease, type QueueWork } from "./queue-work.ts";
 import type { RandomPool } from "./random-pool.ts";
@@ -74,7 +73,7 @@ export class QueueOffering {
     }
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
-    if (this.#isOthers(at, topic, message)) {
+    if (isOthers(this.#state, at, topic, message)) {
       this.#parts.acks.skip(queue, seq);
       return dealtWith;
     }
@@ -97,13 +96,6 @@ export class QueueOffering {
       return dealtWith;
     }
     return this.#give(at, { topic, message, key, failed, secondsLeft });
-  }
-
-  /** In history, and where the backlog coarsened, messages of others lie in between. */
-  #isOthers({ queue, frame, seq }: Place, topic: Topic, message: MessageView): boolean {
-    if (frame.kinds[seq - frame.firstSeq] === RecordKind.messageDirected) return false;
-    if (seq > queue.historyThrough && queue.laneOf(seq)?.backlog.isScan(seq) !== true) return false;
-    return !topic.matches(queue) || !isWanted(this.#state, queue.settings.where, message);
   }
 
   #expire(
@@ -195,15 +187,4 @@ interface Offered {
 
 export function isReady(attached: Attached): boolean {
   return attached.hasCredit && attached.consumer.ready;
-}
-
-function mayBeMember(queue: Queue, frame: JournalFrame, index: number): boolean {
-  const kind = frame.kinds[index] as number;
-  if (kind === RecordKind.messageDirected)
-    return frame.bytes.readUInt32LE(frame.starts[index] as number) === queue.number;
-  return isDeliverable(kind) || kind === RecordKind.messageQueued;
-}
-
-function keyOf(message: MessageView): string | undefined {
-  return message.hasAttributes ? readAttribute(message, "key") : undefined;
 }

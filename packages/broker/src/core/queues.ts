@@ -28,6 +28,7 @@ import { QueueDelivering } from "./queue-delivering.ts";
 import { QueueOffering } from "./queue-offering.ts";
 import { QueueReplay } from "./queue-replay.ts";
 import { QueueSettling } from "./queue-settling.ts";
+import { QueueTrimming } from "./queue-trimming.ts";
 import { viewOf } from "./queue-view.ts";
 import type { Attached } from "./queue-work.ts";
 import { RandomPool } from "./random-pool.ts";
@@ -54,6 +55,9 @@ export class DeclaredQueues implements Queues {
   readonly settling: QueueSettling;
   readonly replay: QueueReplay;
   readonly #declaring: QueueDeclaring;
+  readonly #trimming: QueueTrimming;
+  readonly #appending: QueueAppending;
+  readonly #publishing: Publishing;
   readonly #redriving: Redriving;
   /** Names in order, while they are the same. */
   #names: readonly string[] | undefined;
@@ -63,6 +67,8 @@ export class DeclaredQueues implements Queues {
     this.#state = state;
     this.#batch = parts.batch;
     this.#positions = parts.positions;
+    this.#appending = appending;
+    this.#publishing = publishing;
     const random = new RandomPool(state.random);
     this.acks = new QueueAcks(state);
     const dead = new DeadLetters({ state, acks: this.acks, publishing, appending });
@@ -79,12 +85,14 @@ export class DeclaredQueues implements Queues {
       delivering: this.delivering,
       settling: this.settling,
     });
+    this.#trimming = new QueueTrimming({ state, outbox, acks: this.acks, dead });
     this.#declaring = new QueueDeclaring({
       state,
       audit,
       consuming: this.consuming,
       settling: this.settling,
       delivering: this.delivering,
+      trimming: this.#trimming,
     });
     this.#redriving = new Redriving({ state, outbox, audit, appending });
     this.replay = new QueueReplay({ state, publishing, appending, declaring: this.#declaring });
@@ -180,10 +188,14 @@ export class DeclaredQueues implements Queues {
   /** After recovery. */
   begin(): void {
     this.replay.begin();
+    this.#appending.onOverfull = (queue) => this.#trimming.trim(queue);
+    this.#publishing.checks.quota.onFull = (queue) => this.#trimming.sweep(queue);
+    for (const queue of this.#state.queues.values()) this.#trimming.trim(queue);
   }
 
   tidy(): void {
     this.consuming.tidy();
+    if (this.#declaring.expire()) this.#names = undefined;
   }
 
   committed(queues: readonly Queue[]): void {

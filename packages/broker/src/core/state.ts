@@ -59,6 +59,8 @@ export class Counters {
   expiredLeases = 0;
   deadLetters = 0;
   redriven = 0;
+  /** Ended because a full subscription made room. */
+  overflowed = 0;
   /** Publishes whose id was known: not stored again. */
   repeated = 0;
   /** Larger than their topic allows, or against its schema. */

@@ -17,20 +17,13 @@ export class TopicSettingsTable {
   readonly #index: SubscriptionIndex<DeclaredTopic>;
   readonly #byFilter: Map<string, DeclaredTopic> = new Map();
   #generation = 0;
-  #retaining = 0;
+  /** How many there are, and how many of them keep messages. Asked for each publish: plain numbers. */
+  size = 0;
+  retaining = 0;
 
   constructor(schemas: SchemaCompiler, seed: number) {
     this.#schemas = schemas;
     this.#index = new SubscriptionIndex(seed);
-  }
-
-  get size(): number {
-    return this.#byFilter.size;
-  }
-
-  /** How many of them keep messages. */
-  get retaining(): number {
-    return this.#retaining;
   }
 
   get(filter: string): DeclaredTopic | undefined {
@@ -47,7 +40,8 @@ export class TopicSettingsTable {
     const after = new DeclaredTopic(declared, this.#schemas, before?.marks);
     this.#byFilter.set(declared.filter, after);
     this.#index.set(declared.filter, onlyKey, after);
-    this.#retaining += keeps(after) - keeps(before);
+    this.size = this.#byFilter.size;
+    this.retaining += keeps(after) - keeps(before);
     this.#generation++;
   }
 
@@ -55,8 +49,9 @@ export class TopicSettingsTable {
     const before = this.#byFilter.get(filter);
     if (before === undefined) return;
     this.#byFilter.delete(filter);
+    this.size = this.#byFilter.size;
     this.#index.remove(filter, onlyKey);
-    this.#retaining -= keeps(before);
+    this.retaining -= keeps(before);
     this.#generation++;
   }
 
@@ -87,7 +82,7 @@ export class TopicSettingsTable {
 
   /** Ranges of records that are kept at this time. */
   forEachKept(now: number, visit: (from: number, to: number) => void): void {
-    if (this.#retaining === 0) return;
+    if (this.retaining === 0) return;
     for (const { settings, marks } of this.#byFilter.values()) {
       if (settings.retention === undefined) continue;
       marks.expire(settings.retention, now);
@@ -96,7 +91,7 @@ export class TopicSettingsTable {
   }
 
   get #marksMax(): number {
-    return Math.min(marksPerTopicMax, Math.max(marksPerTopicMin, Math.floor(marksMax / this.#retaining)));
+    return Math.min(marksPerTopicMax, Math.max(marksPerTopicMin, Math.floor(marksMax / this.retaining)));
   }
 
   #find(topic: Topic): void {

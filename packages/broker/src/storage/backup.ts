@@ -28,7 +28,8 @@ import { scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail } from "./torn-tail.ts";
 
-const PIECE = 1_024 * 1_024;
+/** Read and worked through at a time: a millisecond or so, so that the broker's own work hardly waits. */
+const PIECE = 256 * 1_024;
 /** Besides the journal: what makes the server the one that clients trust. The keys among them are sealed. */
 const otherFiles = ["ca.pem", "ca.key.sealed", "server.pem", "server.key.sealed"] as const;
 const OTHER_BYTES_MAX = 4 * 1_024 * 1_024;
@@ -308,7 +309,9 @@ async function scan(
     throw damage(options, header, scanStart(header), `its data key ${header.keyId} is not in the keyring`);
   }
   const visit = (): void => undefined;
-  return withSegment(options, header.id, (file) => scanSegment({ file, header, key, end, thorough: true, visit }));
+  return withSegment(options, header.id, (file) =>
+    scanSegment({ file, header, key, end, thorough: true, visit, windowBytes: PIECE }),
+  );
 }
 
 async function withSegment<T>(

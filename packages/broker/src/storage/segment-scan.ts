@@ -13,12 +13,13 @@ const WINDOW_BYTES = 1_024 * 1_024;
 class FileWindow {
   readonly #file: DiskFile;
   readonly #fileBytes: number;
-  #window: FrameWindow = frameWindow(WINDOW_BYTES);
+  #window: FrameWindow;
   #start = 0;
   #length = 0;
 
-  constructor(file: DiskFile, fileBytes: number) {
+  constructor(file: DiskFile, fileBytes: number, windowBytes: number) {
     this.#file = file;
+    this.#window = frameWindow(windowBytes);
     this.#fileBytes = fileBytes;
   }
 
@@ -64,6 +65,8 @@ export interface ScanOptions {
   /** Checks sums and chain too; without, the cipher's tag alone speaks for the bytes. */
   readonly thorough: boolean;
   readonly visit: (scanned: ScannedFrame) => void;
+  /** Read at a time, and worked through without a pause; less lets others have their turn. */
+  readonly windowBytes?: number;
 }
 
 export interface ScanResult extends ScanPosition {
@@ -85,7 +88,7 @@ export function scanStart(header: SegmentHeader): ScanPosition {
 /** Visits the frames of a segment in order, each checked against the one before. Reads only. */
 export async function scanSegment(options: ScanOptions): Promise<ScanResult> {
   const { file, header, end } = options;
-  const window = new FileWindow(file, header.bytes);
+  const window = new FileWindow(file, header.bytes, options.windowBytes ?? WINDOW_BYTES);
   let position = scanStart(header);
   for (;;) {
     if (position.offset === end || position.offset + SECTOR > header.bytes) return { ...position, problem: undefined };

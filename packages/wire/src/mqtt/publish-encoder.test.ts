@@ -165,6 +165,21 @@ describe("PublishEncoder", () => {
     expect(forward.slice(0, end)).toEqual(packetBytes("0b ff 7f 09 #2 01 02 01 01"));
   });
 
+  test("another topic in front, and properties behind, of one copy alone", () => {
+    const encoder = received({ ...publish, properties: { userProperties: [["k", "v"]] } });
+    const plain = [written(encoder, 4), written(encoder, 5)];
+    encoder.topicPrefix = packetBytes("'$q/'").subarray(2);
+    encoder.extra = packetBytes("26 'x' 'y' 26 'z' ''");
+    encoder.extraLength = 7;
+    expect(written(encoder, 5)).toEqual(packetBytes("30 L '$q/a/b' { 26 'k' 'v' 26 'x' 'y' } 01 02"));
+    expect(written(encoder, 4)).toEqual(packetBytes("30 L '$q/a/b' 01 02"));
+    // A known alias stands for the whole topic.
+    Object.assign(encoder, { sendTopic: false, topicAlias: 3 });
+    expect(written(encoder, 5)).toEqual(packetBytes("30 L '' { 23 #3 26 'k' 'v' 26 'x' 'y' } 01 02"));
+    Object.assign(encoder, { sendTopic: true, topicAlias: 0, topicPrefix: new Uint8Array(0), extraLength: 0 });
+    expect([written(encoder, 4), written(encoder, 5)]).toEqual(plain);
+  });
+
   test("packetIdAt lets a copy be given another packet identifier", () => {
     const encoder = received(publish);
     const first = new Uint8Array(100);

@@ -165,14 +165,20 @@ const right: Readonly<Record<string, { query?: Record<string, string>; body?: un
 const probe: fc.Arbitrary<Probe> = fc.constantFrom(...routes).chain((route) => {
   const own = right[route.path] ?? {};
   const { topic, filter, ...others } = own.query ?? {};
-  const wanted = route.method === "GET" ? { ...others, ...(filter && { filter }) } : { ...others, ...(topic && { topic }) };
+  const wanted =
+    route.method === "GET" ? { ...others, ...(filter && { filter }) } : { ...others, ...(topic && { topic }) };
   const json = (own.body ?? {}) as Record<string, unknown>;
-  const spoilt = fc.tuple(fc.constantFrom(...Object.keys(json), ...members), value).map(([member, bad]) => ({ ...json, [member]: bad }));
+  const spoilt = fc
+    .tuple(fc.constantFrom(...Object.keys(json), ...members), value)
+    .map(([member, bad]) => ({ ...json, [member]: bad }));
   const bytes = (made: unknown): Buffer => Buffer.from(JSON.stringify(made));
   return fc.record({
     route: fc.constant(route),
     parameter: mostly("a", parameter),
-    query: mostly<Record<string, string>>(wanted, query.map((bad) => ({ ...wanted, ...bad }))),
+    query: mostly<Record<string, string>>(
+      wanted,
+      query.map((bad) => ({ ...wanted, ...bad })),
+    ),
     headers: mostly<Record<string, string>>({}, fc.dictionary(headerName, headerValue, { maxKeys: 3 })),
     body: fc.oneof(fc.constant(bytes(json)), spoilt.map(bytes), body),
     type: mostly(route.body === "lines" ? "application/x-ndjson" : "application/json", fc.constantFrom(...types)),

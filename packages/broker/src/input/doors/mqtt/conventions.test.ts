@@ -162,6 +162,20 @@ test("the reason of an earlier refusal is not said for another", () => {
   ]);
 });
 
+test("the door's own reason is said, whatever the engine said before about that packet id", () => {
+  const door = new Door();
+  const client = door.connected("c");
+  door.world.machine.explainRefusal = () => "because of the moon";
+  client.send(publishPacket("a", "x", 1));
+  door.commit();
+  client.send(publishPacket("a", "y", 1, saying(["mess-priority", "10"])));
+  door.commit();
+  expect(reasons(client.received()).map(([, code, text]) => [code, text.slice(0, 35)])).toEqual([
+    [ReasonCode.NoMatchingSubscribers, ""],
+    [refusedCode, 'the user property "mess-priority" m'],
+  ]);
+});
+
 describe("what a will says to the broker", () => {
   function dying(userProperties: Pairs): { door: Door; connack: AckPacket } {
     const door = new Door();
