@@ -112,15 +112,16 @@ describe("memoryBroker", () => {
 
   it("carries what the SDK does: typed topics, receipts, requests and replies", async () => {
     await using mess = await memoryBroker();
-    const { broker, client } = mess;
+    const { broker, client, clock } = mess;
     await using other = await broker.connect();
     const temperatures = client.topic<"plant/{line}/temp", { celsius: number }>("plant/{line}/temp");
     const reader = temperatures.subscribe({ line: "7" });
     await reader.ready;
     const receipt = await temperatures.publish({ line: "7" }, { celsius: 21.5 });
     expect(receipt.offset).toBeGreaterThan(0);
-    for await (const { params, value } of reader) {
+    for await (const { params, value, offset, time } of reader) {
       expect([params.line, value.celsius]).toEqual(["7", 21.5]);
+      expect([offset, time?.getTime()]).toEqual([receipt.offset, clock.now()]);
       break;
     }
     await using service = other.respond<{ sku: string }>("price", ({ sku }) => ({ sku, cents: 350 }));
