@@ -31,7 +31,8 @@ const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   ["input", ["wire", "model", "host-interface", "config", "identity", "topic-grammars", "admin"]],
   // 4
   ["engine", ["model", "config", "host-interface", "core"]],
-  ["administrator", ["model", "config", "host-interface", "identity", "security", "core", "engine"]],
+  ["queue-administrator", ["model", "security", "core"]],
+  ["administrator", ["queue-administrator", "model", "config", "host-interface", "identity", "security", "core", "engine"]],
   // 5: broker.ts and the files beside it, which know every part; and the client, to connect from the same process
   ["composition", [anythingButMain]],
   // 6: the process, and what the package offers
