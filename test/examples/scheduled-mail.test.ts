@@ -18,8 +18,8 @@ it("sends what is due, once, over a restart; what was cancelled is not sent", as
   const { server } = shared;
   const schedule = (...args: string[]): Promise<string> =>
     typescript("scheduled-mail/schedule.ts", { env: environment(server, scheduler), args }).succeeds();
-  expect(await schedule("anna@example.org", "6s")).toContain("again: not stored");
-  const offset = /offset (\d+)/.exec(await schedule("bert@example.org", "6s"))?.[1] ?? "";
+  expect(await schedule("anna@example.org", "12s")).toContain("again: not stored");
+  const offset = /offset (\d+)/.exec(await schedule("bert@example.org", "12s"))?.[1] ?? "";
 
   const listed = await messAt(server, ["delayed", "ls", "--json"]);
   const rows = listed.stdout
@@ -33,7 +33,7 @@ it("sends what is due, once, over a restart; what was cancelled is not sent", as
   expect((await server.stop()).code).toBe(0);
   await server.start();
   const sender = typescript("scheduled-mail/send.ts", { env: environment(server, mailer) });
-  await sender.says("to anna@example.org: Tomorrow");
+  await sender.says("to anna@example.org: Tomorrow", 30_000);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(sender.output.match(/^to /gm)).toHaveLength(1);
   expect(await sender.stop()).toBe(0);

@@ -57,8 +57,8 @@ it("keeps delayed messages, at their time, through a kill", async () => {
 
 it("lists what is delayed, and cancels it", async () => {
   const publisher = await shared.connect();
-  await publishWith(publisher, "never/a", "not to be sent", [["mess-delay", "PT2S"]]);
-  await publishWith(publisher, "never/b", "to be sent", [["mess-delay", "PT2S"]]);
+  await publishWith(publisher, "never/a", "not to be sent", [["mess-delay", "PT8S"]]);
+  await publishWith(publisher, "never/b", "to be sent", [["mess-delay", "PT8S"]]);
   const listed = await messAt(shared.server, ["delayed", "ls", "--json"]);
   expect(listed.stderr + String(listed.code)).toBe("0");
   const rows = listed.stdout
@@ -71,7 +71,7 @@ it("lists what is delayed, and cancels it", async () => {
   expect(cancelled.stderr + String(cancelled.code)).toMatch(/0$/);
   const consumer = await shared.connect();
   await consume(consumer, "never");
-  expect(text(await consumer.message(6_000))).toBe("to be sent");
+  expect(text(await consumer.message(12_000))).toBe("to be sent");
   await sleep(300);
   expect(consumer.waiting("PUBLISH")).toEqual([]);
 });
