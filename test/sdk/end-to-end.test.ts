@@ -128,7 +128,9 @@ describe("the SDK with a broker", () => {
     const working = mess.queue<{ key: string; n: number }>("ordered", { concurrency: 5 }).process(
       async ({ value }) => {
         await pause(Math.random() * 5);
-        (seen[value.key] ??= []).push(value.n);
+        const ofKey = seen[value.key] ?? [];
+        ofKey.push(value.n);
+        seen[value.key] = ofKey;
         count += 1;
       },
       { signal: stop.signal },
