@@ -81,7 +81,7 @@ export class AdministratorRights {
 
   #existingSubscription(name: string): Existing | undefined {
     const known = this.#state.queues.get(name);
-    return known && { owner: known.settings.owner };
+    return known && { owner: known.rules.owner };
   }
 
   #asked(

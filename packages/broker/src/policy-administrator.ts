@@ -4,6 +4,7 @@
  */
 import type { AdministratorActs } from "./administrator-acts.ts";
 import type { Machine } from "./core/machine.ts";
+import { settingsOf } from "./core/queue-rules.ts";
 import type { AdministrationError } from "./model/administration.ts";
 import type { PolicyDocument } from "./model/policy.ts";
 import type { SubscriptionSettings, TopicSettings } from "./model/settings.ts";
@@ -50,7 +51,9 @@ export class PolicyAdministrator {
     const topics = (): Section<TopicSettings> =>
       Object.fromEntries([...state.topicSettings.values()].map(({ filter, settings }) => [filter, settings]));
     const subscriptions = (): Section<SubscriptionSettings> =>
-      Object.fromEntries([...state.queues.values()].map(({ name, settings }) => [name, settings]));
+      Object.fromEntries(
+        [...state.queues.values()].map(({ name, rules, filters }) => [name, settingsOf(rules, filters)]),
+      );
     return {
       ...state.policy,
       get topics() {
@@ -72,7 +75,7 @@ export class PolicyAdministrator {
       topicsGone: missing(topics, [...state.topicSettings.values()], ({ filter }) => filter),
       subscriptions: Object.entries(subscriptions ?? {}).filter(([name, settings]) => {
         const known = state.queues.get(name);
-        return known === undefined || compareSubscriptions(known.settings, settings) !== "";
+        return known === undefined || compareSubscriptions(settingsOf(known.rules, known.filters), settings) !== "";
       }),
       subscriptionsGone: missing(subscriptions, [...state.queues.values()], ({ name }) => name),
     };

@@ -6,6 +6,7 @@ import { awaitingPubcomp } from "../delivery/in-flight.ts";
 import { deadLetterPrefix } from "../model/settings.ts";
 import { Group } from "./group.ts";
 import { Queue } from "./queue.ts";
+import { checkQueues } from "./queue-invariants.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -24,6 +25,7 @@ export function checkInvariants(state: State): string[] {
   checkBacklogs(state, report);
   checkSums(state, report);
   checkTopics(state, report);
+  checkQueues(state, report);
   return breaches;
 }
 
@@ -89,7 +91,7 @@ function checkSubscriptions(state: State, report: Report): void {
   }
   if (count !== state.subscriptionCount) report("S4", `${count} subscriptions, ${state.subscriptionCount} counted`);
   let queues = 0;
-  for (const queue of state.queues.values()) queues += new Set(queue.settings.filters).size;
+  for (const queue of state.queues.values()) queues += new Set(queue.filters).size;
   if (own + state.groups.size + queues !== state.index.size)
     report(
       "S4",

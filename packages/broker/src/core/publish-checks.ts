@@ -98,6 +98,7 @@ export class PublishChecks {
 
   /** A delayed message is counted when its time comes: it was taken, and is not refused any more. */
   #queueReason(topic: Topic, draft: MessageDraft, plan: PublishPlan): number {
+    if (topic.generation === this.#state.generation && topic.queues.length === 0) return 0;
     const isDelayed = draft.attributes.length > 0 && this.wishOf(draft).deliverAt !== undefined;
     const text = isDelayed ? "" : this.quota.refusal(topic, draft, plan === nothingPlanned ? undefined : plan.queues);
     return text === "" ? 0 : this.refuse(Reason.quotaExceeded, text);

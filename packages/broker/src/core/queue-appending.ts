@@ -13,6 +13,12 @@ export function bytesOf(message: MessageView): number {
   return message.payloadEnd - message.headerStart;
 }
 
+interface Place {
+  readonly seq: number;
+  /** The message before it that a declared subscription could have got. */
+  readonly previous: number;
+}
+
 export class QueueAppending {
   readonly #state: State;
   #outbox: Outbox | undefined;
@@ -30,38 +36,40 @@ export class QueueAppending {
   /** After the topic was refreshed. A dead letter goes to the subscription that it died in. */
   append(topic: Topic, seq: number, message: MessageView): void {
     const { queues } = topic;
-    if (topic.reserved) for (const queue of queues) queue.addDead(seq, this.#state.messageBefore);
-    else this.#addToAll(queues, seq, message);
+    const { messageBefore, lastQueuedSeq } = this.#state;
+    const previous = Math.max(messageBefore, lastQueuedSeq);
+    if (topic.reserved) for (const queue of queues) queue.addDead(seq, previous);
+    else this.#addToAll(queues, { seq, previous }, message);
   }
 
   /** A QoS 0 message: sessions had it live, declared subscriptions keep it. */
   queued(topic: Topic, seq: number, message: MessageView): void {
-    this.#state.messageCame(seq);
+    const previous = this.#state.messageCame(seq);
     refresh(this.#state, topic);
-    if (!topic.reserved) this.#addToAll(topic.queues, seq, message);
+    if (!topic.reserved) this.#addToAll(topic.queues, { seq, previous }, message);
   }
 
-  #addToAll(queues: readonly Queue[], seq: number, message: MessageView): void {
+  #addToAll(queues: readonly Queue[], place: Place, message: MessageView): void {
     const size = bytesOf(message);
     let priority = -1;
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as Queue;
-      const { settings } = queue;
-      if (!isWanted(this.#state, settings.where, message)) continue;
-      if (settings.priorities && priority < 0) priority = priorityOf(message);
-      this.#add(queue, seq, settings.priorities ? priority : priorityDefault, size);
+      const { rules } = queue;
+      if (!isWanted(this.#state, rules.where, message)) continue;
+      if (rules.priorities && priority < 0) priority = priorityOf(message);
+      this.#add(queue, place, rules.priorities ? priority : priorityDefault, size);
     }
   }
 
   /** For one subscription alone: a redriven dead letter. */
   direct(queue: Queue, seq: number, message: MessageView): void {
-    const priority = queue.settings.priorities ? priorityOf(message) : priorityDefault;
-    this.#state.messageCame(seq);
-    this.#add(queue, seq, priority, bytesOf(message));
+    const priority = queue.rules.priorities ? priorityOf(message) : priorityDefault;
+    const previous = this.#state.messageCame(seq);
+    this.#add(queue, { seq, previous }, priority, bytesOf(message));
   }
 
-  #add(queue: Queue, seq: number, priority: number, bytes: number): void {
-    queue.append(seq, priority, bytes, this.#state.messageBefore);
+  #add(queue: Queue, { seq, previous }: Place, priority: number, bytes: number): void {
+    queue.append(seq, priority, bytes, previous);
     if (queue.work !== undefined) this.#outbox?.wakeQueue(queue);
     if (this.onOverfull !== undefined && isOverfull(queue)) this.onOverfull(queue);
   }
@@ -82,5 +90,5 @@ export function priorityOf(message: MessageView): number {
 
 /** Has it more than it may? */
 export function isOverfull(queue: Queue): boolean {
-  return queue.messages > queue.settings.maxMessages || queue.bytes > queue.settings.maxBytes;
+  return queue.messages > queue.rules.maxMessages || queue.bytes > queue.rules.maxBytes;
 }

@@ -161,7 +161,7 @@ export class QueueConsuming {
   #noteIdle(queue: Queue, since: number): void {
     if ((queue.idleSince === 0) === (since === 0)) return;
     queue.idleSince = since;
-    if (queue.settings.expiryMs === 0 || this.#state.journal.hasFailed) return;
+    if (queue.rules.expiryMs === 0 || this.#state.journal.hasFailed) return;
     const idle: SubscriptionIdle = { number: queue.number, at: since === 0 ? null : since };
     const body = jsonBytes(idle);
     const at = this.#state.journal.reserve(RecordKind.subscriptionIdle, body.length);
@@ -188,7 +188,7 @@ export class QueueConsuming {
   /** Whether there is such a subscription is told to those alone who may consume from it. */
   #missingRight(queue: Queue | undefined, principal: string, name: string = queue?.name ?? ""): string | undefined {
     if (!allowed(this.#state, principal, "consume", name)) return `consume is not granted on "${name}"`;
-    for (const filter of queue?.settings.filters ?? []) {
+    for (const filter of queue?.filters ?? []) {
       if (!allowedFilter(this.#state, principal, "subscribe", filter))
         return `subscribe is not granted on "${filter}", which "${name}" reads`;
     }

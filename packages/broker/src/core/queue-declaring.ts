@@ -8,6 +8,7 @@ import { Queue } from "./queue.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
 import type { PositionReset, SubscriptionDeclared, SubscriptionDeleted } from "./queue-records.ts";
+import { SharedRules } from "./queue-rules.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import type { QueueTrimming } from "./queue-trimming.ts";
 import type { State } from "./state.ts";
@@ -32,6 +33,7 @@ export interface Declaration {
 export class QueueDeclaring {
   readonly #parts: QueueDeclaringParts;
   readonly #state: State;
+  readonly #rules: SharedRules = new SharedRules();
   /** Those that are deleted when nobody consumes from them for long. */
   readonly #expiring: Set<Queue> = new Set();
 
@@ -100,8 +102,8 @@ export class QueueDeclaring {
     const now = this.#state.clock.now();
     let isAny = false;
     for (const queue of this.#expiring) {
-      const { idleSince, settings, name } = queue;
-      if (idleSince === 0 || now - idleSince < settings.expiryMs) continue;
+      const { idleSince, rules, name } = queue;
+      if (idleSince === 0 || now - idleSince < rules.expiryMs) continue;
       isAny = true;
       this.#parts.audit.act("subscription.expired", { name, idleSince });
       this.delete(name, "mess");
@@ -112,16 +114,20 @@ export class QueueDeclaring {
   applyDeclared(declared: SubscriptionDeclared): void {
     const state = this.#state;
     const known = state.queuesByNumber.get(declared.number);
+    const { filters } = declared.settings;
+    const rules = this.#rules.take(declared.settings, declared.by);
     state.lastQueueNumber = Math.max(state.lastQueueNumber, declared.number);
     if (known !== undefined) {
       this.#unlist(known);
-      known.settings = declared.settings;
-      known.declaredBy = declared.by;
+      const before = known.rules;
+      known.filters = filters;
+      known.rules = rules;
+      this.#rules.giveBack(before);
       known.declaredAt = declared.at;
       this.#list(known);
       return;
     }
-    const queue = new Queue(declared, state.limits.backlogRunsMax);
+    const queue = new Queue({ ...declared, filters, rules }, state.limits.backlogRunsMax);
     state.queues.set(queue.name, queue);
     state.queuesByNumber.set(queue.number, queue);
     this.#list(queue);
@@ -136,6 +142,7 @@ export class QueueDeclaring {
     state.queues.delete(queue.name);
     state.queuesByNumber.delete(number);
     this.#unlist(queue);
+    this.#rules.giveBack(queue.rules);
   }
 
   applyReset(reset: PositionReset): void {
@@ -144,8 +151,8 @@ export class QueueDeclaring {
 
   #list(queue: Queue): void {
     const state = this.#state;
-    if (queue.settings.expiryMs > 0) this.#expiring.add(queue);
-    for (const filter of queue.settings.filters) {
+    if (queue.rules.expiryMs > 0) this.#expiring.add(queue);
+    for (const filter of queue.filters) {
       state.index.set(filter, queue, queue);
       state.subscriptionsChanged(filter);
     }
@@ -155,7 +162,7 @@ export class QueueDeclaring {
   #unlist(queue: Queue): void {
     const state = this.#state;
     this.#expiring.delete(queue);
-    for (const filter of queue.settings.filters) {
+    for (const filter of queue.filters) {
       state.index.remove(filter, queue);
       state.subscriptionsChanged(filter);
     }

@@ -171,7 +171,7 @@ export class QueueDelivering {
   }
 
   #hasReady(queue: Queue, work: QueueWork): boolean {
-    if (queue.settings.ordering === "exclusive") {
+    if (queue.rules.ordering === "exclusive") {
       const active = work.consumers.first;
       return active !== undefined && isReady(active);
     }
@@ -192,7 +192,7 @@ export class QueueDelivering {
 
   /** After a restart of the walk: what failed before waits for its time. With keys it has to be read, to hold its key. */
   #standsAside(queue: Queue, work: QueueWork, lane: Lane, seq: number): boolean {
-    if (queue.settings.ordering === "key") return false;
+    if (queue.rules.ordering === "key") return false;
     const retryAt = queue.attempts?.get(seq)?.retryAt ?? 0;
     if (retryAt <= this.#state.clock.now()) return false;
     lane.sentThrough = seq;

@@ -25,7 +25,7 @@ export function isOthers(
 ): boolean {
   if (frame.kinds[seq - frame.firstSeq] === RecordKind.messageDirected) return false;
   if (seq > queue.historyThrough && queue.laneOf(seq)?.backlog.isScan(seq) !== true) return false;
-  return !topic.matches(queue) || !isWanted(state, queue.settings.where, message);
+  return !topic.matches(queue) || !isWanted(state, queue.rules.where, message);
 }
 
 /** The ordering key of a message. */

@@ -78,11 +78,11 @@ export class QueueOffering {
       return dealtWith;
     }
     const attempts = queue.attempts?.get(seq);
-    const key = queue.settings.ordering === "key" ? keyOf(message) : undefined;
+    const key = queue.rules.ordering === "key" ? keyOf(message) : undefined;
     if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;
     const now = this.#state.clock.now();
     const failed = attempts?.failed ?? 0;
-    if (failed >= queue.settings.maxDeliveries) {
+    if (failed >= queue.rules.maxDeliveries) {
       this.#parts.dead.record(queue, seq, message, { reason: `${failed} failed attempts`, attempts: failed, key });
       return dealtWith;
     }
@@ -105,7 +105,7 @@ export class QueueOffering {
     what: { readonly attempts: number; readonly key: string | undefined },
   ): void {
     this.#state.counters.droppedExpired++;
-    if (queue.settings.expired === "drop") this.#parts.acks.done(queue, seq, bytesOf(message), what.key);
+    if (queue.rules.expired === "drop") this.#parts.acks.done(queue, seq, bytesOf(message), what.key);
     else this.#parts.dead.record(queue, seq, message, { reason: "it expired", ...what });
   }
 
@@ -115,7 +115,7 @@ export class QueueOffering {
     const attached = this.#consumerFor(at, what.topic, bytes);
     if (attached === undefined) return this.#nobodyTakes(at, what);
     const { clock, limits, counters, leasesByToken } = this.#state;
-    const ackWaitMs = Math.min(queue.settings.ackWaitMs, limits.leaseMsMax);
+    const ackWaitMs = Math.min(queue.rules.ackWaitMs, limits.leaseMsMax);
     const lease = new HeldLease({
       holder: attached,
       offset: seq,
@@ -146,7 +146,7 @@ export class QueueOffering {
   #consumerFor({ queue, work, seq }: Place, topic: Topic, bytes: number): Attached | undefined {
     const takes = (attached: Attached): boolean =>
       isReady(attached) && attached.refusedSeq !== seq && attached.fits(bytes) && this.mayRead(attached, topic);
-    if (queue.settings.ordering !== "exclusive") return work.consumers.nextReady(takes);
+    if (queue.rules.ordering !== "exclusive") return work.consumers.nextReady(takes);
     const active = work.consumers.first;
     return active !== undefined && takes(active) ? active : undefined;
   }
@@ -154,7 +154,7 @@ export class QueueOffering {
   /** Who could take it has no room now: wait. Who could take it is busy: let others go on. Nobody ever could: it is dead. */
   #nobodyTakes({ queue, work, seq }: Place, what: Offered): number {
     const { topic, message, key, failed } = what;
-    const isExclusive = queue.settings.ordering === "exclusive";
+    const isExclusive = queue.rules.ordering === "exclusive";
     let mayAny = false;
     let couldAny = false;
     for (const attached of work.consumers.members()) {

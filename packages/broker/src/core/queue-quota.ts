@@ -46,12 +46,12 @@ export class QueueQuota {
     view.bytes = Buffer.from(headerBytes.buffer, headerBytes.byteOffset, headerBytes.byteLength);
     view.headerStart = draft.headerStart;
     view.headerEnd = draft.headerEnd;
-    return isWanted(this.#state, queue.settings.where, view);
+    return isWanted(this.#state, queue.rules.where, view);
   }
 }
 
 function problemOf(queue: Queue, bytes: number, planned: Planned): string {
-  const { maxMessages, maxBytes, overflow } = queue.settings;
+  const { maxMessages, maxBytes, overflow } = queue.rules;
   if (bytes > maxBytes)
     return `the message has ${bytes} bytes; the subscription "${queue.name}" holds ${maxBytes} at most`;
   if (overflow !== "reject") return "";

@@ -111,7 +111,7 @@ export class QueueSettling {
 
   #extend(lease: HeldLease, forMs: number | undefined): void {
     const { queue } = lease;
-    const milliseconds = Math.min(Math.max(0, forMs ?? queue.settings.ackWaitMs), this.#state.limits.leaseMsMax);
+    const milliseconds = Math.min(Math.max(0, forMs ?? queue.rules.ackWaitMs), this.#state.limits.leaseMsMax);
     queue.work?.leases.move(lease, this.#state.clock.monotonic() + milliseconds);
     lease.expiresAt = this.#state.clock.now() + milliseconds;
     this.#parts.delivering.setAlarm(queue);
@@ -120,11 +120,11 @@ export class QueueSettling {
   /** One more failed attempt: written at once, so that a crash forgets none. */
   #fail(lease: HeldLease, why: { readonly reason: string; readonly delayMs: number | undefined }, done: Done): void {
     const { queue, offset } = lease;
-    const { settings } = queue;
+    const { rules } = queue;
     const { clock, journal, limits } = this.#state;
     const failed = lease.attempt;
-    const isLast = failed >= settings.maxDeliveries;
-    const delayMs = why.delayMs ?? backoff(failed, settings.backoffMs, this.#parts.random.fraction());
+    const isLast = failed >= rules.maxDeliveries;
+    const delayMs = why.delayMs ?? backoff(failed, rules.backoffMs, this.#parts.random.fraction());
     const retryAt = isLast ? 0 : clock.now() + Math.min(Math.max(0, delayMs), limits.delayMsMax);
     const reason = why.reason.slice(0, reasonLengthMax);
     const record = { number: queue.number, failed, seq: offset, retryAt, reason };

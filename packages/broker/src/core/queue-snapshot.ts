@@ -2,6 +2,7 @@
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueState, SubscriptionDeclared } from "./queue-records.ts";
+import { settingsOf } from "./queue-rules.ts";
 import type { State } from "./state.ts";
 
 type Add = (kind: number, body: () => Buffer) => void;
@@ -9,9 +10,19 @@ type Add = (kind: number, body: () => Buffer) => void;
 /** What was declared does not change under the snapshot: its bytes are made when they are written. */
 export function addQueues(add: Add, state: State): void {
   for (const queue of state.queuesByNumber.values()) {
-    const { number, name, settings, declaredBy: by, declaredAt: at } = queue;
-    const declared: SubscriptionDeclared = { number, name, settings, by, at, from: 1, through: 0 };
-    add(RecordKind.subscriptionDeclared, () => jsonBytes(declared));
+    const { number, name, rules, filters, declaredAt: at } = queue;
+    add(RecordKind.subscriptionDeclared, () => {
+      const settings = settingsOf(rules, filters);
+      return jsonBytes({
+        number,
+        name,
+        settings,
+        by: rules.declaredBy,
+        at,
+        from: 1,
+        through: 0,
+      } satisfies SubscriptionDeclared);
+    });
     if (!hasState(queue)) continue;
     const body = jsonBytes(stateOf(queue));
     add(RecordKind.queueState, () => body);

@@ -46,7 +46,7 @@ export class QueueTrimming {
 
   /** It may have more than it should: the oldest go once what came is durable. */
   trim(queue: Queue): void {
-    if (queue.settings.overflow === "reject" || !isOverfull(queue) || this.#busy.has(queue)) return;
+    if (queue.rules.overflow === "reject" || !isOverfull(queue) || this.#busy.has(queue)) return;
     this.#busy.add(queue);
     this.#parts.outbox.action(() => this.#go(queue, { purpose: "trim", priority: 0, after: 0 }));
   }
@@ -121,11 +121,11 @@ export class QueueTrimming {
 
   #end(queue: Queue, seq: number, message: MessageView, hasExpired: boolean): void {
     const { acks, dead } = this.#parts;
-    const { settings, work } = queue;
-    const key = settings.ordering === "key" ? keyOf(message) : undefined;
+    const { rules, work } = queue;
+    const key = rules.ordering === "key" ? keyOf(message) : undefined;
     work?.retrying.delete(seq);
     if (key !== undefined) work?.keys.unpark(key, seq);
-    const isDead = hasExpired ? settings.expired === "dead-letter" : settings.overflow === "dead-letter";
+    const isDead = hasExpired ? rules.expired === "dead-letter" : rules.overflow === "dead-letter";
     if (hasExpired) this.#state.counters.droppedExpired++;
     else this.#state.counters.overflowed++;
     if (isDead) {

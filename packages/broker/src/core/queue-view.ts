@@ -1,6 +1,7 @@
 /** A declared subscription for people. */
 import type { SubscriptionView } from "../model/queue-administration.ts";
 import type { Queue } from "./queue.ts";
+import { settingsOf } from "./queue-rules.ts";
 
 export function viewOf(queue: Queue): SubscriptionView {
   const { work } = queue;
@@ -10,8 +11,8 @@ export function viewOf(queue: Queue): SubscriptionView {
   const history = historyLeft(queue);
   return {
     name: queue.name,
-    settings: queue.settings,
-    declaredBy: queue.declaredBy,
+    settings: settingsOf(queue.rules, queue.filters),
+    declaredBy: queue.rules.declaredBy,
     declaredAt: queue.declaredAt,
     consumers: work?.consumers.size ?? 0,
     ready: Math.max(0, queue.messages + history - leased - retrying - blocked),

@@ -4,8 +4,9 @@
  * these: an idle one has no lists at all.
  */
 import { SeqHeap } from "../delivery/seq-heap.ts";
-import { priorityDefault, type SubscriptionSettings } from "../model/settings.ts";
+import { priorityDefault } from "../model/settings.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
+import type { QueueRules } from "./queue-rules.ts";
 import type { QueueWork } from "./queue-work.ts";
 
 /** What waits of one priority: sent and not done included. */
@@ -33,8 +34,8 @@ export interface Attempts {
 export interface DeclaredQueue {
   readonly number: number;
   readonly name: string;
-  readonly settings: SubscriptionSettings;
-  readonly by: string;
+  readonly filters: readonly string[];
+  readonly rules: QueueRules;
   /** Wall-clock milliseconds. */
   readonly at: number;
 }
@@ -46,8 +47,8 @@ export class Queue {
   /** Small, never used twice. */
   readonly number: number;
   readonly name: string;
-  settings: SubscriptionSettings;
-  declaredBy: string;
+  filters: readonly string[];
+  rules: QueueRules;
   declaredAt: number;
   deleted = false;
 
@@ -80,8 +81,8 @@ export class Queue {
   constructor(declared: DeclaredQueue, runsMax: number) {
     this.number = declared.number;
     this.name = declared.name;
-    this.settings = declared.settings;
-    this.declaredBy = declared.by;
+    this.filters = declared.filters;
+    this.rules = declared.rules;
     this.declaredAt = declared.at;
     this.idleSince = declared.at;
     this.#runsMax = runsMax;

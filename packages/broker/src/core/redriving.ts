@@ -70,8 +70,8 @@ export class Redriving {
   /** Back to the subscription they failed in, attempts forgotten, as far as its quota goes. `done` when that is durable. */
   redrive(queue: Queue, act: DeadAct, done: Done): void {
     const direct: Act = (message) => {
-      const { settings } = queue;
-      if (queue.messages >= settings.maxMessages || queue.bytes + bytesOf(message) > settings.maxBytes) return false;
+      const { maxMessages, maxBytes } = queue.rules;
+      if (queue.messages >= maxMessages || queue.bytes + bytesOf(message) > maxBytes) return false;
       this.#direct(queue, message);
       this.#state.counters.redriven++;
       return true;

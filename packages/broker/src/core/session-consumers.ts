@@ -53,8 +53,8 @@ export class SessionConsumers {
     if (shareName !== undefined) {
       const queue = this.#state.queues.get(shareName);
       if (queue === undefined) return undefined;
-      if (queue.settings.filters.includes(filter)) return shareName;
-      const filters = queue.settings.filters.map((one) => `"${one}"`).join(", ");
+      if (queue.filters.includes(filter)) return shareName;
+      const filters = queue.filters.map((one) => `"${one}"`).join(", ");
       const text = `"${shareName}" is a declared subscription; it reads ${filters}, and not "${filter}"`;
       return { code: Reason.topicFilterInvalid, text };
     }

@@ -131,7 +131,7 @@ export class State {
   readonly changes: SubscriptionChanges = new SubscriptionChanges();
   #receivers = 0;
   lastMessageSeq = 0;
-  /** The last message that a declared subscription could have got before the last one, whatever its kind. */
+  /** What `lastMessageSeq` was before the last message. */
   messageBefore = 0;
   /** The last message of the kinds that only declared subscriptions get. */
   lastQueuedSeq = 0;
@@ -224,10 +224,11 @@ export class State {
     this.rightsGeneration++;
   }
 
-  /** A message of a kind that only declared subscriptions get. */
-  messageCame(seq: number): void {
-    this.messageBefore = Math.max(this.lastMessageSeq, this.lastQueuedSeq);
+  /** A message of a kind that only declared subscriptions get. Returns the one before it that they could have got. */
+  messageCame(seq: number): number {
+    const previous = Math.max(this.lastMessageSeq, this.lastQueuedSeq);
     this.lastQueuedSeq = seq;
+    return previous;
   }
 
   /** Somebody came to or left `filter`. */

@@ -87,6 +87,11 @@ export class World {
     }
   }
 
+  /** One turn of the loop. */
+  turn(): void {
+    for (const run of this.#deferred.splice(0)) run();
+  }
+
   /** Time passes; what falls due runs. */
   wait(milliseconds: number): void {
     this.clock.wall += milliseconds;

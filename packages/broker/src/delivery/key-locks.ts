@@ -80,6 +80,11 @@ export class KeyLocks {
     this.#parked = 0;
   }
 
+  /** For checks. */
+  forEachHolder(visit: (seq: number, key: string) => void): void {
+    for (const [key, { holder }] of this.#locks) visit(holder, key);
+  }
+
   /** For checks: every number that waits for a key. */
   forEachParked(visit: (seq: number, key: string) => void): void {
     for (const [key, lock] of this.#locks)

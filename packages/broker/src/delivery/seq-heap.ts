@@ -45,6 +45,11 @@ export class SeqHeap {
     return smallest;
   }
 
+  /** In no order. For checks. */
+  values(): readonly number[] {
+    return this.#heap;
+  }
+
   clear(): void {
     this.#heap = [];
   }

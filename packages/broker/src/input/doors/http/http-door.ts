@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
-import { type Administration, AdministrationError } from "../../../model/administration.ts";
+import type { Administration } from "../../../model/administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -46,8 +46,8 @@ export interface StartHttpOptions {
   readonly administration: Administration;
   /** For event streams of plain topics. */
   readonly engine: Engine;
-  readonly queues?: Queues;
-  readonly queueAdministration?: QueueAdministration;
+  readonly queues: Queues;
+  readonly queueAdministration: QueueAdministration;
   readonly throttle?: AuthenticationThrottle;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
@@ -69,11 +69,7 @@ type App = Hono<{ Bindings: HttpBindings }>;
 export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
-  const services: Services = {
-    ...options,
-    queues: options.queues ?? notOffered<Queues>(),
-    queueAdministration: options.queueAdministration ?? notOffered<QueueAdministration>(),
-  };
+  const services: Services = options;
   const app = httpApp({
     administration,
     services,
@@ -127,14 +123,6 @@ async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<S
   await Promise.all(closed);
   // It never listened, which it reports; that does not matter here.
   server.close(() => {});
-}
-
-/** Every verb of it answers 503. */
-function notOffered<T extends object>(): T {
-  const refuse = (): never => {
-    throw new AdministrationError("unavailable", "this server does not offer it");
-  };
-  return new Proxy({}, { get: () => refuse }) as T;
 }
 
 function quotaOf(limits: Limits): RequestQuota {

@@ -1,11 +1,11 @@
 /** The policy: who may do what, and what is declared. */
 import { z } from "zod";
-import type { Limits } from "../../../../config/limits.ts";
 import { policyFromJson } from "../../../../identity/policy-document.ts";
 import { flag, name, nothing } from "../fields.ts";
 import { policyDocument } from "../policy-view.ts";
 import { HttpRefusal } from "../problem.ts";
 import { type Answer, actions, type Route, type RouteRequest, route } from "../route.ts";
+import { subscriptionSettingsSchema, topicSettingsSchema } from "../settings-json.ts";
 
 const common = { group: "Policy", permission: "admin.policy" } as const;
 /** MQTT 5.0 1.5.4. */
@@ -14,9 +14,11 @@ const TOPIC_LENGTH_MAX = 65_535;
 const policySchema = z.looseObject({
   roles: z.record(z.string(), z.looseObject({ allow: z.array(z.unknown()), deny: z.array(z.unknown()) })),
   principals: z.record(z.string(), z.looseObject({ roles: z.array(z.string()) })),
+  topics: z.record(z.string(), topicSettingsSchema).optional(),
+  subscriptions: z.record(z.string(), subscriptionSettingsSchema).optional(),
 });
 
-export function policyRoutes(limits: Limits): readonly Route[] {
+export function policyRoutes(): readonly Route[] {
   return [
     route({
       ...common,
@@ -42,7 +44,7 @@ export function policyRoutes(limits: Limits): readonly Route[] {
         },
       },
       problems: ["conflict"],
-      handle: (request) => putPolicy(request, limits),
+      handle: putPolicy,
     }),
     whyRoute(),
   ];
@@ -73,12 +75,9 @@ function whyRoute(): Route {
   });
 }
 
-async function putPolicy(
-  request: RouteRequest<{ dryRun?: boolean | undefined }, string>,
-  limits: Limits,
-): Promise<Answer> {
+async function putPolicy(request: RouteRequest<{ dryRun?: boolean | undefined }, string>): Promise<Answer> {
   const { administration, caller, query, body } = request;
-  const checked = policyFromJson(body, limits);
+  const checked = policyFromJson(body, request.services.limits);
   if (!("policy" in checked)) {
     const errors = checked.problems.map(({ path, message, hint }) => ({
       path,
