@@ -1,4 +1,5 @@
 /** Who may do what with what is declared: `security/ownership.ts`, asked about what is there now. */
+import { settingsOf } from "./core/queue-rules.ts";
 import type { State } from "./core/state.ts";
 import type { TopicAction } from "./model/policy.ts";
 import type { SubscriptionSettings } from "./model/settings.ts";
@@ -81,7 +82,7 @@ export class AdministratorRights {
 
   #existingSubscription(name: string): Existing | undefined {
     const known = this.#state.queues.get(name);
-    return known && { owner: known.rules.owner };
+    return known && { owner: settingsOf(known.rules, known.filters).owner };
   }
 
   #asked(

@@ -2,6 +2,7 @@
  * The sections `topics` and `subscriptions` of a policy: each that is there is the whole truth. What it says is declared,
  * one record a declaration, and what it leaves out is deleted, unless something waits in it.
  */
+
 import type { AdministratorActs } from "./administrator-acts.ts";
 import type { Machine } from "./core/machine.ts";
 import { settingsOf } from "./core/queue-rules.ts";

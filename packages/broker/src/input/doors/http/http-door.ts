@@ -88,6 +88,11 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
+  const open: Open = { sockets, answers: 0 };
+  server.on("request", (_, response: ServerResponse) => {
+    open.answers += 1;
+    response.once("close", () => (open.answers -= 1));
+  });
   const acceptor = await startAcceptor({
     host: options.host,
     port: options.port,
@@ -111,18 +116,32 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
     close: async () => {
       acceptor.stop();
       if (tls !== undefined) tls.detach(server as HttpsServer);
-      await closeAll(server, sockets);
+      await closeAll(server, open);
     },
   };
 }
 
-/** All sockets end, then the clock of the server does. */
-async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<Socket>): Promise<void> {
+/** Answers under way have so long to leave; who waits was told by the engine that it is over. */
+const LAST_ANSWERS_MS = 1_000;
+const LOOK_MS = 10;
+
+/** Waits for the answers under way, but not for long; then all sockets end, and the clock of the server does. */
+async function closeAll(server: HttpServer | HttpsServer, open: Open): Promise<void> {
+  for (let waited = 0; open.answers > 0 && waited < LAST_ANSWERS_MS; waited += LOOK_MS) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const { sockets } = open;
   const closed = [...sockets].map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve())));
   for (const socket of sockets) socket.destroy();
   await Promise.all(closed);
   // It never listened, which it reports; that does not matter here.
   server.close(() => {});
+}
+
+interface Open {
+  readonly sockets: Set<Socket>;
+  /** Requests that have not been answered to the end. */
+  answers: number;
 }
 
 function quotaOf(limits: Limits): RequestQuota {
