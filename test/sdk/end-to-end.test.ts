@@ -183,7 +183,8 @@ describe("the SDK with a broker", () => {
     for (let n = 0; n < 20; n += 1) offsets.push((await orders.publish({ n }, n)).offset ?? 0);
     const read = async (options: object): Promise<unknown[]> => {
       const seen: unknown[] = [];
-      for await (const { value } of mess.stream("orders/#").read({ follow: false, idle: 300, ...options })) seen.push(value);
+      for await (const { value } of mess.stream("orders/#").read({ follow: false, idle: 300, ...options }))
+        seen.push(value);
       return seen;
     };
     expect(await read({})).toEqual(Array.from({ length: 20 }, (_, n) => n));
