@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codeOf, Workbench } from "./administrator.test-data.ts";
+import { Reason } from "./model/engine.ts";
 import type { Grant, Policy } from "./model/policy.ts";
 import { defaultSubscriptionSettings, type SubscriptionSettings } from "./model/settings.ts";
 import type { QueueAdministrator } from "./queue-administrator.ts";
@@ -52,7 +53,7 @@ describe("topics", () => {
     expect(queues.topics("shop")).toMatchObject([
       { filter: "orders/#", settings: { owner: "shop", maxMessageBytes: 20 }, declaredBy: "shop" },
     ]);
-    expect((await bench.publish("shop", "orders/x", "x".repeat(21))).reason).toBe(0x97);
+    expect((await bench.publish("shop", "orders/x", "x".repeat(21))).reason).toBe(Reason.packetTooLarge);
     expect((await bench.publish("shop", "orders/x", "x".repeat(10))).reason).toBeLessThan(0x80);
     await queues.deleteTopic("shop", "orders/#");
     expect(bench.events("topic.deleted")).toMatchObject([{ filter: "orders/#", by: "shop" }]);

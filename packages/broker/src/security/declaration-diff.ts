@@ -25,7 +25,12 @@ export function compareSubscriptions(before: SubscriptionSettings, after: Subscr
 
 /** Nearly all are, of many thousands: told without spelling them. */
 function isSame(before: object, after: object): boolean {
-  return JSON.stringify(before) === JSON.stringify(after);
+  const was = new Map<string, unknown>(Object.entries(before));
+  const is = Object.entries(after) as [string, unknown][];
+  return (
+    was.size === is.length &&
+    is.every(([name, value]) => was.get(name) === value || JSON.stringify(was.get(name)) === JSON.stringify(value))
+  );
 }
 
 function sorted(settings: SubscriptionSettings): SpelledSubscription {
