@@ -830,6 +830,11 @@ describe("quota of requests", () => {
     expect(replies[0]?.headers["ratelimit"]).toBe('"principal";r=2;t=1');
     expect(replies[3]).toMatchObject({ json: { type: "urn:mess:problem:too-many-requests" } });
     expect(replies[3]?.headers["retry-after"]).toBe("1");
+    expect(door.administration.audited).toEqual([
+      { event: "limit.hit", detail: { limit: "httpRequestsPerPrincipalPerSecond", principal: "reader" } },
+    ]);
+    await until(() => door.counters.open === 0);
+    expect(door.counters.answers).toEqual([0, 0, 3, 0, 1, 0]);
     expect((await ask(door, "/v1/whoami", { key: adminKey })).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect((await call("GET", "/v1/whoami")).status).toBe(200);
