@@ -26,6 +26,7 @@ import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
+import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
@@ -90,6 +91,7 @@ interface Parts {
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly throttle: CredentialThrottle;
   readonly door: MqttDoor;
+  readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
 }
 
@@ -137,13 +139,15 @@ export class Broker implements AsyncDisposable {
       });
     }
     const tally = new InputTally();
+    const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
-      doorMetrics: () => doorMetrics(door, tally, engine.machine.audit.limitHits),
+      doorMetrics: () =>
+        doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
@@ -153,7 +157,7 @@ export class Broker implements AsyncDisposable {
     try {
       const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
       const admission = openAdmission(config, host, tally);
-      const made = { config, log, host, home, engine, administrator, admission, throttle, door, tls };
+      const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
       const parts: Parts = { ...made, files, isListening, isTemporary };
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
@@ -367,6 +371,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),
       upgrade: door.accept,
+      counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
       throttle: parts.throttle,
       ...(tls !== undefined && !config.insecureDev && { tls }),

@@ -116,7 +116,7 @@ function codeOf(reason: number): ProblemCode {
   }
 }
 
-export function unavailable(text: string): HttpRefusal {
+function unavailable(text: string): HttpRefusal {
   const detail = text === "" ? "the server cannot do this now" : text;
   return new HttpRefusal("unavailable", detail, { headers: { "retry-after": "5" } });
 }
