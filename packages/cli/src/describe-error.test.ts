@@ -31,6 +31,16 @@ describe("describeError", () => {
     });
   });
 
+  it.each([
+    [0x83, 64],
+    [0x97, 74],
+    [0x99, 64],
+    [0x80, 69],
+    [0x88, 69],
+  ])("maps a refusal with 0x%s to %s", (reasonCode, exitCode) => {
+    expect(describeError(new MessError("REFUSED", "m", { reasonCode })).exitCode).toBe(exitCode);
+  });
+
   it("tells errors of the system from defects", async () => {
     const missing: unknown = await open("/nonexistent/file").catch((error: unknown) => error);
     expect(describeError(missing)).toMatchObject({ exitCode: 78, stack: undefined });

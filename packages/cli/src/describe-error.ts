@@ -30,6 +30,15 @@ const clientCodes: Readonly<Record<MessErrorCode, ExitCode>> = {
   REMOTE_FAILURE: ExitCode.unreachable,
 };
 
+/** Refusals that say more than that the server would not: the same exit codes as over HTTP. */
+const refusalCodes: Readonly<Record<number, ExitCode>> = {
+  0x83: ExitCode.usage,
+  0x90: ExitCode.usage,
+  // There is no room: a quota, the disk.
+  0x97: ExitCode.inputOutput,
+  0x99: ExitCode.usage,
+};
+
 const systemCodes: Readonly<Record<string, ExitCode>> = {
   EACCES: ExitCode.notPermitted,
   EPERM: ExitCode.notPermitted,
@@ -66,9 +75,15 @@ function expectedExitCode(error: Error): number | undefined {
   if ("exitCode" in error && typeof error.exitCode === "number") return error.exitCode;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   if (code === undefined) return undefined;
+  if (error.name === "MessError" && code === "REFUSED") return refusedExitCode(error);
   if (error.name === "MessError")
     return Object.hasOwn(clientCodes, code) ? clientCodes[code as MessErrorCode] : undefined;
   // Errors of system calls have `syscall`; errors of Node's own checks (ERR_…) are defects of ours.
   if (!("syscall" in error)) return undefined;
   return systemCodes[code] ?? ExitCode.inputOutput;
+}
+
+function refusedExitCode(error: Error): ExitCode {
+  const reason = "reasonCode" in error && typeof error.reasonCode === "number" ? error.reasonCode : 0;
+  return refusalCodes[reason] ?? clientCodes.REFUSED;
 }

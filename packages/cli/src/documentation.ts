@@ -33,11 +33,11 @@ proves itself with the CA remembered with it.
 | code | meaning |
 | ---: | --- |
 | 0 | done |
-| 64 | the command line is wrong |
+| 64 | the command line, or what was sent, is wrong |
 | 65 | data on disk is damaged |
 | 69 | the server cannot be reached, or does not answer |
 | 70 | a defect of mess |
-| 74 | reading or writing failed |
+| 74 | reading or writing failed, or there is no room: the disk, a quota |
 | 75 | the data directory is in use |
 | 77 | not permitted |
 | 78 | a setting, file or certificate is wrong |

@@ -74,7 +74,7 @@ describe.skipIf(!built)("queues by the command line", () => {
     expect(await ok("topic", "ls")).toMatch(/^orders\/# +admin +1KiB +orders\/\{id\}\/#$/mu);
     expect(await ok("topic", "describe", "orders/#")).toContain("maxMessageSize  1KiB");
     const large = await runMess(["pub", "orders/1/created", "-"], { cwd, stdin: "x".repeat(2000) });
-    expect(large).toMatchObject({ code: 69, err: expect.stringContaining("1024") });
+    expect(large).toMatchObject({ code: 74, err: expect.stringContaining("1024") });
     await ok("topic", "create", "scratch/+");
     await ok("topic", "delete", "scratch/+", "--yes");
     expect(await run("topic", "describe", "scratch/+")).toMatchObject({ code: 64 });

@@ -184,7 +184,7 @@ describe("pub", () => {
     });
     const stdin = '{"topic":"a"}\n{"topic":"full"}\n{"topic":"b"}\n';
     const { code, err } = await mess(["pub", "--batch"], { stdin });
-    expect(code).toBe(69);
+    expect(code).toBe(74);
     expect(err).toMatch(
       /^mess: line 2: .*the subscription "billing" is full.*\([12] messages? (is|are) published\)\n/u,
     );

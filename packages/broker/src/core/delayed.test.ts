@@ -5,6 +5,7 @@ import { MessageView } from "../model/message.ts";
 import type { Policy } from "../model/policy.ts";
 import type { DelayedPage } from "../model/queue-administration.ts";
 import { RecordKind } from "../model/record.ts";
+import { declare, FakeConsumer } from "./fake-consumer.test-data.ts";
 import type { FakeClient } from "./fake-link.test-data.ts";
 import { World } from "./world.test-data.ts";
 
@@ -167,6 +168,30 @@ test("while the disk budget is used up what is due waits", () => {
   world.machine.publishing.diskFull = false;
   world.wait(0);
   expect(reader.link.payloads).toEqual(["1"]);
+});
+
+test("a full subscription that refuses: tried again until it has room, others go on", () => {
+  const world = new World();
+  declare(world, "q", { filters: ["a"], maxMessages: 1, overflow: "reject" });
+  const reader = reading(world);
+  const writer = world.connected("writer");
+  for (const [topic, payload] of [
+    ["a", "1"],
+    ["a", "2"],
+    ["b", "3"],
+  ] as const)
+    writer.publish(topic, payload, { attributes: { deliverAt: world.clock.wall + 10 } });
+  world.wait(10);
+  expect(reader.link.payloads).toEqual(["1", "3"]);
+  world.wait(5_000);
+  expect(reader.link.payloads).toEqual(["1", "3"]);
+  const consumer = new FakeConsumer(world, "q");
+  world.commit();
+  consumer.settle("1");
+  world.commit();
+  world.wait(1_000);
+  expect(reader.link.payloads).toEqual(["1", "3", "2"]);
+  expect(world.machine.state.delayed.size).toBe(0);
 });
 
 test("a record that is not to be had is given up and told", () => {

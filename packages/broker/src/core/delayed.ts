@@ -29,6 +29,9 @@ export interface DelayedParts {
 
 /** Released in one turn of the loop; what else is due follows when that is durable. */
 const releasedAtOnce = 1_000;
+/** One that finds no room is tried again after so long, and a thousand of them a second at most. */
+const postponedMs = 1_000;
+const betweenPostponedMs = 1;
 /** Read ahead of their time: so far, so many, and so many bytes. */
 const aheadMs = 60_000;
 const aheadMax = 20_000;
@@ -45,6 +48,8 @@ export class Delayed {
   readonly #read: Map<number, Buffer> = new Map();
   #readBytes = 0;
   #reading = false;
+  /** Time of the last one that was put off. */
+  #postponedTo = 0;
   /** `release` runs again when what is written now is durable. */
   #continues = false;
   #publisher: Publisher = publisherOf({ principal: "", number: 0 });
@@ -72,7 +77,6 @@ export class Delayed {
         if (!this.#reading) this.#goOn();
         return;
       }
-      this.#unread(seq, message);
       this.#publish(seq, message);
       released++;
     }
@@ -139,13 +143,28 @@ export class Delayed {
       this.cancel(seq);
       return;
     }
+    const draft = this.#draftOf(view, seq);
+    if (publishing.checks.quota.refusal(topic, draft, undefined) !== "") {
+      this.#postpone(seq);
+      return;
+    }
+    this.#unread(seq, message);
     this.#state.delayed.remove(seq);
     this.#state.counters.released++;
-    const draft = this.#draftOf(view, seq);
     // It was promised, so it goes out; what there is no room for any more is to keep it for those who come later.
     if (draft.retain && publishing.checks.retainedReason(publisher, topic, draft, nothingPlanned) !== 0)
       draft.retain = false;
     publishing.store(publisher, topic, draft);
+  }
+
+  /** A subscription that refuses when it is full has no room: again in a second, or later where many have to. */
+  #postpone(seq: number): void {
+    const now = this.#state.clock.now();
+    const soonest = now + postponedMs;
+    // The clock may have been set back.
+    const last = Math.min(this.#postponedTo, soonest + this.#state.delayed.size * betweenPostponedMs);
+    this.#postponedTo = Math.max(soonest, last + betweenPostponedMs);
+    this.#state.delayed.reschedule(seq, this.#postponedTo);
   }
 
   #publisherOf(view: MessageView): Publisher {

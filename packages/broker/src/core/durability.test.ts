@@ -36,6 +36,10 @@ class Watch {
     client.link.watch = (what, detail) => {
       const durable = journal.durableSeq;
       if (what === "attached") expect(attachedBy, "CONNACK before its records").toBeLessThanOrEqual(durable);
+      const receipt = what === "confirm" ? (client.link.receipts.get(detail as number) ?? 0) : 0;
+      expect(Math.abs(receipt), "a receipt before its record").toBeLessThanOrEqual(durable);
+      // The record that a repeat stands for is another one, and may have been durable for long.
+      if (receipt < 0) return;
       // One that is not known yet is confirmed inside the call that asks for it.
       const record = what === "confirm" ? this.#confirmedBy : this.#completedBy;
       if (what === "confirm" || what === "completed") {

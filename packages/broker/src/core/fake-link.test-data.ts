@@ -68,8 +68,8 @@ export class FakeLink implements Link {
   readonly receipts: Map<number, number> = new Map();
 
   confirm(packetId: number, qos: 1 | 2, reason: number, receipt: number): void {
-    if (reason < 0x80) this.watch?.("confirm", packetId);
     this.receipts.set(packetId, receipt);
+    if (reason < 0x80) this.watch?.("confirm", packetId);
     this.told.push(`confirm ${packetId} qos ${qos} ${reason}`);
   }
 

@@ -1,6 +1,7 @@
 /** Random histories of a machine: steps as data, so that a failing one can be shrunk, and a player that takes them. */
 import fc from "fast-check";
 import type { Policy } from "../model/policy.ts";
+import type { TopicSettings } from "../model/settings.ts";
 import type { FakeClient } from "./fake-link.test-data.ts";
 import { World, type WorldOptions } from "./world.test-data.ts";
 
@@ -37,6 +38,21 @@ export type Step =
       readonly isEmpty: boolean;
       readonly expiry: number;
     }
+  | {
+      readonly do: "publishWith";
+      readonly client: number;
+      readonly topic: string;
+      readonly qos: 0 | 1 | 2;
+      readonly retain: boolean;
+      /** Of the attributes: an id that others have too, a key, and in how many milliseconds it is due; 0 for at once. */
+      readonly id: string | undefined;
+      readonly key: string | undefined;
+      readonly inMs: number;
+    }
+  /** So many records back. */
+  | { readonly do: "replay"; readonly client: number; readonly filter: string; readonly back: number }
+  | { readonly do: "declare"; readonly filter: string; readonly which: number }
+  | { readonly do: "cancel"; readonly which: number }
   | { readonly do: "live"; readonly client: number; readonly topic: string }
   | { readonly do: "ack"; readonly client: number; readonly last: boolean; readonly error: boolean }
   | { readonly do: "policy"; readonly which: number }
@@ -67,6 +83,21 @@ const publish = fc.record({
   retain: fc.boolean(),
   isEmpty: fc.nat(3).map((n) => n === 0),
   expiry: fc.constantFrom(0xffff_ffff, 0xffff_ffff, 30),
+});
+const publishWith = fc.record({
+  do: fc.constant("publishWith" as const),
+  client,
+  topic,
+  qos,
+  retain: fc.boolean(),
+  id: fc.option(fc.constantFrom("i1", "i2", "i3"), { nil: undefined }),
+  key: fc.option(fc.constantFrom("k1", "k2"), { nil: undefined }),
+  inMs: fc.constantFrom(0, 5, 5_000, 20_000),
+});
+const declare = fc.record({
+  do: fc.constant("declare" as const),
+  filter: fc.constantFrom("#", "a/#", "a/b"),
+  which: fc.nat(4),
 });
 const subscribe = fc.record({
   do: fc.constant("subscribe" as const),
@@ -109,6 +140,18 @@ function steps(without: readonly Step["do"][]): fc.Arbitrary<Step> {
       { weight: 6, arbitrary: connect },
       { weight: 6, arbitrary: subscribe },
       { weight: 14, arbitrary: publish },
+      { weight: 6, arbitrary: publishWith },
+      { weight: 1, arbitrary: declare },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          do: fc.constant("replay" as const),
+          client,
+          filter: fc.constantFrom("a", "a/+", "#", "b"),
+          back: fc.nat(30),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel" as const), which: fc.nat(5) }) },
       {
         weight: 14,
         arbitrary: fc.record({
@@ -143,6 +186,15 @@ function steps(without: readonly Step["do"][]): fc.Arbitrary<Step> {
     )
     .filter((step) => !without.includes(step.do));
 }
+
+/** Nothing at all, and what can be declared of topics; messages here are small, and no JSON. */
+const declarations: readonly (TopicSettings | undefined)[] = [
+  undefined,
+  { maxMessageBytes: 3 },
+  { key: "a/{level}" },
+  { retention: { ageMs: 5_000 } },
+  { retention: { bytes: 200 }, key: "{level}/#" },
+];
 
 const actions = ["publish", "subscribe", "share", "retain", "will"] as const;
 
@@ -220,6 +272,12 @@ export class Player {
         this.world.clock.steady += step.milliseconds;
         this.world.machine.tick();
         break;
+      case "declare":
+        this.#declare(step.filter, declarations[step.which]);
+        break;
+      case "cancel":
+        this.#cancel(step.which);
+        break;
       case "crash":
         this.world.restart();
         this.clients.length = 0;
@@ -240,6 +298,20 @@ export class Player {
         if (client !== undefined) this.#act(client, step);
       }
     }
+  }
+
+  #declare(filter: string, settings: TopicSettings | undefined): void {
+    const { topics } = this.world.machine;
+    if (settings === undefined) topics.delete("test", filter);
+    else topics.declare("test", filter, settings);
+  }
+
+  #cancel(which: number): void {
+    const { state, delayed } = this.world.machine;
+    const seqs: number[] = [];
+    state.delayed.inOrder(({ seq }) => seqs.push(seq) <= which);
+    const chosen = seqs[which];
+    if (chosen !== undefined) delayed.cancel(chosen);
   }
 
   #disk(what: "commitSealed" | "commit" | "read" | "lose" | "snapshot" | "tidy"): void {
@@ -304,6 +376,12 @@ export class Player {
       case "publish":
         this.#publish(client, step);
         break;
+      case "replay":
+        client.subscribe(step.filter, { from: { offset: Math.max(1, this.world.journal.lastSeq - step.back) } });
+        break;
+      case "publishWith":
+        this.#publishWith(client, step);
+        break;
       case "live":
         client.live(step.topic, `live ${++this.#payloads}`);
         break;
@@ -326,6 +404,21 @@ export class Player {
     if (reason >= 0x80) return;
     if (step.qos === 2) this.holds[step.client]?.push(packetId);
     this.onPublish?.(payload, this.world.journal.lastSeq, step.client, packetId);
+  }
+
+  #publishWith(client: FakeClient, step: Extract<Step, { do: "publishWith" }>): void {
+    const number = ++this.#payloads;
+    const packetId = step.qos === 2 ? 40_000 + number : number;
+    const attributes = {
+      ...(step.id !== undefined && { id: step.id }),
+      ...(step.key !== undefined && { key: step.key }),
+      ...(step.inMs > 0 && { deliverAt: this.world.clock.wall + step.inMs }),
+    };
+    const { qos, retain } = step;
+    this.lastReason = client.publish(step.topic, `m${number}`, { qos, retain, packetId, attributes });
+    if (this.lastReason >= 0x80) return;
+    if (qos === 2) this.holds[step.client]?.push(packetId);
+    this.onPublish?.(`m${number}`, this.world.journal.lastSeq, step.client, packetId);
   }
 
   #release(client: FakeClient, index: number): void {

@@ -110,7 +110,7 @@ export class Publishing {
       if (reason === 0) reason = checks.contentReason(declared, this.#draftOf(message));
       if (reason === 0) good++;
     });
-    const isKept = declared.settings.retention !== undefined && !this.diskFull && !this.#state.journal.overfull;
+    const isKept = declared.settings.retention !== undefined && this.#mayKeepLive;
     if (good === run.count && !isKept) {
       this.#forward(session, topic, run, source);
       return Reason.success;
@@ -143,11 +143,17 @@ export class Publishing {
     if (topic.queues.length > 0) this.#keepLive(session, topic, message);
   }
 
+  /** Is there room on the disk for what nobody was promised? */
+  get #mayKeepLive(): boolean {
+    const { journal } = this.#state;
+    return !this.diskFull && !journal.overfull && !journal.hasFailed;
+  }
+
   /** Declared subscriptions keep QoS 0 messages too (DESIGN principle 3), where there is room: nothing else was promised. */
   #keepLive(session: Session, topic: Topic, message: MessageView): void {
     const { journal, clock } = this.#state;
     const draft = this.#draftOf(message);
-    if (journal.hasFailed || journal.overfull || this.diskFull) return;
+    if (!this.#mayKeepLive) return;
     if (this.checks.quota.refusal(topic, draft, undefined) !== "") return;
     draft.attributes = this.keyed(topic, draft);
     const length = messageSize(draft, session.principalBytes);

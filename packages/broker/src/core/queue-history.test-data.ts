@@ -76,7 +76,9 @@ const step: fc.Arbitrary<QueueStep> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom(...(["redrive", "purge", "snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const)),
+      do: fc.constantFrom(
+        ...(["redrive", "purge", "snapshot", "snapshot", "crash", "crash", "tidy", "stale"] as const),
+      ),
     }),
   },
 );

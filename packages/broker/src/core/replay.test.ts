@@ -88,6 +88,16 @@ function sessionFacts(machine: Machine, journal: MemoryJournal, session: Session
   };
 }
 
+function publishingFacts({ state }: Machine): Facts {
+  const delayed: string[] = [];
+  state.delayed.inPlaces(0, Number.POSITIVE_INFINITY, (entry) => delayed.push(JSON.stringify(entry)) > 0);
+  const ids: string[] = [];
+  state.messageIds.forEach((principal, id, seq, at) => ids.push(`${principal} ${id} ${seq} ${Math.round(at)}`));
+  // What a declaration keeps is forgotten with time, which nothing records: a restart may know of more.
+  const topics = [...state.topicSettings.values()].map(({ filter, settings }) => JSON.stringify([filter, settings]));
+  return { delayed, ids: ids.sort(), topics: topics.sort() };
+}
+
 /** All that a restart has to find again. */
 function durableFacts(machine: Machine, journal: MemoryJournal, now: number, without: ReadonlySet<string>): Facts {
   const { state } = machine;
@@ -99,6 +109,7 @@ function durableFacts(machine: Machine, journal: MemoryJournal, now: number, wit
       .filter(([, { expiresAt }]) => expiresAt > now)
       .map(([topic, { seq, at, principal, qos }]) => `${topic} ${seq} ${at} ${principal} ${qos}`)
       .sort(),
+    ...publishingFacts(machine),
   };
   for (const session of state.sessionsByNumber.values()) {
     if (!session.durable) continue;

@@ -9,6 +9,10 @@ const step = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("remove" as const), which: fc.nat() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("move" as const), which: fc.nat() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("reschedule" as const), which: fc.nat(), dueAt: fc.nat(40) }),
+  },
   { weight: 3, arbitrary: fc.constant({ do: "first" as const }) },
 );
 
@@ -35,7 +39,11 @@ test("is a list in order of time, and one in order of place", () => {
           if (first !== undefined) expect(heap.remove(first.seq)).toBe(true);
         } else {
           const known = model[one.which % (model.length + 1)];
-          if (one.do === "move") {
+          if (one.do === "reschedule") {
+            const { dueAt } = one;
+            heap.reschedule(known?.seq ?? place + 1, dueAt);
+            model = model.map((entry) => (entry === known ? { ...entry, dueAt } : entry));
+          } else if (one.do === "move") {
             heap.move(known?.seq ?? place + 1, ++place);
             model = model.map((entry) => (entry === known ? { ...entry, at: place } : entry));
           } else {

@@ -94,6 +94,17 @@ export class DelayedHeap {
     return true;
   }
 
+  /** Another time for it. */
+  reschedule(seq: number, dueAt: number): void {
+    const slot = this.#find(seq);
+    if (slot < 0) return;
+    const chunk = this.#chunkOf(slot);
+    chunk.dueAt[slot & slotMask] = dueAt;
+    const at = chunk.heapAt[slot & slotMask] as number;
+    this.#up(at, slot);
+    this.#down(chunk.heapAt[slot & slotMask] as number, slot);
+  }
+
   /** Its record is at `at` now. Recovery may say so of one that is gone. */
   move(seq: number, at: number): void {
     const slot = this.#find(seq);

@@ -5,7 +5,7 @@ import { hash } from "node:crypto";
 export const BLOCK = 512;
 const VERSION = 1;
 /** Names begin with it; a reader of another version knows by it what it has. */
-export const ARCHIVE_PREFIX: string = `mess-backup-${VERSION}/`;
+const ARCHIVE_PREFIX: string = `mess-backup-${VERSION}/`;
 /** The last entry: what the archive holds, sealed. */
 export const MANIFEST_NAME = "MANIFEST";
 /** In the manifest's place, when the data were found damaged. */

@@ -18,8 +18,8 @@ export interface PolicyShowOptions extends TargetOptions {
 export function registerPolicy(program: Command, io: Io): void {
   const policy = program
     .command("policy")
-    .summary("roles and principals")
-    .description("Show and replace the policy: roles, grants, principals.");
+    .summary("roles, principals, declarations")
+    .description("Show and replace the policy: roles, grants and principals, declared topics and subscriptions.");
   const apply = policy
     .command("apply")
     .summary("replace the policy")

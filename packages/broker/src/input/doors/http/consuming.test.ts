@@ -138,7 +138,7 @@ describe("pull", () => {
     [0x87, 403, "forbidden"],
     [0x11, 404, "not-found"],
     [0x97, 507, "quota-exceeded"],
-    [0x83, 409, "conflict"],
+    [0x83, 404, "not-found"],
     [0x88, 503, "unavailable"],
   ])("answers the refusal 0x%s", async (reason, status, code) => {
     door.queues.refusal = { reason, text: "because" };
@@ -368,6 +368,8 @@ describe("GET /v1/events", () => {
     ["/v1/events?filter=a&from=never", {}],
     ["/v1/events?filter=a&from=1&retained", {}],
     ["/v1/events?filter=a&last=1", {}],
+    ["/v1/events?filter=%24mess%2Fqueue%2Fbilling%2F%23", {}],
+    ["/v1/events?filter=%24share%2Fx%2Fa", {}],
     ["/v1/events?filter=a", { "last-event-id": "x" }],
     ["/v1/events?filter=a", { "last-event-id": "9007199254740991" }],
   ])("refuses %s %j", async (path, headers) => {

@@ -17,6 +17,14 @@ export function engineRefusal({ reason, text }: Refusal): HttpRefusal {
   return new HttpRefusal(code, text === "" ? undefined : text, { headers });
 }
 
+/** As `engineRefusal`, of a declared subscription: there it is its name that is not understood. */
+export function consumeRefusal({ reason, text }: Refusal): HttpRefusal {
+  return engineRefusal({
+    reason: reason === Reason.implementationSpecific ? Reason.noSubscriptionExisted : reason,
+    text,
+  });
+}
+
 /** The engine ended what had begun before there was an answer. */
 export function endRefusal(reason: EndReason, text: string): HttpRefusal {
   switch (reason) {

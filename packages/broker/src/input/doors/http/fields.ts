@@ -1,6 +1,6 @@
 /** Building blocks of what requests may hold: each validates, and says what it is in the API's own description. */
 import { z } from "zod";
-import { parseDuration, parseSize } from "../../../config/quantity.ts";
+import { parseDuration, parseSize } from "../../../model/quantity.ts";
 import type { Position } from "../../../model/settings.ts";
 import { parseDelay, parseTime } from "../../message-times.ts";
 
@@ -141,7 +141,7 @@ export const time: z.ZodType<number, unknown> = field({ type: "string", format: 
   return milliseconds ?? new Fault("must be an RFC 3339 time such as 2030-01-31T12:00:00Z");
 });
 
-const positionForm: JsonForm = {
+export const positionForm: JsonForm = {
   anyOf: [
     { enum: ["earliest", "latest"] },
     { type: "integer", minimum: 1, description: "offset of the first message" },

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
-import { type Administration, AdministrationError } from "../../../model/administration.ts";
+import type { Administration } from "../../../model/administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -23,6 +23,7 @@ import {
   problemResponse,
 } from "./answer-request.ts";
 import type { AuthenticationThrottle } from "./authentication.ts";
+import type { HttpCounters } from "./http-counters.ts";
 import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";
 import { requestHead } from "./request-head.ts";
@@ -46,8 +47,8 @@ export interface StartHttpOptions {
   readonly administration: Administration;
   /** For event streams of plain topics. */
   readonly engine: Engine;
-  readonly queues?: Queues;
-  readonly queueAdministration?: QueueAdministration;
+  readonly queues: Queues;
+  readonly queueAdministration: QueueAdministration;
   readonly throttle?: AuthenticationThrottle;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
@@ -59,6 +60,7 @@ export interface StartHttpOptions {
   readonly anonymous?: string;
   /** The MQTT door, for WebSocket connections. */
   readonly upgrade: AcceptTransport;
+  readonly counters: HttpCounters;
   /** A mistake of ours in a request, for the log. */
   readonly failed: (error: unknown) => void;
 }
@@ -69,16 +71,12 @@ type App = Hono<{ Bindings: HttpBindings }>;
 export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
-  const services: Services = {
-    ...options,
-    queues: options.queues ?? notOffered<Queues>(),
-    queueAdministration: options.queueAdministration ?? notOffered<QueueAdministration>(),
-  };
+  const services: Services = options;
   const app = httpApp({
     administration,
     services,
     // In insecure development mode rates are off.
-    ...(anonymous === undefined && { quota: quotaOf(limits) }),
+    ...(anonymous === undefined && { quota: quotaOf(limits, administration) }),
     ...(throttle !== undefined && { throttle }),
     ...(anonymous !== undefined && { anonymous }),
     monotonic: options.monotonic,
@@ -92,6 +90,8 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
+  const { counters } = options;
+  server.on("request", (_, response: ServerResponse) => countAnswer(counters, response));
   const acceptor = await startAcceptor({
     host: options.host,
     port: options.port,
@@ -115,13 +115,24 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
     close: async () => {
       acceptor.stop();
       if (tls !== undefined) tls.detach(server as HttpsServer);
-      await closeAll(server, sockets);
+      await closeAll(server, sockets, counters);
     },
   };
 }
 
-/** All sockets end, then the clock of the server does. */
-async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<Socket>): Promise<void> {
+/** Answers under way have so long to leave; who waits was told by the engine that it is over. */
+const LAST_ANSWERS_MS = 1_000;
+const LOOK_MS = 10;
+
+/** Waits for the answers under way, but not for long; then all sockets end, and the clock of the server does. */
+async function closeAll(
+  server: HttpServer | HttpsServer,
+  sockets: ReadonlySet<Socket>,
+  counters: HttpCounters,
+): Promise<void> {
+  for (let waited = 0; counters.open > 0 && waited < LAST_ANSWERS_MS; waited += LOOK_MS) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
   const closed = [...sockets].map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve())));
   for (const socket of sockets) socket.destroy();
   await Promise.all(closed);
@@ -129,18 +140,20 @@ async function closeAll(server: HttpServer | HttpsServer, sockets: ReadonlySet<S
   server.close(() => {});
 }
 
-/** Every verb of it answers 503. */
-function notOffered<T extends object>(): T {
-  const refuse = (): never => {
-    throw new AdministrationError("unavailable", "this server does not offer it");
-  };
-  return new Proxy({}, { get: () => refuse }) as T;
+function countAnswer(counters: HttpCounters, response: ServerResponse): void {
+  counters.open += 1;
+  response.once("close", () => {
+    counters.open -= 1;
+    const digit = response.headersSent ? Math.floor(response.statusCode / 100) : 0;
+    counters.answers[digit] = (counters.answers[digit] ?? 0) + 1;
+  });
 }
 
-function quotaOf(limits: Limits): RequestQuota {
+function quotaOf(limits: Limits, administration: Administration): RequestQuota {
   return new RequestQuota({
     perSecond: limits.httpRequestsPerPrincipalPerSecond,
     openMax: limits.httpOpenPerPrincipalMax,
+    limitHit: (limit, principal) => administration.audit("limit.hit", { limit, principal }),
   });
 }
 

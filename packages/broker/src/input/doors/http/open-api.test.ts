@@ -131,6 +131,10 @@ const provocations: Partial<Record<ProblemCode, (route: Route) => Promise<Reply>
   "not-found": (route) => refused(route, "not-found", 0x11),
   conflict: (route) => {
     if (route.path === "/v1/keys") return send(route, { body: { name: "taken", roles: [] } });
+    if (route.path.endsWith("/pull")) {
+      door.queues.onConsume = (consumer) => void setImmediate(() => consumer.end("session-ended", "it was deleted"));
+      return send(route);
+    }
     return refused(route, "conflict", 0x83);
   },
   unavailable: (route) => refused(route, "unavailable", 0x88),

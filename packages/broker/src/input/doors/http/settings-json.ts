@@ -1,25 +1,25 @@
 /** Settings of topics and subscriptions as JSON: the spelling of the policy file, in both directions. */
 import { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
-import { formatDuration, formatSize } from "../../../config/quantity.ts";
+import {
+  type CheckedSettings,
+  subscriptionSettingsFrom,
+  topicSettingsFrom,
+} from "../../../identity/settings-document.ts";
+import { formatDuration, formatSize } from "../../../model/quantity.ts";
+import { settingBounds } from "../../../model/setting-bounds.ts";
 import {
   defaultSubscriptionSettings,
-  type JsonSchema,
   type Position,
   type Retention,
   type SubscriptionSettings,
   type TopicSettings,
 } from "../../../model/settings.ts";
 import { patternProblem } from "../../../model/topic-pattern.ts";
-import { duration, Fault, field, flag, integer, name, position, size, text, textFault } from "./fields.ts";
+import { sentenceOf } from "./faults.ts";
+import { duration, Fault, field, flag, integer, name, positionForm, size, text } from "./fields.ts";
 import { timeText } from "./message-json.ts";
-
-const YEAR_MS = 365 * 86_400_000;
-const COUNT_MAX = 10_000_000_000;
-const BYTES_MAX = 2 ** 50;
-const DELIVERIES_MAX = 1_000;
-/** User properties a subscription may ask for. */
-const WHERE_MAX = 16;
+import { HttpRefusal } from "./problem.ts";
 
 /** A topic filter that can be declared: none of the broker's own. */
 export function declarableFilter(limits: Limits): z.ZodType<string, unknown> {
@@ -31,116 +31,89 @@ export function declarableFilter(limits: Limits): z.ZodType<string, unknown> {
   });
 }
 
-export interface SettingsForms {
-  readonly topic: z.ZodType<TopicSettings>;
-  readonly subscription: z.ZodType<SubscriptionSettings>;
-}
+/** Settings whose form has been checked; what they mean is for `readTopic` and `readSubscription` to say. */
+export type SpelledSettings = Readonly<Record<string, unknown>>;
 
-export function settingsForms(limits: Limits): SettingsForms {
-  return { topic: topicSettings(limits), subscription: subscriptionSettings(limits) };
-}
-
-function topicSettings(limits: Limits): z.ZodType<TopicSettings> {
-  const both = z.strictObject({
-    age: duration(1_000, 100 * YEAR_MS).optional(),
-    bytes: size(1, BYTES_MAX).optional(),
-  });
-  const retention = field<Retention>(
-    { anyOf: [{ type: "string" }, { type: "object", properties: { age: {}, bytes: {} } }], examples: ["7d"] },
-    (value) => {
-      const checked = both.safeParse(typeof value === "string" ? { age: value } : value);
-      const age = checked.data?.age;
-      const bytes = checked.data?.bytes;
-      if (!checked.success || (age === undefined && bytes === undefined)) {
-        return new Fault('must be a duration such as "7d", or { "age", "bytes" } with at least one of them');
-      }
-      return { ...(age !== undefined && { ageMs: age }), ...(bytes !== undefined && { bytes }) };
-    },
-  );
+export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
+  const retention = { anyOf: [{ type: "string" }, { type: "object" }], examples: ["7d", { age: "7d", bytes: "1GiB" }] };
   return z
     .strictObject({
       owner: name.optional().describe("principal whose names these are; who declares it without one"),
-      retention: retention
+      retention: asItIs(retention)
         .optional()
-        .describe("kept for replay so long, or until there is more; `{age, bytes}` for both"),
+        .describe("kept for replay so long, or until there is more; `{age, bytes}` for either or both"),
       maxMessageSize: size(1, limits.packetBytesMax).optional().describe("payload and headers"),
-      schema: schemaField(limits.schemaBytesMax).optional().describe("JSON Schema (draft 2020-12) of payloads"),
-      key: text(limits.topicBytesMax).optional().describe("ordering key from a level, where the publisher gives none"),
+      signing: z.literal("none").optional(),
+      schema: asItIs({ type: ["object", "boolean"] })
+        .optional()
+        .describe("JSON Schema (draft 2020-12) of payloads"),
+      key: text(limits.topicBytesMax)
+        .optional()
+        .describe("ordering key from a level, where the publisher gives none: `orders/{id}/#`"),
     })
-    .meta({ id: "TopicSettings" })
-    .transform(
-      ({ owner, retention: kept, maxMessageSize, schema, key }): TopicSettings => ({
-        ...(owner !== undefined && { owner }),
-        ...(kept !== undefined && { retention: kept }),
-        ...(maxMessageSize !== undefined && { maxMessageBytes: maxMessageSize }),
-        ...(schema !== undefined && { schema }),
-        ...(key !== undefined && { key }),
-      }),
-    ) as unknown as z.ZodType<TopicSettings>;
+    .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
 
-function schemaField(bytesMax: number): z.ZodType<JsonSchema, unknown> {
-  return field<JsonSchema>({ type: ["object", "boolean"] }, (value) => {
-    if (typeof value !== "boolean" && (typeof value !== "object" || value === null || Array.isArray(value))) {
-      return new Fault("must be an object or a boolean");
-    }
-    const bytes = Buffer.byteLength(JSON.stringify(value));
-    return bytes <= bytesMax ? (value as JsonSchema) : new Fault(`must have at most ${bytesMax} bytes as JSON`);
-  });
-}
-
-function subscriptionSettings(limits: Limits): z.ZodType<SubscriptionSettings> {
+export function subscriptionForm(limits: Limits): z.ZodType<SpelledSettings> {
+  const { ackWaitMin, backoff, maxDeliveries, maxMessages, maxBytes, whereMax } = settingBounds;
   const standard = defaultSubscriptionSettings;
-  const wait = duration(1, YEAR_MS);
+  const wait = duration(...backoff);
+  const preset = (value: unknown): string => `${JSON.stringify(value)} without it`;
   return z
     .strictObject({
-      owner: name.optional(),
+      owner: name.optional().describe("principal that may change it; who declares it without one"),
       filters: z.array(declarableFilter(limits)).min(1).max(limits.filtersPerSubscriptionMax),
-      ordering: z.enum(["shared", "exclusive", "key"]).default(standard.ordering),
-      ackWait: duration(100, limits.leaseMsMax).default(standard.ackWaitMs),
-      maxDeliveries: integer(1, DELIVERIES_MAX).default(standard.maxDeliveries),
+      ordering: z.enum(["shared", "exclusive", "key"]).optional().describe(preset(standard.ordering)),
+      ackWait: duration(ackWaitMin, limits.leaseMsMax).optional().describe(preset("30s")),
+      maxDeliveries: integer(...maxDeliveries)
+        .optional()
+        .describe(preset(standard.maxDeliveries)),
       backoff: z
         .tuple([wait, wait])
-        .refine(([first, longest]) => first <= longest, "the first wait must not be longer than the longest")
-        .default([...standard.backoffMs]),
-      expired: z.enum(["drop", "dead-letter"]).default(standard.expired),
-      priorities: flag.default(standard.priorities),
-      start: position.default(standard.start),
-      where: whereField(limits).default(standard.where),
-      maxMessages: integer(1, COUNT_MAX).default(standard.maxMessages),
-      maxBytes: size(1, BYTES_MAX).default(standard.maxBytes),
-      overflow: z.enum(["reject", "drop-oldest", "dead-letter"]).default(standard.overflow),
-      expiry: field<number>({ anyOf: [{ const: "never" }, { type: "string" }, { type: "integer" }] }, (value) => {
-        if (value === "never" || value === 0) return 0;
-        const checked = duration(1_000, 100 * YEAR_MS).safeParse(value);
-        return checked.success ? checked.data : new Fault('must be "never" or a duration of at least "1s"');
-      }).default(standard.expiryMs),
+        .optional()
+        .describe(`first and longest wait; ${preset(["1s", "5m"])}`),
+      expired: z.enum(["drop", "dead-letter"]).optional().describe(preset(standard.expired)),
+      priorities: flag.optional().describe(preset(standard.priorities)),
+      start: spelledPosition.optional().describe(preset(standard.start)),
+      where: asItIs({ type: "object", additionalProperties: { type: "string" }, maxProperties: whereMax })
+        .optional()
+        .describe("user properties that a message must have, each with this value"),
+      maxMessages: integer(...maxMessages)
+        .optional()
+        .describe(preset(standard.maxMessages)),
+      maxBytes: size(...maxBytes)
+        .optional()
+        .describe(preset("16GiB")),
+      overflow: z.enum(["reject", "drop-oldest", "dead-letter"]).optional().describe(preset(standard.overflow)),
+      expiry: asItIs({ anyOf: [{ const: "never" }, { type: "string" }, { type: "integer" }], examples: ["30d"] })
+        .optional()
+        .describe(`deleted when nobody consumed for so long; ${preset("never")}`),
     })
-    .meta({ id: "SubscriptionSettings" })
-    .transform(
-      ({ owner, ackWait, backoff, expiry, ...same }): SubscriptionSettings => ({
-        ...same,
-        ...(owner !== undefined && { owner }),
-        ackWaitMs: ackWait,
-        backoffMs: backoff,
-        expiryMs: expiry,
-      }),
-    ) as unknown as z.ZodType<SubscriptionSettings>;
+    .meta({ id: "SubscriptionSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
 
-function whereField(limits: Limits): z.ZodType<Readonly<Record<string, string>>, unknown> {
-  const form = { type: "object", additionalProperties: { type: "string" }, maxProperties: WHERE_MAX };
-  return field<Readonly<Record<string, string>>>(form, (value) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return new Fault("must be an object");
-    const pairs = Object.entries(value);
-    if (pairs.length > WHERE_MAX) return new Fault(`must name at most ${WHERE_MAX} user properties`);
-    for (const [property, wanted] of pairs) {
-      if (typeof wanted !== "string") return new Fault("must hold strings");
-      const fault = textFault(property, limits.userPropertyBytesMax) ?? textFault(wanted, limits.userPropertyBytesMax);
-      if (fault !== undefined) return fault;
-    }
-    return Object.fromEntries(pairs) as Record<string, string>;
-  });
+function asItIs(form: Readonly<Record<string, unknown>>): z.ZodType<unknown> {
+  return field(form, (value) => value ?? new Fault("must not be null"));
+}
+
+const spelledPosition = asItIs(positionForm);
+
+/** One authority with the policy file. Throws 422 with the place of each fault. */
+export function readTopic(spelled: SpelledSettings, filter: string, limits: Limits): TopicSettings {
+  return settled(topicSettingsFrom(spelled, filter, limits));
+}
+
+export function readSubscription(spelled: SpelledSettings, limits: Limits): SubscriptionSettings {
+  return settled(subscriptionSettingsFrom(spelled, limits));
+}
+
+function settled<T>(checked: CheckedSettings<T>): T {
+  if ("settings" in checked) return checked.settings;
+  const errors = checked.problems.map(({ path, message, hint }) => ({
+    path: path.replace(/\[(\d+)\]/g, ".$1"),
+    message: hint === undefined ? message : `${message} (${hint})`,
+  }));
+  throw new HttpRefusal("invalid", sentenceOf(errors), { errors });
 }
 
 /** What `PUT` takes: what is read can be written back. */

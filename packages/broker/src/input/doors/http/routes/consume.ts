@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
 import type { Refusal } from "../../../../model/engine.ts";
 import type { ConsumerHandle, Settlement, SettleResult } from "../../../../model/queue.ts";
-import { endRefusal, engineRefusal } from "../engine-refusal.ts";
+import { consumeRefusal, endRefusal } from "../engine-refusal.ts";
 import { delay, duration, integer, nothing, size, text } from "../fields.ts";
 import { leasedMessageSchema } from "../message-json.ts";
 import { HttpRefusal, type ProblemCode } from "../problem.ts";
@@ -113,7 +113,7 @@ async function pull(request: RouteRequest<object, PullBody>): Promise<Answer> {
   });
   if (isRefusal(handle)) {
     consumer.finish();
-    throw engineRefusal(handle);
+    throw consumeRefusal(handle);
   }
   request.onGone(() => consumer.finish());
   const result = await outcome;

@@ -17,7 +17,6 @@ const common = {
   permission: "authenticated",
   problems: ["forbidden", "not-found", "conflict", "unavailable"],
 } as const;
-const reading = "`consume` on the name, or `manage` on its filters";
 
 interface Selecting {
   readonly all?: true;
@@ -46,7 +45,7 @@ export function deadRoutes(limits: Limits): readonly Route[] {
       ...common,
       method: "GET",
       path: `${PATH}/:offset`,
-      right: reading,
+      right: "`consume` on the name",
       summary: "One dead letter by its offset.",
       query: nothing,
       answers: { 200: { description: "The dead letter.", schema: messageSchema } },
@@ -63,7 +62,7 @@ export function deadRoutes(limits: Limits): readonly Route[] {
       ...common,
       method: "POST",
       path: `${PATH}/redrive`,
-      right: "`manage` on its filters",
+      right: "`consume` on the name",
       summary: "Sends dead letters back to the subscription they failed in; their attempts begin anew.",
       query: nothing,
       body: selection,
@@ -74,7 +73,7 @@ export function deadRoutes(limits: Limits): readonly Route[] {
       ...common,
       method: "POST",
       path: `${PATH}/purge`,
-      right: "`manage` on its filters",
+      right: "`consume` on the name",
       summary: "Throws dead letters away.",
       query: nothing,
       body: selection,
@@ -89,7 +88,7 @@ function listRoute(limits: Limits): Route {
     ...common,
     method: "GET",
     path: PATH,
-    right: reading,
+    right: "`consume` on the name",
     summary: "Dead letters, oldest first: each with its reason, its attempts and where it came from.",
     query: z.strictObject({
       limit: integer(1, limits.httpPageItemsMax).optional().describe("100 without it"),
@@ -120,9 +119,11 @@ function selected(request: RouteRequest<object, Selecting>, verb: "redrive" | "p
   return services.queueAdministration[verb](caller.principal, params["name"] ?? "", selection as DeadSelection);
 }
 
+const offsetField = integer(1, Number.MAX_SAFE_INTEGER);
+
 /** The offset in a path. */
 export function offsetOf(params: Readonly<Record<string, string>>): number {
-  const checked = integer(1, Number.MAX_SAFE_INTEGER).safeParse(params["offset"]);
+  const checked = offsetField.safeParse(params["offset"]);
   if (checked.success) return checked.data;
   throw new HttpRefusal("wrong-parameters", "offset: must be a whole number", {
     errors: [{ path: "offset", message: "must be a whole number" }],

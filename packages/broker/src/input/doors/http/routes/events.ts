@@ -1,8 +1,8 @@
 /** Event streams: of plain topics, and of declared subscriptions. */
 import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
-import type { Position } from "../../../../model/settings.ts";
-import { engineRefusal } from "../engine-refusal.ts";
+import { deadLetterPrefix, type Position } from "../../../../model/settings.ts";
+import { consumeRefusal, engineRefusal } from "../engine-refusal.ts";
 import { flag, integer, position, size, text } from "../fields.ts";
 import { LeaseStream } from "../lease-stream.ts";
 import { EVENT_STREAM_MEDIA_TYPE } from "../media-types.ts";
@@ -75,7 +75,7 @@ export function eventRoutes(limits: Limits): readonly Route[] {
           mediaType: EVENT_STREAM_MEDIA_TYPE,
         },
       },
-      problems: ["forbidden", "not-found", "conflict", "quota-exceeded", "unavailable", "too-many-requests"],
+      problems: ["forbidden", "not-found", "quota-exceeded", "unavailable", "too-many-requests"],
       handle: ({ services, caller, params, query }) => {
         const stream = LeaseStream.open(services, {
           principal: caller.principal,
@@ -85,7 +85,7 @@ export function eventRoutes(limits: Limits): readonly Route[] {
           bytes: query.creditBytes ?? bytesMax,
           tokens: true,
         });
-        if (!(stream instanceof LeaseStream)) throw engineRefusal(stream);
+        if (!(stream instanceof LeaseStream)) throw consumeRefusal(stream);
         return eventStream((outgoing) => stream.write(outgoing));
       },
     }),
@@ -94,6 +94,10 @@ export function eventRoutes(limits: Limits): readonly Route[] {
 
 async function streamTopics(request: RouteRequest<TopicQuery, undefined>): Promise<Answer> {
   const { services, caller, query, headers } = request;
+  if (query.filter.startsWith("$") && !query.filter.startsWith(deadLetterPrefix)) {
+    const message = `begins with "$": of those names only ${deadLetterPrefix}NAME can be read here`;
+    throw new HttpRefusal("wrong-parameters", `filter: ${message}`, { errors: [{ path: "filter", message }] });
+  }
   const resumed = lastEventId(headers["last-event-id"]);
   const from = resumed ?? query.from;
   if (query.retained === true && query.from !== undefined) {

@@ -1,10 +1,12 @@
 /** The policy: who may do what, and what is declared. */
 import { z } from "zod";
+import type { Limits } from "../../../../config/limits.ts";
 import { policyFromJson } from "../../../../identity/policy-document.ts";
 import { flag, name, nothing } from "../fields.ts";
 import { policyDocument } from "../policy-view.ts";
 import { HttpRefusal } from "../problem.ts";
 import { type Answer, actions, type Route, type RouteRequest, route } from "../route.ts";
+import { subscriptionSettingsSchema, topicSettingsSchema } from "../settings-json.ts";
 
 const common = { group: "Policy", permission: "admin.policy" } as const;
 /** MQTT 5.0 1.5.4. */
@@ -13,9 +15,11 @@ const TOPIC_LENGTH_MAX = 65_535;
 const policySchema = z.looseObject({
   roles: z.record(z.string(), z.looseObject({ allow: z.array(z.unknown()), deny: z.array(z.unknown()) })),
   principals: z.record(z.string(), z.looseObject({ roles: z.array(z.string()) })),
+  topics: z.record(z.string(), topicSettingsSchema).optional(),
+  subscriptions: z.record(z.string(), subscriptionSettingsSchema).optional(),
 });
 
-export function policyRoutes(): readonly Route[] {
+export function policyRoutes(limits: Limits): readonly Route[] {
   return [
     route({
       ...common,
@@ -41,7 +45,7 @@ export function policyRoutes(): readonly Route[] {
         },
       },
       problems: ["conflict"],
-      handle: putPolicy,
+      handle: (request) => putPolicy(request, limits),
     }),
     whyRoute(),
   ];
@@ -72,9 +76,12 @@ function whyRoute(): Route {
   });
 }
 
-async function putPolicy(request: RouteRequest<{ dryRun?: boolean | undefined }, string>): Promise<Answer> {
+async function putPolicy(
+  request: RouteRequest<{ dryRun?: boolean | undefined }, string>,
+  limits: Limits,
+): Promise<Answer> {
   const { administration, caller, query, body } = request;
-  const checked = policyFromJson(body);
+  const checked = policyFromJson(body, limits);
   if (!("policy" in checked)) {
     const errors = checked.problems.map(({ path, message, hint }) => ({
       path,

@@ -2,12 +2,18 @@
 import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
 import type { SubscriptionView } from "../../../../model/queue-administration.ts";
-import type { Position, SubscriptionSettings } from "../../../../model/settings.ts";
+import type { Position } from "../../../../model/settings.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
 import { flag, integer, nothing, position, text } from "../fields.ts";
 import { timeText } from "../message-json.ts";
 import { type Route, route } from "../route.ts";
-import { settingsForms, subscriptionSettingsJson, subscriptionSettingsSchema } from "../settings-json.ts";
+import {
+  readSubscription,
+  type SpelledSettings,
+  subscriptionForm,
+  subscriptionSettingsJson,
+  subscriptionSettingsSchema,
+} from "../settings-json.ts";
 
 const GROUP = "Subscriptions";
 const PATH = "/v1/subscriptions/:name";
@@ -48,7 +54,7 @@ export function subscriptionRoutes(limits: Limits): readonly Route[] {
       path: PATH,
       group: GROUP,
       permission: "authenticated",
-      right: "`consume` on the name, or `manage` on its filters",
+      right: "`consume` on the name, or `manage` on `$mess/queue/NAME`",
       summary: "A subscription: its settings, and how many messages are where.",
       query: nothing,
       answers: { 200: one },
@@ -58,21 +64,25 @@ export function subscriptionRoutes(limits: Limits): readonly Route[] {
         return { status: 200, body: json(view) };
       },
     }),
-    route<object, SubscriptionSettings>({
+    route<object, SpelledSettings>({
       method: "PUT",
       path: PATH,
       group: GROUP,
       permission: "authenticated",
-      right: "`manage` on its filters",
+      right: "`manage` on its filters, and a right on the name",
       summary: "Declares a subscription, or replaces its settings as a whole; what waits in it stays.",
       query: nothing,
-      body: settingsForms(limits).subscription,
+      body: subscriptionForm(limits),
       answers: { 200: { ...one, description: "It was there; its settings are replaced." }, 201: one },
       problems: ["forbidden", "conflict", "unavailable"],
       handle: async ({ services, caller, params, body }) => {
         const { queueAdministration } = services;
         const name = params["name"] ?? "";
-        const isNew = await queueAdministration.declareSubscription(caller.principal, name, body);
+        const isNew = await queueAdministration.declareSubscription(
+          caller.principal,
+          name,
+          readSubscription(body, limits),
+        );
         const view = queueAdministration.subscription(caller.principal, name);
         return { status: isNew ? 201 : 200, body: json(view) };
       },
@@ -82,7 +92,7 @@ export function subscriptionRoutes(limits: Limits): readonly Route[] {
       path: PATH,
       group: GROUP,
       permission: "authenticated",
-      right: "`manage` on its filters",
+      right: "`manage` on its filters, and a right on the name",
       summary: "Deletes a subscription. Refused while messages or dead letters wait in it, unless `force`.",
       query: z.strictObject({ force: flag.optional() }),
       answers: { 204: { description: "It is gone." } },
@@ -98,7 +108,7 @@ export function subscriptionRoutes(limits: Limits): readonly Route[] {
       path: `${PATH}/reset`,
       group: GROUP,
       permission: "authenticated",
-      right: "`manage` on its filters",
+      right: "`manage` on its filters, and a right on the name",
       summary: "Sets the position: what lies behind it is read (again), what lies before counts as done.",
       query: nothing,
       body: z.strictObject({ to: position }),

@@ -3,13 +3,19 @@ import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
 import { AdministrationError } from "../../../../model/administration.ts";
 import type { QueueAdministration, TopicView } from "../../../../model/queue-administration.ts";
-import type { TopicSettings } from "../../../../model/settings.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
 import { integer, nothing, text } from "../fields.ts";
 import { timeText } from "../message-json.ts";
 import { HttpRefusal } from "../problem.ts";
 import { type Route, route } from "../route.ts";
-import { declarableFilter, settingsForms, topicSettingsJson, topicSettingsSchema } from "../settings-json.ts";
+import {
+  declarableFilter,
+  readTopic,
+  type SpelledSettings,
+  topicForm,
+  topicSettingsJson,
+  topicSettingsSchema,
+} from "../settings-json.ts";
 
 const GROUP = "Topics";
 const PATH = "/v1/topics/:filter";
@@ -51,19 +57,19 @@ export function topicRoutes(limits: Limits): readonly Route[] {
         return { status: 200, body: json(find(services.queueAdministration, caller.principal, filterOf(params))) };
       },
     }),
-    route<object, TopicSettings>({
+    route<object, SpelledSettings>({
       ...manage,
       method: "PUT",
       path: PATH,
       summary: "Declares the topics that a filter matches, or replaces their settings as a whole.",
       query: nothing,
-      body: settingsForms(limits).topic,
+      body: topicForm(limits),
       answers: { 200: { ...one, description: "It was there; its settings are replaced." }, 201: one },
       problems: ["forbidden", "conflict", "unavailable"],
       handle: async ({ services, caller, params, body }) => {
         const { queueAdministration } = services;
         const filter = filterOf(params);
-        const isNew = await queueAdministration.declareTopic(caller.principal, filter, body);
+        const isNew = await queueAdministration.declareTopic(caller.principal, filter, readTopic(body, filter, limits));
         const view = find(queueAdministration, caller.principal, filter);
         return { status: isNew ? 201 : 200, body: json(view) };
       },
