@@ -4,6 +4,7 @@
  */
 import type { JournalFrame } from "../model/journal.ts";
 import { holds } from "./frame-reading.ts";
+import { HeldFrames } from "./held-frames.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
@@ -39,11 +40,18 @@ export class QueueDelivering {
   #deferred: Queue[] = [];
   #roundIsSet = false;
   #fetching = 0;
+  readonly #held: HeldFrames<Queue>;
   #waitingForDisk: Queue[] = [];
 
   constructor(parts: QueueDeliveringParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.#held = new HeldFrames(parts.state.limits.frameCacheBytes / 2);
+  }
+
+  /** Its running side is over. */
+  forget(queue: Queue): void {
+    this.#held.drop(queue);
   }
 
   connect(settling: QueueSettling): void {
@@ -148,7 +156,7 @@ export class QueueDelivering {
         if (isReady) lane.ready.pop();
         continue;
       }
-      if (frame === undefined || !holds(frame, seq)) frame = journal.cached(seq);
+      if (frame === undefined || !holds(frame, seq)) frame = journal.cached(seq) ?? this.#held.get(queue, seq);
       if (frame === undefined) {
         this.#fetch(queue, work, lane, seq);
         return used;
@@ -173,10 +181,10 @@ export class QueueDelivering {
 
   #hasReady(queue: Queue, work: QueueWork): boolean {
     if (queue.rules.ordering === "exclusive") {
-      const active = work.consumers.first;
+      const { active } = work;
       return active !== undefined && isReady(active);
     }
-    return work.consumers.some(isReady);
+    return work.turns.some(isReady);
   }
 
   /** The highest lane that has something to look at. */
@@ -215,6 +223,7 @@ export class QueueDelivering {
       this.#fetching--;
       work.fetching = false;
       const isStill = queue.work === work && !queue.deleted && lane.backlog.contains(seq);
+      if (frame !== undefined && isStill) this.#held.hold(queue, frame);
       if (frame === undefined && isStill) this.#lost(queue, lane, seq);
       this.wake(queue);
       this.#nextFetch();

@@ -110,7 +110,7 @@ function checkLeases(state: State, queue: Queue, work: QueueWork, report: Report
     if (list === undefined) ofHolder.set(holder, [lease]);
     else list.push(lease);
   }
-  for (const attached of new Set([...ofHolder.keys(), ...work.consumers.members()])) {
+  for (const attached of new Set([...ofHolder.keys(), ...work.consumers])) {
     const leases = ofHolder.get(attached) ?? [];
     const bytes = leases.reduce((sum, lease) => sum + lease.bytes, 0);
     const isAgreed = leases.length === attached.leases.size && leases.every((lease) => attached.leases.has(lease));
@@ -118,6 +118,10 @@ function checkLeases(state: State, queue: Queue, work: QueueWork, report: Report
       report("S12", `${queue.name}: a consumer and its leases do not agree`);
     if (leases.length > attached.messages) report("S12", `${queue.name}: a consumer has more than its credit`);
   }
+  for (const attached of work.consumers)
+    if (attached.hasCredit !== work.turns.has(attached))
+      report("S12", `${queue.name}: a consumer has credit and no turn, or the other way round`);
+  if (work.turns.size > work.consumers.size) report("S12", `${queue.name}: somebody who left has a turn`);
   const earliest = work.leases.earliest();
   const isNoticed = earliest === undefined || (work.alarm?.pending === true && work.alarm.time <= earliest);
   if (!isNoticed) report("S12", `${queue.name}: nobody will notice that a lease expires`);

@@ -130,9 +130,7 @@ export class QueueOffering {
       deadline: clock.monotonic() + ackWaitMs,
     });
     // Before it is told: the consumer may settle it, or leave, while it is told.
-    work.leases.add(lease);
-    attached.leases.add(lease);
-    attached.leaseBytes += bytes;
+    work.give(lease, attached);
     if (attached.tokens) leasesByToken.set(lease.token, lease);
     counters.leases++;
     if (attached.consumer.deliver(what.message, lease)) {
@@ -148,8 +146,8 @@ export class QueueOffering {
   #consumerFor({ queue, work, seq }: Place, topic: Topic, bytes: number): Attached | undefined {
     const takes = (attached: Attached): boolean =>
       isReady(attached) && attached.refusedSeq !== seq && attached.fits(bytes) && this.mayRead(attached, topic);
-    if (queue.rules.ordering !== "exclusive") return work.consumers.nextReady(takes);
-    const active = work.consumers.first;
+    if (queue.rules.ordering !== "exclusive") return work.turns.nextReady(takes);
+    const { active } = work;
     return active !== undefined && takes(active) ? active : undefined;
   }
 
@@ -159,12 +157,12 @@ export class QueueOffering {
     const isExclusive = queue.rules.ordering === "exclusive";
     let mayAny = false;
     let couldAny = false;
-    for (const attached of work.consumers.members()) {
+    for (const attached of work.consumers) {
       if (!this.mayRead(attached, topic)) continue;
       mayAny = true;
       if (attached.refusedSeq === seq) continue;
       couldAny = true;
-      if (isReady(attached) && !(isExclusive && attached !== work.consumers.first)) return mustWait;
+      if (isReady(attached) && !(isExclusive && attached !== work.active)) return mustWait;
     }
     if (couldAny) {
       work.standAside(seq, this.#state.clock.now() + asideMs, key);

@@ -164,5 +164,7 @@ export class QueueSettling {
     if (holder === undefined || !holder.leases.delete(lease)) return;
     holder.leaseBytes -= lease.bytes;
     lease.holder = undefined;
+    const { work } = lease.queue;
+    if (work?.consumers.has(holder) === true && holder.hasCredit) work.turns.add(holder);
   }
 }

@@ -107,7 +107,10 @@ export interface LeaseParts {
 }
 
 export class QueueWork {
-  readonly consumers: SharedGroup<Attached> = new SharedGroup();
+  /** In the order in which they came. */
+  readonly consumers: Set<Attached> = new Set();
+  /** Those that have credit: whoever has none is not asked for each message. */
+  readonly turns: SharedGroup<Attached> = new SharedGroup();
   readonly leases: Leases<HeldLease> = new Leases();
   readonly keys: KeyLocks = new KeyLocks();
   /** Messages that wait for a time, with their keys; when it has come is in `retries` (wall-clock milliseconds). */
@@ -133,6 +136,30 @@ export class QueueWork {
 
   get isIdle(): boolean {
     return this.consumers.size === 0 && this.leases.size === 0 && this.burying.size === 0 && !this.fetching;
+  }
+
+  /** Of an exclusive subscription: who came first. */
+  get active(): Attached | undefined {
+    for (const attached of this.consumers) return attached;
+    return undefined;
+  }
+
+  join(attached: Attached): void {
+    this.consumers.add(attached);
+    this.turns.add(attached);
+    this.idleSince = 0;
+  }
+
+  part(attached: Attached): void {
+    this.consumers.delete(attached);
+    this.turns.remove(attached);
+  }
+
+  give(lease: HeldLease, to: Attached): void {
+    this.leases.add(lease);
+    to.leases.add(lease);
+    to.leaseBytes += lease.bytes;
+    if (!to.hasCredit) this.turns.remove(to);
   }
 
   /** The message was looked at, in this lane. */
