@@ -208,7 +208,8 @@ export class Queue {
   removeDead(seq: number): void {
     if (this.dead?.remove(seq) !== true) return;
     this.deadCount = Math.max(0, this.deadCount - 1);
-    if (this.dead.first() !== 0) return;
+    // What is left of the runs then are records of other kinds.
+    if (this.dead.first() !== 0 && this.deadCount > 0) return;
     this.dead = undefined;
     this.deadCount = 0;
   }
