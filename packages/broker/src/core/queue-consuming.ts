@@ -43,6 +43,13 @@ export class QueueConsuming {
     return this.#attached.size;
   }
 
+  /** Messages that consumers have. */
+  get leased(): number {
+    let leased = 0;
+    for (const queue of this.#working) leased += queue.work?.leases.size ?? 0;
+    return leased;
+  }
+
   /** Nothing is delivered before this returns. */
   consume(consumer: Consumer, request: ConsumeRequest): Attached | Refusal {
     const state = this.#state;
