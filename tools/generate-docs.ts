@@ -7,11 +7,13 @@ import { renderConfigPage } from "../packages/broker/src/config/describe.ts";
 import { renderPolicyPage } from "../packages/broker/src/security/describe.ts";
 import { documentation } from "../packages/cli/src/documentation.ts";
 import { createProgram } from "../packages/cli/src/program.ts";
+import { renderSdkReference } from "./sdk-reference.ts";
 
 const pages: ReadonlyMap<string, () => string> = new Map([
   ["docs/cli.md", renderCommandPage],
   ["docs/config.md", renderConfigPage],
   ["docs/policy.md", renderPolicyPage],
+  ["docs/sdk-reference.md", renderSdkReference],
 ]);
 
 const check = process.argv.includes("--check");

@@ -128,7 +128,9 @@ describe("the SDK with a broker", () => {
     const working = mess.queue<{ key: string; n: number }>("ordered", { concurrency: 5 }).process(
       async ({ value }) => {
         await pause(Math.random() * 5);
-        (seen[value.key] ??= []).push(value.n);
+        const ofKey = seen[value.key] ?? [];
+        ofKey.push(value.n);
+        seen[value.key] = ofKey;
         count += 1;
       },
       { signal: stop.signal },
@@ -183,7 +185,8 @@ describe("the SDK with a broker", () => {
     for (let n = 0; n < 20; n += 1) offsets.push((await orders.publish({ n }, n)).offset ?? 0);
     const read = async (options: object): Promise<unknown[]> => {
       const seen: unknown[] = [];
-      for await (const { value } of mess.stream("orders/#").read({ follow: false, idle: 300, ...options })) seen.push(value);
+      for await (const { value } of mess.stream("orders/#").read({ follow: false, idle: 300, ...options }))
+        seen.push(value);
       return seen;
     };
     expect(await read({})).toEqual(Array.from({ length: 20 }, (_, n) => n));

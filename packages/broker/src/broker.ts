@@ -1,6 +1,5 @@
 /** The composition root: the only file that knows every part. Opens storage, engine, doors and listeners, and closes them in order. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -34,7 +33,8 @@ import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
-import { type OpenOptions, readOpenOptions, readPolicy } from "./open-options.ts";
+import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
@@ -162,7 +162,7 @@ export class Broker implements AsyncDisposable {
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
       if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
-      if (options.policy !== undefined) await applyPolicy(parts, "the policy", options.policy);
+      if (options.policy !== undefined) await applyPolicyGiven(parts, options.policy);
       const listeners = isListening ? await startListeners(parts, new Deadlines(host.timers)) : [];
       return new Broker(parts, listeners, firstKey);
     } catch (error) {
@@ -382,27 +382,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new StartError(
-      78,
-      `the policy file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  });
-  await applyPolicy(parts, `the policy file ${path}`, text);
-}
-
-async function applyPolicy(parts: Parts, what: string, policy: NonNullable<OpenOptions["policy"]>): Promise<void> {
-  const checked = readPolicy(policy);
-  if ("problems" in checked) {
-    const lines = checked.problems.map(({ path, message, hint }) => {
-      return `${path}: ${message}${hint === undefined ? "" : `; ${hint}`}`;
-    });
-    throw new StartError(78, `${what} is refused:\n  ${lines.join("\n  ")}`);
-  }
-  await parts.administrator.applyPolicy("policy-file", checked.policy, false);
 }
 
 /** Where the key-encryption key is to come from. */

@@ -1,7 +1,7 @@
 import type { Properties } from "@mess/wire";
 import type { LaneSubscription } from "./connection/lane.ts";
 import type { MessError } from "./mess-error.ts";
-import type { MqttClient } from "./mqtt/mqtt-client.ts";
+import type { MqttConnection } from "./mqtt/mqtt-connection.ts";
 import type { PublishOptions, Receipt } from "./publish/publish-options.ts";
 import type { RawMessage } from "./topic/message.ts";
 import type { TraceProvider } from "./trace.ts";
@@ -10,13 +10,13 @@ import type { World } from "./world.ts";
 /** A connection as a subscription sees it. */
 export interface LaneHandle {
   /** Undefined while there is no connection. */
-  readonly client: MqttClient | undefined;
+  readonly client: MqttConnection | undefined;
   /**
    * Resolves when there is a connection.
    *
    * @throws MessError when there will be none
    */
-  connected(): Promise<MqttClient>;
+  connected(): Promise<MqttConnection>;
   subscribe(subscription: LaneSubscription): void;
   /** Ends the subscription; and the connection, when it was its own. */
   leave(subscription: LaneSubscription): Promise<void>;

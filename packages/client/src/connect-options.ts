@@ -3,7 +3,9 @@ import { type Duration, milliseconds } from "./duration.ts";
 import { Mess, randomClientId } from "./mess.ts";
 import { MessError } from "./mess-error.ts";
 import { parseAddress } from "./mqtt/address.ts";
+import { MqttConnection } from "./mqtt/mqtt-connection.ts";
 import { openMqtt, type WillOptions } from "./mqtt/open-mqtt.ts";
+import { smallProfile } from "./mqtt/small-profile.ts";
 import type { Diagnostics, ResolvedOptions } from "./resolved-options.ts";
 import type { TraceProvider } from "./trace.ts";
 import type { OpenTransport } from "./transport/transport.ts";
@@ -81,19 +83,21 @@ function resolve(platform: Platform, url: string, options: ConnectOptions): Reso
   return {
     url,
     auth,
-    open: (to, more) => openMqtt(to, more, transport),
+    open: (to, more) =>
+      openMqtt(to, more, {
+        openTransport: transport,
+        make: (opened) =>
+          new MqttConnection({ ...opened, profile: smallProfile, onMessage: more.onMessage, onEnded: () => undefined }),
+      }),
     mqtt: {
       world,
       keepAlive: Math.ceil(milliseconds(options.keepAlive ?? 30_000, "keepAlive") / 1000),
       connectTimeout: milliseconds(options.connectTimeout ?? 30_000, "connectTimeout"),
-      // The outbox bounds what waits.
-      waitingMax: Number.POSITIVE_INFINITY,
-      waitingBytesMax: Number.POSITIVE_INFINITY,
-      ...(ca !== undefined && { ca }),
-      ...(serverName !== undefined && { serverName }),
-      ...(will !== undefined && { will }),
-      ...(maximumPacketSize !== undefined && { maximumPacketSize }),
-      ...(insecureCleartextCredentials !== undefined && { insecureCleartextCredentials }),
+      ca,
+      serverName,
+      will,
+      maximumPacketSize,
+      insecureCleartextCredentials,
     },
     clientId: options.clientId ?? randomClientId(world),
     sessionExpirySeconds: Math.ceil(milliseconds(options.sessionExpiry ?? 120_000, "sessionExpiry") / 1000),

@@ -14,7 +14,7 @@ export function milliseconds(duration: Duration, what: string): number {
   const value = typeof duration === "number" ? duration : parse(duration);
   if (value >= 0) return value;
   throw new MessError("INVALID_ARGUMENT", `${what} is not a duration: ${JSON.stringify(duration)}`, {
-    hint: 'milliseconds as a number, or text such as "500ms", "30s", "1h30m"',
+    hint: 'milliseconds as a number, or text such as "1h30m"',
   });
 }
 

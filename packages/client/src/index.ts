@@ -3,15 +3,16 @@
 export type { PublishView } from "@mess/wire";
 export { connect } from "./connect.ts";
 export { type Address, isLoopback, parseAddress } from "./mqtt/address.ts";
-export { connectMqtt } from "./mqtt/connect-mqtt.ts";
-export {
-  type DisconnectOptions,
-  MqttClient,
-  type MqttPublishOptions,
-  type SubscribeAnswer,
-  type SubscribeFilter,
-} from "./mqtt/mqtt-client.ts";
+export { connectMqtt, type MqttConnectOptions } from "./mqtt/connect-mqtt.ts";
+export { MqttClient } from "./mqtt/mqtt-client.ts";
+export type {
+  DisconnectOptions,
+  MqttConnection,
+  MqttPublishOptions,
+  SubscribeAnswer,
+  SubscribeFilter,
+} from "./mqtt/mqtt-connection.ts";
 export type { MqttMessage } from "./mqtt/mqtt-message.ts";
-export type { MqttConnectOptions } from "./mqtt/open-mqtt.ts";
+export type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
 export type { MqttPublishResult, Settled } from "./mqtt/publisher.ts";
 export * from "./sdk.ts";

@@ -6,7 +6,8 @@ import { type Duration, milliseconds } from "./duration.ts";
 import { Listeners } from "./listeners.ts";
 import { MessError } from "./mess-error.ts";
 import { checkTopic } from "./mqtt/check.ts";
-import type { MqttClient } from "./mqtt/mqtt-client.ts";
+import type { MqttConnection } from "./mqtt/mqtt-connection.ts";
+import type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
 import type { CodecChoice } from "./payload/codec.ts";
 import type { StandardSchema } from "./payload/standard-schema.ts";
 import { MessageIds, randomText } from "./publish/message-ids.ts";
@@ -19,6 +20,7 @@ import type { ResolvedOptions } from "./resolved-options.ts";
 import { Stream, type StreamOptions } from "./stream/stream.ts";
 import type { RawMessage } from "./topic/message.ts";
 import { Topic, type TopicOptions } from "./topic/topic.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import type { World } from "./world.ts";
 
 /** What a client tells. */
@@ -69,19 +71,18 @@ export class Mess implements AsyncDisposable {
     });
     this.#context = this.#contextOf();
     this.#requester = new Requester(this.#context);
-    this.#main = this.#lane({
-      clientId: options.clientId,
-      receiveMaximum: options.receiveMaximum,
-      sessionExpiry: options.sessionExpirySeconds,
-      waitForServer: options.waitForServer,
-      properties: {},
-      hooks: {
+    const { clientId, receiveMaximum, waitForServer, sessionExpirySeconds: sessionExpiry } = options;
+    this.#main = this.#lane(
+      {
+        receiveMaximum,
+        waitForServer,
         onConnected: (client) => this.#outbox.attach(client),
         onLost: () => this.#outbox.detach(),
         onState: (state) => this.#changed(state),
         onEnded: (reason) => this.#over(reason),
       },
-    });
+      { clientId, sessionExpiry },
+    );
   }
 
   /** Of the main connection. */
@@ -172,15 +173,9 @@ export class Mess implements AsyncDisposable {
    *
    * @throws MessError ABORTED
    */
-  async flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const idle = this.#outbox.idle();
-    if (signal === undefined) return idle;
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(new MessError("ABORTED", "flush was given up", { cause: signal.reason }));
-      if (signal.aborted) return onAbort();
-      signal.addEventListener("abort", onAbort, { once: true });
-      void idle.then(resolve).finally(() => signal.removeEventListener("abort", onAbort));
-    });
+  flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const given = (): MessError => new MessError("ABORTED", "flush was given up", { cause: signal?.reason });
+    return unlessAborted(this.#outbox.idle(), signal, given);
   }
 
   /** Waits for open publishes, ends loops and consumers, and says goodbye. Calling it twice is harmless. */
@@ -213,31 +208,23 @@ export class Mess implements AsyncDisposable {
     await this.#main.connection.close(Math.min(timeoutMs, 1000));
   }
 
-  #lane(own: {
-    readonly clientId: string;
-    readonly receiveMaximum: number;
-    readonly sessionExpiry: number;
-    readonly waitForServer: boolean;
-    readonly properties: Properties;
-    readonly hooks: Pick<LaneOptions, "onConnected" | "onLost" | "onState" | "onEnded">;
-  }): Lane {
-    const { url, auth, open, mqtt, reconnect, world } = this.#options;
-    const { clientId, sessionExpiry, receiveMaximum, waitForServer } = own;
+  #lane(
+    own: Pick<LaneOptions, "receiveMaximum" | "waitForServer" | "onConnected" | "onLost" | "onState" | "onEnded">,
+    mqtt: Pick<OpenMqttOptions, "clientId" | "sessionExpiry" | "properties">,
+  ): Lane {
+    const { url, auth, open, mqtt: common, reconnect, world } = this.#options;
     const userProperties = [["mess-meta", "1"]] as const;
-    const properties: Properties = { ...own.properties, userProperties };
     const lane: Lane = new Lane({
+      ...own,
       url,
       auth,
       open,
       reconnect,
       world,
-      waitForServer,
-      receiveMaximum,
-      mqtt: { ...mqtt, clientId, sessionExpiry, properties },
-      ...own.hooks,
+      mqtt: { ...common, ...mqtt, properties: { ...mqtt.properties, userProperties } },
       onEnded: (reason) => {
         this.#lanes.delete(lane);
-        own.hooks.onEnded?.(reason);
+        own.onEnded?.(reason);
       },
     });
     this.#lanes.add(lane);
@@ -247,14 +234,14 @@ export class Mess implements AsyncDisposable {
   #ownLane({ receiveMaximum, session = true, replies = false }: OwnLaneOptions): Lane {
     this.#laneCount += 1;
     const { clientId, sessionExpirySeconds } = this.#options;
-    const lane = this.#lane({
-      clientId: `${clientId}-${this.#laneCount}`,
-      receiveMaximum,
-      sessionExpiry: session ? sessionExpirySeconds : 0,
-      waitForServer: true,
-      properties: replies ? { requestResponseInformation: true } : {},
-      hooks: {},
-    });
+    const lane = this.#lane(
+      { receiveMaximum, waitForServer: true },
+      {
+        clientId: `${clientId}-${this.#laneCount}`,
+        sessionExpiry: session ? sessionExpirySeconds : 0,
+        properties: { requestResponseInformation: replies },
+      },
+    );
     if (this.#closing === undefined) lane.connection.start(undefined).catch(() => undefined);
     else void lane.connection.close(0);
     return lane;
@@ -347,7 +334,7 @@ function ownHandle(lane: Lane): LaneHandle {
 
 function handle(lane: Lane, leave: LaneHandle["leave"]): LaneHandle {
   return {
-    get client(): MqttClient | undefined {
+    get client(): MqttConnection | undefined {
       return lane.connection.client;
     },
     connected: () => lane.connected(),

@@ -1,6 +1,6 @@
 import type { Backoff } from "./connection/backoff.ts";
 import type { ConnectionOptions } from "./connection/connection.ts";
-import type { MqttConnectOptions } from "./mqtt/open-mqtt.ts";
+import type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
 import type { OutboxLimits } from "./publish/outbox.ts";
 import type { TraceProvider } from "./trace.ts";
 import type { World } from "./world.ts";
@@ -13,7 +13,7 @@ export interface ResolvedOptions {
   readonly url: string;
   readonly auth: ConnectionOptions["auth"];
   readonly open: ConnectionOptions["open"];
-  readonly mqtt: MqttConnectOptions;
+  readonly mqtt: OpenMqttOptions;
   readonly clientId: string;
   readonly sessionExpirySeconds: number;
   readonly receiveMaximum: number;

@@ -1,6 +1,7 @@
 import { MessError } from "../mess-error.ts";
-import type { MqttClient } from "../mqtt/mqtt-client.ts";
-import type { MqttConnectOptions } from "../mqtt/open-mqtt.ts";
+import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
+import type { MqttMessage } from "../mqtt/mqtt-message.ts";
+import type { OpenMqttOptions } from "../mqtt/open-mqtt.ts";
 import { sleep, type World } from "../world.ts";
 import { type Backoff, fullJitter } from "./backoff.ts";
 import { type Auth, credentialsOf, mayChange } from "./credentials.ts";
@@ -17,13 +18,17 @@ export interface ConnectionState {
   readonly resumed?: boolean;
 }
 
+export interface OpenConnectionOptions extends OpenMqttOptions {
+  readonly onMessage: (message: MqttMessage) => void;
+}
+
 export interface ConnectionOptions {
   readonly url: string;
   readonly auth: Auth | undefined;
   /** One attempt. */
-  readonly open: (url: string, options: MqttConnectOptions) => Promise<MqttClient>;
+  readonly open: (url: string, options: OpenConnectionOptions) => Promise<MqttConnection>;
   /** What CONNECT says, the same each time. */
-  readonly mqtt: MqttConnectOptions;
+  readonly mqtt: OpenConnectionOptions;
   /** Undefined: a lost connection is the end. */
   readonly reconnect: Backoff | undefined;
   /** Whether the first attempt may fail as any other, or is told at once. */
@@ -33,7 +38,7 @@ export interface ConnectionOptions {
 
 /** Called in this order, each connection anew: connected, lost. `ended` is the last. */
 export interface ConnectionEvents {
-  connected(client: MqttClient, resumed: boolean): void;
+  connected(client: MqttConnection, resumed: boolean): void;
   lost(): void;
   state(state: ConnectionState): void;
   ended(reason: MessError | undefined): void;
@@ -45,7 +50,8 @@ const steadyMs = 1000;
 const refusalsMax = 5;
 /** Unsupported version, bad client id, banned, taken over by another with our client id: trying again changes nothing. */
 const finalReasons: ReadonlySet<number> = new Set([0x84, 0x85, 0x8a, 0x8e]);
-const finalCodes: ReadonlySet<MessError["code"]> = new Set(["INVALID_ARGUMENT", "CLEARTEXT_CREDENTIALS"]);
+/** CLOSED: of a transport to a broker in this process, which has ended. */
+const finalCodes: ReadonlySet<MessError["code"]> = new Set(["INVALID_ARGUMENT", "CLEARTEXT_CREDENTIALS", "CLOSED"]);
 
 /** One connection that comes back. It knows nothing of what goes over it. */
 export class Connection {
@@ -53,7 +59,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #references: ServerReferences;
   readonly #closing = new AbortController();
-  #client: MqttClient | undefined;
+  #client: MqttConnection | undefined;
   #attempts = 0;
   #refusals = 0;
   #connectedAt = 0;
@@ -68,7 +74,7 @@ export class Connection {
   }
 
   /** Undefined while there is no connection. */
-  get client(): MqttClient | undefined {
+  get client(): MqttConnection | undefined {
     return this.#client?.open === true ? this.#client : undefined;
   }
 
@@ -105,8 +111,8 @@ export class Connection {
   }
 
   /** Never rejects. */
-  async #keep(first: MqttClient): Promise<void> {
-    let client: MqttClient | undefined = first;
+  async #keep(first: MqttConnection): Promise<void> {
+    let client: MqttConnection | undefined = first;
     while (client !== undefined) {
       const error = await client.ended;
       this.#client = undefined;
@@ -125,7 +131,7 @@ export class Connection {
     why: MessError,
     signal: AbortSignal,
     name: "connecting" | "reconnecting",
-  ): Promise<MqttClient | undefined> {
+  ): Promise<MqttConnection | undefined> {
     const { reconnect = { min: 200, max: 30_000 }, world } = this.#options;
     let reason = why;
     for (;;) {
@@ -152,7 +158,7 @@ export class Connection {
   }
 
   /** One attempt. */
-  async #open(signal: AbortSignal): Promise<MqttClient> {
+  async #open(signal: AbortSignal): Promise<MqttConnection> {
     const { auth, mqtt, open, world } = this.#options;
     const credentials = await credentialsOf(auth, signal);
     const resume = this.#known && (mqtt.sessionExpiry ?? 0) > 0;

@@ -1,7 +1,8 @@
 import type { Properties, UserProperties } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
-import type { MqttClient } from "../mqtt/mqtt-client.ts";
+import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
+import type { OpenMqttOptions } from "../mqtt/open-mqtt.ts";
 import { refusal } from "../mqtt/refusal.ts";
 import { Connection, type ConnectionOptions, type ConnectionState } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
@@ -19,17 +20,17 @@ export interface LaneSubscription {
   userProperties(): UserProperties;
   deliver(delivery: Delivery): void;
   /** The server has granted it, on this connection. */
-  granted(client: MqttClient): void;
+  granted(client: MqttConnection): void;
   /** The connection is gone. It may come back. */
   interrupted(): void;
   /** It is over: with the reason, or because the owner closed the client. */
   ended(reason: MessError | undefined): void;
 }
 
-export interface LaneOptions extends Omit<ConnectionOptions, "open"> {
-  readonly open: ConnectionOptions["open"];
+export interface LaneOptions extends Omit<ConnectionOptions, "mqtt"> {
+  readonly mqtt: OpenMqttOptions;
   readonly receiveMaximum: number;
-  readonly onConnected?: (client: MqttClient) => void;
+  readonly onConnected?: (client: MqttConnection) => void;
   readonly onLost?: () => void;
   readonly onState?: (state: ConnectionState) => void;
   readonly onEnded?: (reason: MessError | undefined) => void;
@@ -54,7 +55,7 @@ export class Lane {
   readonly #onLost: (() => void) | undefined;
   /** Filters that the server may still have for us. */
   readonly #left = new Set<string>();
-  #waiters: { resolve(client: MqttClient): void; reject(error: MessError): void }[] = [];
+  #waiters: { resolve(client: MqttConnection): void; reject(error: MessError): void }[] = [];
   #identifier = 0;
   #ended: { readonly reason: MessError | undefined } | undefined;
 
@@ -86,7 +87,7 @@ export class Lane {
    *
    * @throws MessError when there will be none
    */
-  connected(): Promise<MqttClient> {
+  connected(): Promise<MqttConnection> {
     const { client } = this.connection;
     if (client !== undefined) return Promise.resolve(client);
     return new Promise((resolve, reject) => {
@@ -133,7 +134,7 @@ export class Lane {
     if (this.connection.client !== undefined) this.#left.delete(filter);
   }
 
-  #connected(client: MqttClient, resumed: boolean): void {
+  #connected(client: MqttConnection, resumed: boolean): void {
     if (!resumed) this.#recent?.clear();
     for (const { resolve } of this.#waiters.splice(0)) resolve(client);
     const left = [...this.#left];
@@ -147,7 +148,7 @@ export class Lane {
   }
 
   /** Never rejects. */
-  async #ask(client: MqttClient, subscription: LaneSubscription, entry: Entry): Promise<void> {
+  async #ask(client: MqttConnection, subscription: LaneSubscription, entry: Entry): Promise<void> {
     const { filter, qos, retained } = subscription;
     const userProperties = subscription.userProperties();
     const properties: Properties = {

@@ -48,13 +48,13 @@ export function parseAddress(url: string): Address {
   const scheme = Object.hasOwn(schemes, parsed.protocol) ? schemes[parsed.protocol] : undefined;
   if (scheme === undefined) {
     throw new MessError("INVALID_ARGUMENT", `the scheme ${parsed.protocol}// is not supported`, {
-      hint: "use mqtts://HOST:PORT or wss://HOST:PORT/mqtt, or mqtt://HOST:PORT on this machine",
+      hint: "use mqtts://HOST:PORT or wss://HOST:PORT/mqtt",
     });
   }
   const bare = parsed.pathname === "" || parsed.pathname === "/";
   if (scheme.webSocket ? parsed.hash !== "" : !bare || parsed.search !== "" || parsed.hash !== "") {
     throw new MessError("INVALID_ARGUMENT", "an MQTT address has no path, query or fragment", {
-      hint: "use mqtts://HOST:PORT; the topic is a separate argument",
+      hint: "use mqtts://HOST:PORT",
     });
   }
   const host = parsed.hostname.replace(/^\[(.*)\]$/u, "$1");

@@ -1,25 +1,21 @@
 import {
   ACK_BYTES_MAX,
   type AckPacket,
-  type DecodeFailure,
-  encodePacketWithin,
   type Packet,
-  PacketDecoder,
   PacketType,
   type Properties,
   type ProtocolVersion,
   type PublishPacket,
-  type PublishView,
   writeAck,
 } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
+import type { Incoming, MqttDecoder, MqttProfile } from "./mqtt-profile.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import { writePublish } from "./write-publish.ts";
 
 /** What the connection tells the client. */
 export interface LinkEvents {
-  publish(view: PublishView): void;
+  publish(incoming: Incoming): void;
   packet(packet: Packet): void;
   ack(type: AckPacket["type"], packetId: number, reasonCode: number, properties: Properties | undefined): void;
   /** The socket takes bytes again. */
@@ -34,13 +30,14 @@ export interface LinkOptions {
   readonly maximumPacketSize: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  readonly profile: MqttProfile;
 }
 
 /** One connection: bytes to packets and back, one write a turn of the event loop, and the keep alive. */
 export class Link {
   readonly #options: LinkOptions;
   readonly #events: LinkEvents;
-  readonly #decoder: PacketDecoder;
+  readonly #decoder: MqttDecoder;
   readonly #output = new OutputBuffer();
   #transport: Transport | undefined;
   #flushing = false;
@@ -56,32 +53,25 @@ export class Link {
   constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#decoder = new PacketDecoder(
-      {
-        role: "client",
-        maxPacketSize: options.maximumPacketSize,
-        userPropertiesMax: 1000,
-        userPropertyBytesMax: 65_536,
-        subscriptionsMax: 65_535,
+    const goesOn = (): boolean => !this.#closed;
+    this.#decoder = options.profile.decoder(options, {
+      publish: (incoming) => {
+        events.publish(incoming);
+        return goesOn();
       },
-      {
-        publish: (view) => {
-          events.publish(view);
-          return !this.#closed;
-        },
-        packet: (packet) => {
-          if (packet.type === PacketType.PINGRESP) this.#pingAt = 0;
-          else events.packet(packet);
-          return !this.#closed;
-        },
-        ack: (type, packetId, reasonCode, properties) => {
-          events.ack(type as AckPacket["type"], packetId, reasonCode, properties);
-          return !this.#closed;
-        },
-        failed: (failure) => this.#malformed(failure),
+      packet: (packet) => {
+        if (packet.type === PacketType.PINGRESP) this.#pingAt = 0;
+        else events.packet(packet);
+        return goesOn();
       },
-    );
-    this.#decoder.version = options.version;
+      ack: (type, packetId, reasonCode, properties) => {
+        events.ack(type, packetId, reasonCode, properties);
+        return goesOn();
+      },
+      failed: (reasonCode, reason) => {
+        this.protocolError(`the server sent what is not MQTT: ${reason}`, reasonCode);
+      },
+    });
   }
 
   /** To be given to the transport. */
@@ -117,7 +107,7 @@ export class Link {
     if (this.#closed) return this.#failure ?? new MessError("CLOSED", "the connection is closed");
     let bytes: Uint8Array | undefined;
     try {
-      bytes = encodePacketWithin(packet, this.#options.version, this.#serverMaximumPacketSize);
+      bytes = this.#options.profile.encode(packet, this.#options.version, this.#serverMaximumPacketSize);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       return new MessError("INVALID_ARGUMENT", cause.message, { cause });
@@ -130,12 +120,13 @@ export class Link {
 
   /** As `send`, for the hot path. */
   sendPublish(publish: Omit<PublishPacket, "type" | "dup" | "packetId">, packetId: number): MessError | undefined {
-    if (publish.properties !== undefined) {
+    const { version, profile } = this.#options;
+    if (publish.properties !== undefined || profile.writePublish === undefined) {
       return this.send({ type: PacketType.PUBLISH, ...publish, dup: false, ...(packetId > 0 && { packetId }) });
     }
     if (this.#closed) return this.#failure ?? new MessError("CLOSED", "the connection is closed");
-    const limits = { version: this.#options.version, maximumPacketSize: this.#serverMaximumPacketSize };
-    if (!writePublish(this.#output, publish, packetId, limits)) return tooLarge(this.#serverMaximumPacketSize);
+    const limits = { version, maximumPacketSize: this.#serverMaximumPacketSize };
+    if (!profile.writePublish(this.#output, publish, packetId, limits)) return tooLarge(this.#serverMaximumPacketSize);
     this.#schedule();
     return undefined;
   }
@@ -197,10 +188,6 @@ export class Link {
     if (this.#options.version === 5) this.send({ type: PacketType.DISCONNECT, reasonCode });
     this.#flush();
     this.fail(this.#failure);
-  }
-
-  #malformed(failure: DecodeFailure): void {
-    this.protocolError(`the server sent what is not MQTT: ${failure.reason}`, failure.reasonCode);
   }
 
   #schedule(): void {

@@ -1,9 +1,8 @@
 import { type Packet, PacketType, type PublishPacket } from "@mess/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { TestServer, type TestServerOptions } from "../test-server.test-data.ts";
-import { connectMqtt } from "./connect-mqtt.ts";
+import { connectMqtt, type MqttConnectOptions } from "./connect-mqtt.ts";
 import type { MqttClient } from "./mqtt-client.ts";
-import type { MqttConnectOptions } from "./open-mqtt.ts";
 
 const servers: TestServer[] = [];
 const clients: MqttClient[] = [];

@@ -1,18 +1,10 @@
-import {
-  type ConnectPacket,
-  PacketType,
-  type Properties,
-  type ProtocolVersion,
-  type PublishView,
-  type QoS,
-} from "@mess/wire";
+import { type ConnectPacket, PacketType, type Properties, type ProtocolVersion, type QoS } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
 import type { OpenTransport } from "../transport/transport.ts";
 import { realWorld, type World } from "../world.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { payloadBytes } from "./check.ts";
-import { MqttClient } from "./mqtt-client.ts";
-import type { MqttMessage } from "./mqtt-message.ts";
+import type { MqttConnection, MqttConnectionOptions } from "./mqtt-connection.ts";
 
 export interface WillOptions {
   readonly topic: string;
@@ -24,11 +16,12 @@ export interface WillOptions {
   readonly properties?: Properties;
 }
 
-export interface MqttConnectOptions {
+/** What every connection is opened with. */
+export interface OpenMqttOptions {
   /** PEM of the certificates to trust, and no others; the system's when absent. */
-  readonly ca?: string | Uint8Array;
+  readonly ca?: string | Uint8Array | undefined;
   /** Name the certificate must carry, when it is not the host of the URL. */
-  readonly serverName?: string;
+  readonly serverName?: string | undefined;
   /** MQTT user name: the id of the key. */
   readonly keyId?: string;
   readonly secret?: string;
@@ -40,7 +33,7 @@ export interface MqttConnectOptions {
   readonly sessionExpiry?: number;
   /** Seconds, 30 by default, 0 = off. The server may set another. */
   readonly keepAlive?: number;
-  readonly will?: WillOptions;
+  readonly will?: WillOptions | undefined;
   /** 5 by default; 4 is MQTT 3.1.1. */
   readonly version?: ProtocolVersion;
   /** Gives up the connecting. Later it has no effect. */
@@ -50,7 +43,7 @@ export interface MqttConnectOptions {
   /** Milliseconds until any later answer, 30,000 by default. */
   readonly requestTimeout?: number;
   /** Bytes of the largest packet accepted, 16 MiB by default. */
-  readonly maximumPacketSize?: number;
+  readonly maximumPacketSize?: number | undefined;
   /** QoS 1 and 2 messages the server may send ahead of the reader, 1,000 by default. */
   readonly receiveMaximum?: number;
   /**
@@ -58,20 +51,8 @@ export interface MqttConnectOptions {
    * With 3.1.1 it cannot say: 20 by default, because servers of that time stall or drop beyond it.
    */
   readonly inFlightMax?: number;
-  /** Messages, and bytes of payload, held for the reader before the socket is paused: 1,000 and 8 MiB by default. */
-  readonly queueMessagesMax?: number;
-  readonly queueBytesMax?: number;
-  /** Publishes, and bytes of payload, that may wait to be sent: 10,000 and 8 MiB by default. */
-  readonly waitingMax?: number;
-  readonly waitingBytesMax?: number;
-  /** "auto" (default): a message is acknowledged when its reader asks for the next one. "manual": by `message.ack()`. */
-  readonly acknowledge?: "auto" | "manual";
   /** Weakening: lets a secret go in clear to another machine. */
-  readonly insecureCleartextCredentials?: boolean;
-  /** For load tools: sees each message as bytes, instead of the iterator; acknowledged when it returns. */
-  readonly onMessageView?: (view: PublishView) => void;
-  /** In place of the iterator: takes each message as it comes. Its Receive Maximum is the only bound. */
-  readonly onMessage?: (message: MqttMessage) => void;
+  readonly insecureCleartextCredentials?: boolean | undefined;
   /** Further properties of CONNECT (5.0). */
   readonly properties?: Properties;
   readonly transport?: OpenTransport;
@@ -81,29 +62,31 @@ export interface MqttConnectOptions {
 
 const mebibyte = 1_048_576;
 
-/** A connected client over `openTransport`, or over the transport that the options name. */
-export async function openMqtt(
+/** Of a connection, what its options and defaults say. */
+export type OpenedOptions = Omit<MqttConnectionOptions, "onMessage" | "onEnded" | "profile">;
+
+/** What is opened, and over which transport, unless the options name one. */
+export interface MqttStack<C extends MqttConnection> {
+  readonly openTransport: OpenTransport;
+  readonly make: (options: OpenedOptions) => C;
+}
+
+/** A connected client. */
+export async function openMqtt<C extends MqttConnection>(
   url: string,
-  options: MqttConnectOptions,
-  openTransport: OpenTransport,
-): Promise<MqttClient> {
+  options: OpenMqttOptions,
+  { openTransport, make }: MqttStack<C>,
+): Promise<C> {
   const address = parseAddress(url);
   const packet = connectPacket(address, options);
   refuseCleartext(address, packet, options);
-  const client = new MqttClient({
+  const client = make({
     version: packet.version,
     keepAlive: packet.keepAlive,
     requestTimeout: options.requestTimeout ?? 30_000,
     maximumPacketSize: options.maximumPacketSize ?? 16 * mebibyte,
     receiveMaximum: options.receiveMaximum ?? 1000,
     inFlightMax: options.inFlightMax ?? (packet.version === 5 ? 65_535 : 20),
-    queueMessagesMax: options.queueMessagesMax ?? 1000,
-    queueBytesMax: options.queueBytesMax ?? 8 * mebibyte,
-    waitingMax: options.waitingMax ?? 10_000,
-    waitingBytesMax: options.waitingBytesMax ?? 8 * mebibyte,
-    acknowledge: options.acknowledge ?? "auto",
-    onMessage: options.onMessage,
-    onMessageView: options.onMessageView,
     world: options.world ?? realWorld,
   });
   await open(client, address, packet, { ...options, transport: options.transport ?? openTransport });
@@ -111,10 +94,10 @@ export async function openMqtt(
 }
 
 async function open(
-  client: MqttClient,
+  client: MqttConnection,
   address: Address,
   packet: ConnectPacket,
-  options: MqttConnectOptions & { readonly transport: OpenTransport },
+  options: OpenMqttOptions & { readonly transport: OpenTransport },
 ): Promise<void> {
   const timeout = options.connectTimeout ?? 30_000;
   const { ca, serverName, world = realWorld } = options;
@@ -139,7 +122,7 @@ async function open(
   }
 }
 
-function connectPacket(address: Address, options: MqttConnectOptions): ConnectPacket {
+function connectPacket(address: Address, options: OpenMqttOptions): ConnectPacket {
   const version = options.version ?? 5;
   const username = options.keyId ?? address.username;
   const secret = options.secret ?? address.password;
@@ -160,7 +143,7 @@ function connectPacket(address: Address, options: MqttConnectOptions): ConnectPa
   };
 }
 
-function connectProperties(options: MqttConnectOptions): Properties {
+function connectProperties(options: OpenMqttOptions): Properties {
   return {
     receiveMaximum: options.receiveMaximum ?? 1000,
     maximumPacketSize: options.maximumPacketSize ?? 16 * mebibyte,
@@ -179,7 +162,7 @@ function will(options: WillOptions, version: ProtocolVersion): NonNullable<Conne
   };
 }
 
-function refuseCleartext(address: Address, packet: ConnectPacket, options: MqttConnectOptions): void {
+function refuseCleartext(address: Address, packet: ConnectPacket, options: OpenMqttOptions): void {
   const credentials = packet.username !== undefined || packet.password !== undefined;
   if (!credentials || address.secure || address.loopback || options.insecureCleartextCredentials === true) return;
   throw new MessError("CLEARTEXT_CREDENTIALS", `the key would cross the network in clear to ${address.host}`, {

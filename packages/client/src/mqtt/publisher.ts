@@ -1,6 +1,7 @@
 import { type AckPacket, PacketType, type Properties, type QoS } from "@mess/wire";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
+import type { PublishPart } from "./mqtt-profile.ts";
 import type { PacketIds } from "./packet-ids.ts";
 import { refusal } from "./refusal.ts";
 
@@ -55,7 +56,7 @@ interface InFlight {
  * Outgoing publishes: in order, never more unacknowledged than the server allows, never faster than the socket.
  * States of one: waiting, sent, (QoS 2) released, settled.
  */
-export class Publisher {
+export class Publisher implements PublishPart {
   readonly #link: PublishLink;
   readonly #ids: PacketIds;
   readonly #limits: PublisherLimits;

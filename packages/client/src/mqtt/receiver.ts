@@ -1,63 +1,41 @@
-import {
-  type AckPacket,
-  decodeString,
-  ownBytes,
-  PacketType,
-  type PublishView,
-  type QoS,
-  readProperties,
-} from "@mess/wire";
-import type { MqttMessage } from "./mqtt-message.ts";
-
-export interface ReceiverLink {
-  sendAck(type: AckPacket["type"], packetId: number, reasonCode: number): void;
-}
-
-export interface ReceiverOptions {
-  /** Told to the server: QoS 1 and 2 messages that may be unacknowledged at once. */
-  readonly receiveMaximum: number;
-  /** Takes each message. */
-  readonly deliver: (message: MqttMessage) => void;
-  /** Takes the bytes instead, which are valid during the call only; the message is acknowledged after it. */
-  readonly deliverView: ((view: PublishView) => void) | undefined;
-}
+import { PacketType, type PublishPacket, PublishView, type QoS } from "@mess/wire";
+import type { Incoming, ReceivePart, ReceiverLink, ReceiverOptions } from "./mqtt-profile.ts";
 
 /** Incoming publishes: makes messages of them, and acknowledges each when its reader says so. */
-export class Receiver {
+export class Receiver implements ReceivePart {
   readonly #link: ReceiverLink;
   readonly #options: ReceiverOptions;
+  readonly #deliverView: ((view: PublishView) => void) | undefined;
   /** QoS 2 identifiers between PUBLISH and PUBREL: a repeat is not a second message [MQTT-4.3.3-10]. */
   readonly #received = new Map<number, "delivered" | "recorded">();
   #unacknowledged = 0;
-  #topic = "";
 
-  constructor(link: ReceiverLink, options: ReceiverOptions) {
+  constructor(
+    link: ReceiverLink,
+    options: ReceiverOptions,
+    deliverView: ((view: PublishView) => void) | undefined = undefined,
+  ) {
     this.#link = link;
     this.#options = options;
+    this.#deliverView = deliverView;
   }
 
-  /** False when the server exceeds our Receive Maximum. */
-  publish(view: PublishView): boolean {
-    const { qos, packetId } = view;
-    if (qos === 2 && this.#repeated(packetId)) return true;
-    if (qos > 0) this.#unacknowledged += 1;
-    if (this.#unacknowledged > this.#options.receiveMaximum) return false;
-    if (qos === 2) this.#received.set(packetId, "delivered");
-    if (this.#options.deliverView !== undefined) {
-      this.#options.deliverView(view);
-      this.#acknowledge(qos, packetId, 0);
-      return true;
-    }
-    if (!view.sameTopic) this.#topic = decodeString(view.bytes, view.topicStart, view.topicEnd);
+  publish(incoming: Incoming): boolean {
+    return incoming instanceof PublishView ? this.#view(incoming) : this.#packet(incoming);
+  }
+
+  #packet(packet: PublishPacket): boolean {
+    const { qos, packetId = 0, topic, payload, retain, dup, properties = {} } = packet;
+    const begun = this.#begin(qos, packetId);
+    if (begun !== "new") return begun === "repeat";
     let open = qos > 0;
     this.#options.deliver({
-      topic: this.#topic,
-      payload: ownBytes(view.bytes, view.payloadStart, view.payloadEnd),
+      topic,
+      payload,
       qos,
-      retain: view.retain,
-      duplicate: view.dup,
-      // The decoder has checked them already.
-      properties: readProperties(view.bytes, view.propertiesStart, view.propertiesEnd) ?? {},
+      retain,
+      duplicate: dup,
+      properties,
       ack: (reasonCode = 0) => {
         if (!open) return;
         open = false;
@@ -67,12 +45,30 @@ export class Receiver {
     return true;
   }
 
+  /** The message is acknowledged when its reader returns. */
+  #view(view: PublishView): boolean {
+    const { qos, packetId } = view;
+    const begun = this.#begin(qos, packetId);
+    if (begun !== "new") return begun === "repeat";
+    this.#deliverView?.(view);
+    this.#acknowledge(qos, packetId, 0);
+    return true;
+  }
+
   /** PUBREL: the server will not send it again. */
   released(packetId: number): void {
     const known = this.#received.delete(packetId);
     if (known) this.#unacknowledged -= 1;
     // 0x92: not known; harmless after a session that was resumed [MQTT-4.3.3-11].
     this.#link.sendAck(PacketType.PUBCOMP, packetId, known ? 0 : 0x92);
+  }
+
+  #begin(qos: QoS, packetId: number): "new" | "repeat" | "too many" {
+    if (qos === 2 && this.#repeated(packetId)) return "repeat";
+    if (qos > 0) this.#unacknowledged += 1;
+    if (this.#unacknowledged > this.#options.receiveMaximum) return "too many";
+    if (qos === 2) this.#received.set(packetId, "delivered");
+    return "new";
   }
 
   #acknowledge(qos: QoS, packetId: number, reasonCode: number): void {

@@ -2,19 +2,15 @@ import { type Properties, reasonName } from "@mess/wire";
 import { MessError, type MessErrorCode } from "../mess-error.ts";
 
 const notAuthorized: ReadonlySet<number> = new Set([0x86, 0x87, 0x8c]);
-const tooLarge: ReadonlySet<number> = new Set([0x95]);
 
 const hints: Readonly<Record<number, string>> = {
-  0x81: "the server could not read the packet",
-  0x84: "the server speaks another version: try the other one (5 or 3.1.1)",
+  0x84: "try the other version (5 or 3.1.1)",
   0x85: "choose another client id",
   0x86: "check the key id and its secret",
   0x87: "the key's roles do not allow this: `mess why` explains",
   0x8e: "another connection of this principal took the client id",
   0x95: "send a smaller message",
   0x97: "a quota is reached: wait for consumers to catch up",
-  0x9a: "the server keeps no retained messages",
-  0x9b: "use a lower QoS",
 };
 
 /** The server's "no" as an error. `what` begins the message: "the message was refused". */
@@ -32,5 +28,5 @@ export function refusal(what: string, reasonCode: number, properties?: Propertie
 
 function kind(reasonCode: number): MessErrorCode {
   if (notAuthorized.has(reasonCode)) return "NOT_AUTHORIZED";
-  return tooLarge.has(reasonCode) ? "TOO_LARGE" : "REFUSED";
+  return reasonCode === 0x95 ? "TOO_LARGE" : "REFUSED";
 }

@@ -2,7 +2,7 @@ import { type Backoff, fullJitter } from "../connection/backoff.ts";
 import { userProperty } from "../connection/user-property.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
-import type { MqttClient } from "../mqtt/mqtt-client.ts";
+import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttPublishResult } from "../mqtt/publisher.ts";
 import type { Timer, World } from "../world.ts";
 import { type PublishHeaders, propertiesNow, type Receipt } from "./publish-options.ts";
@@ -36,6 +36,7 @@ interface Entry extends Outgoing {
   /** Waits for another try; not sent with the others. */
   parked: Timer | undefined;
   settled: boolean;
+  readonly onAbort: () => void;
   resolve(receipt: Receipt): void;
   reject(error: MessError): void;
 }
@@ -59,7 +60,7 @@ export class Outbox {
   readonly #entries = new Set<Entry>();
   readonly #waiting = new Fifo<Entry>();
   #bytes = 0;
-  #client: MqttClient | undefined;
+  #client: MqttConnection | undefined;
   #timer: Timer | undefined;
   #failure: MessError | undefined;
   #idle: (() => void)[] = [];
@@ -87,10 +88,11 @@ export class Outbox {
         refusals: 0,
         parked: undefined,
         settled: false,
+        onAbort: () => this.#settle(entry, aborted(signal, entry.sent)),
         resolve,
         reject,
       };
-      if (signal !== undefined) this.#watch(entry, signal);
+      signal?.addEventListener("abort", entry.onAbort, { once: true });
       if (this.#waiting.length === 0 && this.#fits(entry)) this.#add(entry);
       else if (this.#limits.whenFull === "wait") this.#waiting.push(entry);
       else return this.#settle(entry, this.#full());
@@ -99,7 +101,7 @@ export class Outbox {
   }
 
   /** There is a connection: everything that waits goes out, in order. */
-  attach(client: MqttClient): void {
+  attach(client: MqttConnection): void {
     this.#client = client;
     for (const entry of this.#entries) if (entry.parked === undefined) this.#send(entry);
   }
@@ -151,7 +153,7 @@ export class Outbox {
     });
   }
 
-  #answered(entry: Entry, client: MqttClient, error: MessError | undefined, result: MqttPublishResult): void {
+  #answered(entry: Entry, client: MqttConnection, error: MessError | undefined, result: MqttPublishResult): void {
     if (entry.settled) return;
     if (error === undefined) return this.#settle(entry, receipt(entry, result));
     // The connection is gone, not the message: the next connection gets it.
@@ -173,6 +175,7 @@ export class Outbox {
     if (entry.settled) return;
     entry.settled = true;
     entry.parked?.cancel();
+    entry.signal?.removeEventListener("abort", entry.onAbort);
     if (this.#entries.delete(entry)) this.#bytes -= entry.bytes;
     this.#admit();
     if (result instanceof MessError) entry.reject(result);
@@ -199,21 +202,6 @@ export class Outbox {
   #fits({ bytes }: Entry): boolean {
     const { maxMessages, maxBytes } = this.#limits;
     return this.#entries.size === 0 || (this.#entries.size < maxMessages && this.#bytes + bytes <= maxBytes);
-  }
-
-  #watch(entry: Entry, signal: AbortSignal): void {
-    const onAbort = (): void => this.#settle(entry, aborted(signal, entry.sent));
-    signal.addEventListener("abort", onAbort, { once: true });
-    const { resolve, reject } = entry;
-    const stop = (): void => signal.removeEventListener("abort", onAbort);
-    entry.resolve = (receipt) => {
-      stop();
-      resolve(receipt);
-    };
-    entry.reject = (error) => {
-      stop();
-      reject(error);
-    };
   }
 
   #schedule(): void {
@@ -267,9 +255,9 @@ function late({ sent, refusals, headers }: Entry): MessError {
   return new MessError("TIMEOUT", "the broker did not acknowledge the message in time", { hint: unknown(headers.id) });
 }
 
-function aborted(signal: AbortSignal, sent: boolean): MessError {
+function aborted(signal: AbortSignal | undefined, sent: boolean): MessError {
   const hint = sent ? "it may or may not have been stored" : "it was not sent";
-  return new MessError("ABORTED", "the publish was given up", { hint, cause: signal.reason });
+  return new MessError("ABORTED", "the publish was given up", { hint, cause: signal?.reason });
 }
 
 function unknown(id: string | undefined): string {

@@ -5,8 +5,9 @@ import type { LaneSubscription } from "../connection/lane.ts";
 import { userProperty } from "../connection/user-property.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
-import type { MqttClient } from "../mqtt/mqtt-client.ts";
+import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
+import { Takers } from "../takers.ts";
 import { Lease, leaseLost } from "./lease.ts";
 
 export interface ConsumerOptions {
@@ -28,11 +29,6 @@ export interface Leased {
   readonly lease: Lease;
 }
 
-interface Waiter {
-  resolve(leased: Leased | undefined): void;
-  reject(error: MessError): void;
-}
-
 /**
  * One consumer of a declared subscription, on a connection of its own: its credit is its own, and when the connection
  * ends, the broker has every lease back at once, with no attempt counted.
@@ -46,11 +42,11 @@ export class Consumer implements LaneSubscription {
   readonly #context: ClientContext;
   readonly #lane: LaneHandle;
   readonly #held = new Fifo<Leased>();
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #takers = new Takers<Leased>();
   readonly #leases = new Set<Lease>();
   /** Of messages that somebody took. */
   readonly #taken = new Set<Lease>();
-  #client: MqttClient | undefined;
+  #client: MqttConnection | undefined;
   #stopping = false;
   #leaving = false;
   #end: { readonly failure: MessError | undefined } | undefined;
@@ -68,11 +64,13 @@ export class Consumer implements LaneSubscription {
   /** The next message; undefined after `stop`, and when the client was closed. Rejects when the subscription ended. */
   take(): Promise<Leased | undefined> {
     for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
-      if (held.lease.open) return Promise.resolve(this.#take(held));
+      if (!held.lease.open) continue;
+      this.#taken.add(held.lease);
+      return Promise.resolve(held);
     }
     if (this.#end?.failure !== undefined) return Promise.reject(this.#end.failure);
     if (this.#stopping || this.#end !== undefined) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return this.#takers.wait();
   }
 
   /** Hands nothing out any more. What was taken can still be settled. */
@@ -80,8 +78,7 @@ export class Consumer implements LaneSubscription {
     if (this.#stopping) return;
     this.#stopping = true;
     for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) this.#release(held.lease);
-    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift())
-      waiter.resolve(undefined);
+    this.#takers.end(undefined);
   }
 
   /** Stops, and closes when everything that was taken is settled or has had its time. */
@@ -109,7 +106,7 @@ export class Consumer implements LaneSubscription {
     return own;
   }
 
-  granted(client: MqttClient): void {
+  granted(client: MqttConnection): void {
     this.#client = client;
   }
 
@@ -126,9 +123,8 @@ export class Consumer implements LaneSubscription {
     this.#context.received(message);
     // The clock of a lease must not run out while the message waits here: that would count as a failed attempt.
     leased.lease.keep((error) => this.#context.report(error));
-    const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#held.push(leased);
-    else waiter.resolve(this.#take(leased));
+    if (this.#takers.give(leased)) this.#taken.add(leased.lease);
+    else this.#held.push(leased);
   }
 
   interrupted(): void {
@@ -140,10 +136,7 @@ export class Consumer implements LaneSubscription {
   ended(reason: MessError | undefined): void {
     this.#end = { failure: reason };
     this.#loseAll("the client was closed");
-    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
-      if (reason === undefined) waiter.resolve(undefined);
-      else waiter.reject(reason);
-    }
+    this.#takers.end(reason);
   }
 
   #leased(message: MqttMessage): Leased | undefined {
@@ -172,11 +165,6 @@ export class Consumer implements LaneSubscription {
       attempt: Number(userProperty(properties, "mess-attempt") ?? 1),
       lease,
     };
-  }
-
-  #take(leased: Leased): Leased {
-    this.#taken.add(leased.lease);
-    return leased;
   }
 
   #freed(lease: Lease): void {

@@ -1,12 +1,12 @@
 import type { UserProperties } from "@mess/wire";
 import { type Duration, milliseconds } from "../duration.ts";
 import { MessError } from "../mess-error.ts";
-import type { MqttClient } from "../mqtt/mqtt-client.ts";
+import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { Timer, World } from "../world.ts";
 
 export interface LeaseOptions {
   /** The connection it came over: the broker takes it back when that ends. */
-  readonly client: MqttClient;
+  readonly client: MqttConnection;
   /** Where it is settled: the delivery's Response Topic. */
   readonly topic: string;
   /** The delivery's Correlation Data. */

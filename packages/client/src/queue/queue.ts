@@ -6,6 +6,7 @@ import { PayloadType } from "../payload/payload-type.ts";
 import type { StandardSchema } from "../payload/standard-schema.ts";
 import { messageOf } from "../topic/message.ts";
 import { withTrace } from "../trace.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import { Consumer, type Leased } from "./consumer.ts";
 import type { QueueMessage } from "./queue-message.ts";
 import { QueueReader } from "./queue-reader.ts";
@@ -140,7 +141,8 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
     const message = timer === undefined ? decoded : withSignal(decoded, signal);
     try {
       const run = async (): Promise<void> => void (await handler(message, { signal }));
-      await unlessSlow(withTrace(tracing, message.trace, run), slow.signal);
+      // Whether the handler heeds its signal or not.
+      await unlessAborted(withTrace(tracing, message.trace, run), slow.signal, () => slow.signal.reason as MessError);
       if (lease.open) await message.ack();
     } catch (error) {
       await this.#failed(message, lease, error);
@@ -203,15 +205,6 @@ function queueMessage<Value>({ message, topic, attempt, lease }: Leased, value: 
 
 function withSignal<Value>(message: QueueMessage<Value>, signal: AbortSignal): QueueMessage<Value> {
   return Object.defineProperty(message, "signal", { value: signal, enumerable: true });
-}
-
-/** Rejects when the time is over, whether the handler heeds its signal or not. */
-function unlessSlow(running: Promise<void>, slow: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onSlow = (): void => reject(slow.reason as MessError);
-    slow.addEventListener("abort", onSlow, { once: true });
-    running.then(resolve, reject).finally(() => slow.removeEventListener("abort", onSlow));
-  });
 }
 
 function tooSlow(timeoutMs: number): MessError {

@@ -10,6 +10,7 @@ import type { CodecChoice } from "../payload/codec.ts";
 import { PayloadType } from "../payload/payload-type.ts";
 import type { StandardSchema } from "../payload/standard-schema.ts";
 import type { TraceContext } from "../trace.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import { errorOfReply } from "./remote-error.ts";
 
 export interface RequestOptions<Reply> {
@@ -57,10 +58,11 @@ export class Requester {
     const late = new AbortController();
     const timer = world.after(timeoutMs, () => late.abort());
     const ended = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+    const given = (): MessError => new MessError("ABORTED", "the request was given up", { cause: ended.reason });
     const correlation = world.bytes(correlationBytes);
     const name = nameOf(correlation);
     try {
-      const responseTopic = await orAborted(this.#replyTopic(), ended);
+      const responseTopic = await unlessAborted(this.#replyTopic(), ended, given);
       const reply = new Promise<MqttMessage>((resolve, reject) => this.#pending.set(name, { resolve, reject }));
       reply.catch(() => undefined);
       const receipt = await this.#context.publish(
@@ -70,7 +72,7 @@ export class Requester {
         { ...payloadType.contentType, responseTopic, correlationData: correlation },
       );
       if (!receipt.subscribed) throw nobody(topic);
-      const message = await orAborted(reply, ended);
+      const message = await unlessAborted(reply, ended, given);
       const error = errorOfReply(message);
       if (error !== undefined) throw error;
       return (await payloadType.decode(message.payload)) as Reply;
@@ -136,15 +138,6 @@ function nameOf(correlation: Uint8Array): string {
   return correlation.join();
 }
 
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new MessError("ABORTED", "the request was given up", { cause: signal.reason }));
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
 function isGivenUp(error: unknown): boolean {
   return error instanceof MessError && (error.code === "ABORTED" || error.code === "TIMEOUT");
 }
@@ -155,6 +148,6 @@ function nobody(topic: string): MessError {
 
 function noReply(topic: string, timeoutMs: number): MessError {
   return new MessError("TIMEOUT", `no reply from "${topic}" within ${timeoutMs} ms`, {
-    hint: "the request may have been processed: repeat it only if that does no harm",
+    hint: "it may have been processed all the same",
   });
 }

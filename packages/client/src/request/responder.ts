@@ -81,11 +81,10 @@ export class Responder<Request = unknown> implements AsyncDisposable {
         return messageOf(message, arrived, undefined);
       },
       onInvalid: (error) => context.report(error),
-      leave: (reader) => lane.leave(reader),
+      lane,
       signal,
     });
     this.ready = this.#reader.ready;
-    lane.subscribe(this.#reader);
     this.stopped = this.#work(concurrency);
     this.stopped.catch(() => undefined);
   }

@@ -81,14 +81,10 @@ export class Stream<Value = unknown> {
       },
       onGranted: () => idle?.restart(),
       onInvalid: (error, message) => this.#context.invalid(error, message, options.onInvalid),
-      leave: async (leaving) => {
-        idle?.stop();
-        await lane.leave(leaving);
-      },
+      onLeave: () => idle?.stop(),
+      lane,
       signal,
     });
-    if (signal?.aborted === true) void reader.return();
-    else lane.subscribe(reader);
     return reader;
   }
 

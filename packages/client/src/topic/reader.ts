@@ -1,9 +1,11 @@
 import type { UserProperties } from "@mess/wire";
+import type { LaneHandle } from "../client-context.ts";
 import type { Delivery } from "../connection/delivery.ts";
 import type { LaneSubscription } from "../connection/lane.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
+import { Takers } from "../takers.ts";
 import type { Message } from "./message.ts";
 
 export interface ReaderOptions<Value, Params> {
@@ -18,19 +20,15 @@ export interface ReaderOptions<Value, Params> {
   /** Sees each message as it arrives. */
   readonly onArrival?: (message: MqttMessage) => void;
   readonly onGranted?: () => void;
-  /** Ends the subscription on the server. */
-  readonly leave: (reader: LaneSubscription) => Promise<void>;
+  readonly onLeave?: () => void;
+  /** Where it is subscribed. */
+  readonly lane: LaneHandle;
   readonly signal: AbortSignal | undefined;
 }
 
 interface Held {
   readonly delivery: Delivery;
   readonly done: (reasonCode?: number) => void;
-}
-
-interface Waiter {
-  resolve(held: Held | undefined): void;
-  reject(error: MessError): void;
 }
 
 /** QoS 0 has no back-pressure: past these the oldest are dropped, and counted. */
@@ -43,19 +41,16 @@ const unacknowledgedBytesMax = 8 << 20;
  * that ends the subscription is thrown in it.
  */
 export class Reader<Value, Params>
-  implements LaneSubscription, AsyncIterableIterator<Message<Value, Params>, undefined, undefined>, AsyncDisposable
+  implements AsyncIterableIterator<Message<Value, Params>, undefined, undefined>, AsyncDisposable
 {
-  readonly filter: string;
-  readonly qos: 0 | 1;
-  readonly retained: boolean;
-  readonly volatile: boolean;
   /** Resolves when the broker has granted the subscription: what is published from then on is received. */
   readonly ready: Promise<void>;
   /** QoS 0 messages that were dropped because the loop was slower than they came. */
   dropped = 0;
   readonly #options: ReaderOptions<Value, Params>;
+  readonly #subscription: LaneSubscription;
   readonly #held = new Fifo<Held>();
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #takers = new Takers<Held>();
   readonly #onAbort = (): void => void this.return();
   #bytes = 0;
   #readyResolve: () => void = () => undefined;
@@ -68,16 +63,34 @@ export class Reader<Value, Params>
   /** Not for callers. */
   constructor(options: ReaderOptions<Value, Params>) {
     this.#options = options;
-    this.filter = options.filter;
-    this.qos = options.qos;
-    this.retained = options.retained;
-    this.volatile = options.volatile ?? false;
     this.ready = new Promise((resolve, reject) => {
       this.#readyResolve = resolve;
       this.#readyReject = reject;
     });
     // Who does not look at it sees the same error in the loop.
     this.ready.catch(() => undefined);
+    const { filter, qos, retained, volatile = false, userProperties = () => [] } = options;
+    this.#subscription = {
+      filter,
+      qos,
+      retained,
+      volatile,
+      userProperties,
+      deliver: (delivery) => this.#deliver(delivery),
+      granted: () => {
+        this.#readyResolve();
+        options.onGranted?.();
+      },
+      // What was read stays read, and the connection comes back.
+      interrupted: () => undefined,
+      ended: (reason) => {
+        if (reason === undefined) this.#drop();
+        this.#end(reason);
+        this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
+      },
+    };
+    if (options.signal?.aborted === true) this.#onAbort();
+    else options.lane.subscribe(this.#subscription);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -115,7 +128,7 @@ export class Reader<Value, Params>
     this.#drop();
     this.#handed?.();
     this.#handed = undefined;
-    this.#left ??= this.#options.leave(this);
+    this.#left ??= this.#leave();
     await this.#left;
     return { done: true, value: undefined };
   }
@@ -128,47 +141,23 @@ export class Reader<Value, Params>
     await this.return();
   }
 
-  /** Not for callers. */
-  userProperties(): UserProperties {
-    return this.#options.userProperties?.() ?? [];
-  }
-
-  /** Not for callers. */
-  deliver(delivery: Delivery): void {
-    if (this.#ended) return;
-    const held = { delivery, done: delivery.read() };
-    const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#hold(held);
-    else waiter.resolve(held);
-    this.#options.onArrival?.(delivery.message);
-  }
-
-  /** Not for callers. */
-  granted(): void {
-    this.#readyResolve();
-    this.#options.onGranted?.();
-  }
-
-  /** Not for callers: what was read stays read, and the connection comes back. */
-  interrupted(): void {}
-
-  /** Not for callers. */
-  ended(reason: MessError | undefined): void {
-    if (reason === undefined) this.#drop();
-    this.#end(reason);
-    this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
-  }
-
   /** Not for callers: what has arrived is still read, then the loop ends. */
   finish(): void {
     this.#end(undefined);
-    this.#left ??= this.#options.leave(this);
+    this.#left ??= this.#leave();
+  }
+
+  #deliver(delivery: Delivery): void {
+    if (this.#ended) return;
+    const held = { delivery, done: delivery.read() };
+    if (!this.#takers.give(held)) this.#hold(held);
+    this.#options.onArrival?.(delivery.message);
   }
 
   #hold(held: Held): void {
     this.#held.push(held);
     this.#bytes += held.delivery.message.payload.length;
-    if (this.qos === 0) this.#bound();
+    if (this.#options.qos === 0) this.#bound();
   }
 
   #take(): Promise<Held | undefined> {
@@ -179,7 +168,7 @@ export class Reader<Value, Params>
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return this.#takers.wait();
   }
 
   #end(failure: MessError | undefined): void {
@@ -187,10 +176,12 @@ export class Reader<Value, Params>
     this.#ended = true;
     this.#failure = failure;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
-      if (failure === undefined) waiter.resolve(undefined);
-      else waiter.reject(failure);
-    }
+    this.#takers.end(failure);
+  }
+
+  #leave(): Promise<void> {
+    this.#options.onLeave?.();
+    return this.#options.lane.leave(this.#subscription);
   }
 
   #drop(): void {

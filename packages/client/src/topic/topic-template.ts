@@ -106,6 +106,6 @@ function levelOf(template: string, name: string, value: string | number, paramet
 
 function bad(template: string, why: string): MessError {
   return new MessError("INVALID_ARGUMENT", `topic "${template}": ${why}`, {
-    hint: 'a template is like "plant/{line}/temp"; a parameter is one whole level without +, # and /',
+    hint: 'a template is like "plant/{line}/temp", a parameter one whole level',
   });
 }

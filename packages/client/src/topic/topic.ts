@@ -115,7 +115,7 @@ export class Topic<Template extends string = string, Input = unknown, Output = I
   #subscribe(filter: string, options: SubscribeOptions): Reader<Output, TopicParamTexts<Template>> {
     const { signal, durability = "persisted", retained = true, isolated = false, prefetch = 100, onInvalid } = options;
     const lane = isolated ? this.#context.ownLane({ receiveMaximum: prefetch }) : this.#context.sharedLane(filter);
-    const reader = new Reader<Output, TopicParamTexts<Template>>({
+    return new Reader<Output, TopicParamTexts<Template>>({
       filter,
       qos: durability === "persisted" ? 1 : 0,
       retained,
@@ -126,11 +126,8 @@ export class Topic<Template extends string = string, Input = unknown, Output = I
         return messageOf(message, value, params);
       },
       onInvalid: (error, message) => this.#context.invalid(error, message, onInvalid),
-      leave: (leaving) => lane.leave(leaving),
+      lane,
       signal,
     });
-    if (signal?.aborted === true) void reader.return();
-    else lane.subscribe(reader);
-    return reader;
   }
 }

@@ -1,4 +1,5 @@
 import { MessError } from "../mess-error.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import type { Transport, TransportEvents, TransportOptions } from "./transport.ts";
 
 /** What we use of the standard WebSocket: browsers have it, and Node from version 22 on. */
@@ -32,42 +33,31 @@ export async function openWebSocketTransport(options: TransportOptions, events: 
   }
   if (options.ca !== undefined || options.serverName !== undefined) {
     throw new MessError("INVALID_ARGUMENT", "a WebSocket takes no ca and no serverName of its own", {
-      hint: "install the certificate where the browser or Node looks for it (NODE_EXTRA_CA_CERTS)",
+      hint: "use mqtts://, or trust the certificate system-wide",
     });
   }
-  if (signal.aborted) throw aborted(where, signal);
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  const url = `${address.secure ? "wss" : "ws"}://${host}:${address.port}${address.path}`;
-  const socket = new WebSocket(url, ["mqtt"]);
+  const socket = new WebSocket(`${address.secure ? "wss" : "ws"}://${host}:${address.port}${address.path}`, ["mqtt"]);
   socket.binaryType = "arraybuffer";
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => {
-      socket.close();
-      reject(aborted(where, signal));
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.addEventListener("open", () => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    socket.addEventListener("close", () => {
-      signal.removeEventListener("abort", onAbort);
-      // A page is not told why, so that it cannot explore the network.
-      reject(
-        new MessError("UNREACHABLE", `cannot open a WebSocket to ${where}`, {
-          hint: "is the server there, is its certificate trusted here, and does it allow this page's origin?",
-        }),
-      );
-    });
+  const opened = new Promise<void>((resolve, reject) => {
+    socket.addEventListener("open", () => resolve());
+    // A page is not told why, so that it cannot explore the network.
+    const hint = "is it there, is its certificate trusted, is this page one of its own?";
+    const failure = new MessError("UNREACHABLE", `cannot open a WebSocket to ${where}`, { hint });
+    socket.addEventListener("close", () => reject(failure));
+    // One that the page's own Content Security Policy forbids is never closed.
+    socket.addEventListener("error", () => reject(failure));
+  });
+  await unlessAborted(opened, signal, () => {
+    socket.close();
+    return new MessError("ABORTED", `connecting to ${where} was given up`, { cause: signal.reason });
   });
   return wire(socket, events);
 }
 
 function wire(socket: WebSocketLike, events: TransportEvents): Transport {
   let over = false;
-  let paused = false;
   let looking: ReturnType<typeof setInterval> | undefined;
-  const held: Uint8Array[] = [];
   const end = (error?: Error): void => {
     if (over) return;
     over = true;
@@ -81,9 +71,7 @@ function wire(socket: WebSocketLike, events: TransportEvents): Transport {
       return end(new Error("the server sent text, and MQTT is binary"));
     }
     const bytes = new Uint8Array(data);
-    // A WebSocket cannot be stopped: what comes meanwhile is kept. Receive Maximum bounds it.
-    if (paused) held.push(bytes);
-    else events.data(bytes, 0, bytes.length);
+    events.data(bytes, 0, bytes.length);
   });
   socket.addEventListener("close", ({ code }) => {
     end(code === 1000 || code === 1005 ? undefined : new Error(`the WebSocket was closed (${code})`));
@@ -101,27 +89,13 @@ function wire(socket: WebSocketLike, events: TransportEvents): Transport {
       }, lookMs);
       return false;
     },
-    pause: () => {
-      paused = true;
-    },
-    resume: () => {
-      paused = false;
-      queueMicrotask(() => {
-        while (!paused && !over) {
-          const bytes = held.shift();
-          if (bytes === undefined) return;
-          events.data(bytes, 0, bytes.length);
-        }
-      });
-    },
+    // It cannot be stopped. Receive Maximum bounds what comes.
+    pause: () => undefined,
+    resume: () => undefined,
     end: () => socket.close(),
     destroy: () => {
       socket.close();
       queueMicrotask(() => end());
     },
   };
-}
-
-function aborted(where: string, signal: AbortSignal): MessError {
-  return new MessError("ABORTED", `connecting to ${where} was given up`, { cause: signal.reason });
 }

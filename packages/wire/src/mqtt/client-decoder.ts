@@ -12,7 +12,7 @@ import { PropertyKind, propertyList } from "./property-list.ts";
 export interface ClientSink {
   /** Owns its bytes. Return false to stop decoding. */
   packet(packet: Packet): boolean;
-  /** The last call: nothing is decoded after it. One sentence for people. */
+  /** The last call: nothing is decoded after it. A few words for people. */
   failed(reasonCode: number, reason: string): void;
 }
 
@@ -61,16 +61,16 @@ export class ClientDecoder {
     while (at < end && !this.#stopped) {
       const length = readVariableInteger(bytes, at + 1, end);
       if (length === VARIABLE_INTEGER_CUT) return at;
-      if (length < 0) return this.#fail(malformed, "the remaining length is ill-formed", end);
+      if (length < 0) return this.#fail(malformed, "bad remaining length", end);
       const body = at + 1 + variableIntegerSize(length);
-      if (body + length - at > this.#maxPacketSize) return this.#fail(packetTooLarge, "the packet is too large", end);
+      if (body + length - at > this.#maxPacketSize) return this.#fail(packetTooLarge, "packet too large", end);
       if (body + length > end) return at;
       this.#reader.reset(bytes, body, body + length);
       const packet = this.#packet(bytes[at] as number);
       const { faultCode, faultReason, remaining } = this.#reader;
       if (faultCode !== 0) return this.#fail(faultCode, faultReason, end);
-      if (remaining > 0) return this.#fail(malformed, "the packet is longer than its fields", end);
-      if (packet === undefined) return this.#fail(protocolError, "a server does not send such a packet", end);
+      if (remaining > 0) return this.#fail(malformed, "bytes behind the last field", end);
+      if (packet === undefined) return this.#fail(protocolError, "no packet of a server", end);
       if (!this.#sink.packet(packet)) this.#stopped = true;
       at = body + length;
     }
@@ -83,13 +83,13 @@ export class ClientDecoder {
     const flags = first & 15;
     if (type === PUBLISH) return this.#publish(flags);
     if (flags !== (type === PUBREL ? 2 : 0)) {
-      reader.fail(malformed, "the first byte has wrong flags");
+      reader.fail(malformed, "bad first byte");
       return undefined;
     }
     // Fields are read in the order in which they are named.
     if (type === CONNACK) {
       const acknowledge = reader.uint8("flags");
-      if (acknowledge > 1) reader.fail(malformed, "CONNACK has reserved flags set");
+      if (acknowledge > 1) reader.fail(malformed, "bad flags");
       return {
         type,
         sessionPresent: acknowledge === 1,
@@ -102,7 +102,7 @@ export class ClientDecoder {
     }
     if (type === SUBACK || type === UNSUBACK) {
       const packet = { type, packetId: this.#packetId(), ...this.#properties(), reasonCodes: [] as number[] };
-      if (reader.remaining === 0) reader.fail(protocolError, "an answer has no reason codes");
+      if (reader.remaining === 0) reader.fail(protocolError, "no reason codes");
       while (reader.remaining > 0) packet.reasonCodes.push(reader.uint8("reason code"));
       return packet;
     }
@@ -113,9 +113,9 @@ export class ClientDecoder {
   #publish(flags: number): Packet {
     const reader = this.#reader;
     const qos = ((flags >>> 1) & 3) as QoS | 3;
-    if (qos === 3) reader.fail(malformed, "PUBLISH has QoS 3");
+    if (qos === 3) reader.fail(malformed, "bad QoS");
     const topic = reader.string("topic");
-    if (topic === "" || /[+#]/.test(topic)) reader.fail(protocolError, "PUBLISH has no topic, or one with a wildcard");
+    if (topic === "" || /[+#]/.test(topic)) reader.fail(protocolError, "bad topic");
     const packet = {
       type: PUBLISH,
       topic,
@@ -132,7 +132,7 @@ export class ClientDecoder {
 
   #packetId(): number {
     const id = this.#reader.uint16("packet identifier");
-    if (id === 0) this.#reader.fail(protocolError, "the packet identifier is 0");
+    if (id === 0) this.#reader.fail(protocolError, "bad packet identifier");
     return id;
   }
 
@@ -147,7 +147,7 @@ export class ClientDecoder {
     const reader = this.#reader;
     const length = reader.variableInteger("property length");
     const { end, position } = reader;
-    if (position + length > end) reader.fail(malformed, "the properties are longer than the packet");
+    if (position + length > end) reader.fail(malformed, "bad property length");
     if (length === 0 || reader.faultCode !== 0) return {};
     reader.end = position + length;
     const properties: Record<string, unknown> = {};
@@ -159,17 +159,17 @@ export class ClientDecoder {
   #property(properties: Record<string, unknown>): void {
     const reader = this.#reader;
     const definition = propertyById.get(reader.uint8("property"));
-    if (definition === undefined) return reader.fail(malformed, "no property has this identifier");
+    if (definition === undefined) return reader.fail(malformed, "unknown property");
     const { key, kind } = definition;
     if (kind === PropertyKind.PAIR || kind === PropertyKind.VARIABLE) {
       const list = (properties[key] ?? []) as unknown[];
       properties[key] = list;
       list.push(kind === PropertyKind.PAIR ? [reader.string(key), reader.string(key)] : reader.variableInteger(key));
-    } else if (key in properties) reader.fail(protocolError, "a property appears twice");
+    } else if (key in properties) reader.fail(protocolError, "repeated property");
     else properties[key] = this.#value(kind, key);
     // With these a client could send nothing any more.
     if ((key === "receiveMaximum" || key === "maximumPacketSize") && properties[key] === 0) {
-      reader.fail(protocolError, "a maximum is 0");
+      reader.fail(protocolError, "bad maximum");
     }
   }
 
@@ -180,7 +180,7 @@ export class ClientDecoder {
     if (kind === PropertyKind.UINT16) return reader.uint16(key);
     if (kind === PropertyKind.UINT32) return reader.uint32(key);
     const value = reader.uint8(key);
-    if (value > 1) reader.fail(protocolError, "a flag is neither 0 nor 1");
+    if (value > 1) reader.fail(protocolError, "bad flag");
     return kind === PropertyKind.BIT ? value : value === 1;
   }
 
