@@ -123,14 +123,12 @@ describe("the SDK with a broker", () => {
   it("keeps the order of a key over several handlers", async () => {
     const mess = await open();
     const stop = new AbortController();
-    const seen: Record<string, number[]> = {};
+    const seen: Record<string, number[]> = { a: [], b: [], c: [] };
     let count = 0;
     const working = mess.queue<{ key: string; n: number }>("ordered", { concurrency: 5 }).process(
       async ({ value }) => {
         await pause(Math.random() * 5);
-        const ofKey = seen[value.key] ?? [];
-        ofKey.push(value.n);
-        seen[value.key] = ofKey;
+        seen[value.key]?.push(value.n);
         count += 1;
       },
       { signal: stop.signal },

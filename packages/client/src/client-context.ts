@@ -25,8 +25,8 @@ export interface LaneHandle {
 export interface OwnLaneOptions {
   /** QoS 1 messages that the broker may send ahead. */
   readonly receiveMaximum: number;
-  /** Whether the broker keeps the session over a lost connection; true by default. */
-  readonly session?: boolean;
+  /** Seconds that the broker keeps the session over a lost connection, at most; as long as the main one's by default. */
+  readonly sessionMax?: number;
   /** Whether CONNACK shall tell where replies go. */
   readonly replies?: boolean;
 }

@@ -231,14 +231,14 @@ export class Mess implements AsyncDisposable {
     return lane;
   }
 
-  #ownLane({ receiveMaximum, session = true, replies = false }: OwnLaneOptions): Lane {
+  #ownLane({ receiveMaximum, sessionMax = Number.POSITIVE_INFINITY, replies = false }: OwnLaneOptions): Lane {
     this.#laneCount += 1;
     const { clientId, sessionExpirySeconds } = this.#options;
     const lane = this.#lane(
       { receiveMaximum, waitForServer: true },
       {
         clientId: `${clientId}-${this.#laneCount}`,
-        sessionExpiry: session ? sessionExpirySeconds : 0,
+        sessionExpiry: Math.min(sessionExpirySeconds, sessionMax),
         properties: { requestResponseInformation: replies },
       },
     );

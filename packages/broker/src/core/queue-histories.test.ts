@@ -10,6 +10,6 @@ test("random histories of a subscription agree with the model", () => {
       player.play(history.steps);
       player.finish();
     }),
-    { numRuns: Number(process.env["HISTORIES"] ?? 300) },
+    { numRuns: Number(process.env["MESS_HISTORIES"] ?? 300) },
   );
 }, 600_000);

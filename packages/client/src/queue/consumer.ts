@@ -57,7 +57,7 @@ export class Consumer implements LaneSubscription {
     this.#options = options;
     this.filter = `$mess/queue/${options.name}/#`;
     // PUBACK goes out at once, so the window never holds back what the credit allows.
-    this.#lane = context.ownLane({ receiveMaximum: Math.min(65_535, options.credit + 10), session: false });
+    this.#lane = context.ownLane({ receiveMaximum: Math.min(65_535, options.credit + 10), sessionMax: 0 });
     this.#lane.subscribe(this);
   }
 

@@ -34,6 +34,9 @@ export type Respond<Request> = (
   context: { readonly signal: AbortSignal },
 ) => unknown;
 
+/** Requests wait so long for a responder that lost its connection; of one that is gone for good it is known after that. */
+const sessionSeconds = 15;
+
 interface Arrived {
   readonly message: Message<unknown>;
   readonly invalid: MessError | undefined;
@@ -61,12 +64,11 @@ export class Responder<Request = unknown> implements AsyncDisposable {
     this.#options = options;
     this.#handler = handler;
     this.#payload = new PayloadType(options as RespondOptions<unknown>);
-    const lane = context.ownLane({ receiveMaximum: concurrency, session: false });
+    const lane = context.ownLane({ receiveMaximum: concurrency, sessionMax: sessionSeconds });
     this.#reader = new Reader({
       filter: group === undefined ? filter : `$share/${group}/${filter}`,
       qos: 1,
       retained: false,
-      volatile: true,
       decode: async (message) => {
         context.received(message);
         const { responseTopic, correlationData } = message.properties;

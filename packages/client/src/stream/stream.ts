@@ -61,7 +61,7 @@ export class Stream<Value = unknown> {
     let position = positionText(from, this.#context.world.now());
     let count = 0;
     const idle = follow ? undefined : this.#idleTimer(milliseconds(options.idle ?? 1000, "idle"), () => reader);
-    const lane = this.#context.ownLane({ receiveMaximum: prefetch, session: false });
+    const lane = this.#context.ownLane({ receiveMaximum: prefetch, sessionMax: 0 });
     const reader = new Reader<Value, Readonly<Record<string, string>>>({
       filter: this.filter,
       qos: 1,
