@@ -248,8 +248,8 @@ export class Queue {
   removeDead(seq: number): void {
     if (this.dead?.remove(seq) !== true) return;
     this.deadCount = Math.max(0, this.deadCount - 1);
-    // What is left of the runs then are records of other kinds.
-    if (this.dead.first() !== 0 && this.deadCount > 0) return;
+    // Numbers of other records may be left in the runs.
+    if (this.deadCount > 0 && this.dead.first() !== 0) return;
     this.dead = undefined;
     this.deadCount = 0;
   }

@@ -193,7 +193,7 @@ interface Open {
 }
 
 /** Plays steps; what makes no sense at its moment is left out. */
-export class StepPlayer {
+export class QueuePlayer {
   readonly world: World;
   readonly consumers: (FakeConsumer | undefined)[] = [];
   readonly open: Open[][] = [];
