@@ -181,7 +181,9 @@ test("replaying the journal, from its start or from any snapshot, gives the stat
 
 test("the same with readers that lag, and backlogs that coarsen", () => {
   fc.assert(
-    fc.property(histories(40, 120, ["lose", "replay"]), (history) => run(history, { cachedFrames: 2, backlogRunsMax: 16 })),
+    fc.property(histories(40, 120, ["lose", "replay"]), (history) =>
+      run(history, { cachedFrames: 2, backlogRunsMax: 16 }),
+    ),
     { numRuns: 150 },
   );
 });
