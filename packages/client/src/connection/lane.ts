@@ -1,5 +1,5 @@
 import type { Properties, UserProperties } from "@mess/wire";
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import type { OpenMqttOptions } from "../mqtt/open-mqtt.ts";
@@ -91,7 +91,7 @@ export class Lane {
     const { client } = this.connection;
     if (client !== undefined) return Promise.resolve(client);
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) reject(this.#ended.reason ?? closed());
+      if (this.#ended !== undefined) reject(this.#ended.reason ?? clientClosed());
       else this.#waiters.push({ resolve, reject });
     });
   }
@@ -188,7 +188,7 @@ export class Lane {
 
   #end(reason: MessError | undefined): void {
     this.#ended = { reason };
-    for (const { reject } of this.#waiters.splice(0)) reject(reason ?? closed());
+    for (const { reject } of this.#waiters.splice(0)) reject(reason ?? clientClosed());
     for (const [subscription, entry] of [...this.#subscriptions]) {
       this.#forget(subscription, entry);
       subscription.ended(reason);
@@ -199,8 +199,4 @@ export class Lane {
     this.#subscriptions.delete(subscription);
     this.#byIdentifier.delete(entry.identifier);
   }
-}
-
-function closed(): MessError {
-  return new MessError("CLOSED", "the client was closed");
 }

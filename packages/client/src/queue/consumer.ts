@@ -8,6 +8,7 @@ import { MessError } from "../mess-error.ts";
 import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import { Takers } from "../takers.ts";
+import type { Timer } from "../world.ts";
 import { Lease, leaseLost } from "./lease.ts";
 
 export interface ConsumerOptions {
@@ -49,6 +50,7 @@ export class Consumer implements LaneSubscription {
   #client: MqttConnection | undefined;
   #stopping = false;
   #leaving = false;
+  #timer: Timer | undefined;
   #end: { readonly failure: MessError | undefined } | undefined;
   #closed: Promise<void> | undefined;
 
@@ -86,12 +88,18 @@ export class Consumer implements LaneSubscription {
     this.stop();
     this.#leaving = true;
     if (this.#taken.size === 0) return void this.close();
-    this.#context.world.after(this.#options.leaseMs, () => void this.close());
+    this.closeAfter(this.#options.leaseMs);
+  }
+
+  /** Closes then, at the latest. */
+  closeAfter(milliseconds: number): void {
+    this.#timer = this.#context.world.after(milliseconds, () => void this.close());
   }
 
   /** Ends the connection; the broker takes back what was not settled. */
   close(): Promise<void> {
     this.stop();
+    this.#timer?.cancel();
     this.#closed ??= this.#lane.leave(this).finally(() => this.#loseAll("the consumer was closed"));
     return this.#closed;
   }
@@ -134,6 +142,7 @@ export class Consumer implements LaneSubscription {
   }
 
   ended(reason: MessError | undefined): void {
+    this.#timer?.cancel();
     this.#end = { failure: reason };
     this.#loseAll("the client was closed");
     this.#takers.end(reason);

@@ -96,8 +96,8 @@ export class Stream<Value = unknown> {
       restart: () => {
         timer?.cancel();
         timer = world.after(idleMs, () => {
-          if (reader().waiting > 0) idleTimer.restart();
-          else reader().finish();
+          if (reader().idle) reader().finish();
+          else idleTimer.restart();
         });
       },
       stop: () => timer?.cancel(),

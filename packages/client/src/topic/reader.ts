@@ -3,7 +3,7 @@ import type { LaneHandle } from "../client-context.ts";
 import type { Delivery } from "../connection/delivery.ts";
 import type { LaneSubscription } from "../connection/lane.ts";
 import { Fifo } from "../fifo.ts";
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import { Takers } from "../takers.ts";
 import type { Message } from "./message.ts";
@@ -86,12 +86,17 @@ export class Reader<Value, Params>
       ended: (reason) => {
         if (reason === undefined) this.#drop();
         this.#end(reason);
-        this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
+        this.#readyReject(reason ?? clientClosed());
       },
     };
     if (options.signal?.aborted === true) this.#onAbort();
     else options.lane.subscribe(this.#subscription);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Whether the loop waits for a message. */
+  get idle(): boolean {
+    return this.#takers.any;
   }
 
   /** Messages that arrived and were not read. */

@@ -36,7 +36,6 @@ export class TopicTemplate {
     const early = levels.slice(0, -1).some(({ parameter }) => parameter === "rest");
     if (early) throw bad(template, "{…...} stands for the rest, so it comes last");
     if (new Set(names).size < names.length) throw bad(template, "a parameter appears twice");
-    if (template.startsWith("$")) throw bad(template, "names that begin with $ are the broker's");
     this.#levels = levels;
     const error = checkTopic(levels.map(({ text }) => text).join("/"));
     if (error !== undefined) throw error;
