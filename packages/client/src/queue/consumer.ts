@@ -5,7 +5,6 @@ import type { LaneSubscription } from "../connection/lane.ts";
 import { userProperty } from "../connection/user-property.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
-import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import { Takers } from "../takers.ts";
 import type { Timer } from "../world.ts";
@@ -47,7 +46,6 @@ export class Consumer implements LaneSubscription {
   readonly #leases = new Set<Lease>();
   /** Of messages that somebody took. */
   readonly #taken = new Set<Lease>();
-  #client: MqttConnection | undefined;
   #stopping = false;
   #leaving = false;
   #timer: Timer | undefined;
@@ -114,9 +112,7 @@ export class Consumer implements LaneSubscription {
     return own;
   }
 
-  granted(client: MqttConnection): void {
-    this.#client = client;
-  }
+  granted(): void {}
 
   deliver(delivery: Delivery): void {
     const { message } = delivery;
@@ -136,7 +132,6 @@ export class Consumer implements LaneSubscription {
   }
 
   interrupted(): void {
-    this.#client = undefined;
     this.#held.clear();
     this.#loseAll("the connection broke");
   }
@@ -151,8 +146,7 @@ export class Consumer implements LaneSubscription {
   #leased(message: MqttMessage): Leased | undefined {
     const { properties, topic } = message;
     const { responseTopic, correlationData } = properties;
-    // Deliveries may come before SUBACK is dealt with.
-    const client = this.#client ?? this.#lane.client;
+    const { client } = this.#lane;
     if (responseTopic === undefined || correlationData === undefined || client === undefined) {
       this.#context.report(
         new MessError("PROTOCOL_ERROR", `a delivery of "${this.#options.name}" came without a lease`),
