@@ -14,8 +14,6 @@ export interface LaneSubscription {
   readonly qos: 0 | 1;
   /** Whether the server sends retained messages at the start. */
   readonly retained: boolean;
-  /** True when the server's side dies with the connection, although the session lives: it is asked for each time. */
-  readonly volatile: boolean;
   /** Asked for each SUBSCRIBE. */
   userProperties(): UserProperties;
   deliver(delivery: Delivery): void;
@@ -141,7 +139,7 @@ export class Lane {
     this.#left.clear();
     if (resumed) for (const filter of left) void this.#leave(filter);
     for (const [subscription, entry] of this.#subscriptions) {
-      if (!resumed || subscription.volatile) entry.granted = false;
+      if (!resumed) entry.granted = false;
       if (entry.granted) subscription.granted(client);
       else void this.#ask(client, subscription, entry);
     }

@@ -37,7 +37,6 @@ export class Consumer implements LaneSubscription {
   readonly filter: string;
   readonly qos = 1;
   readonly retained = false;
-  readonly volatile = true;
   readonly #options: ConsumerOptions;
   readonly #context: ClientContext;
   readonly #lane: LaneHandle;

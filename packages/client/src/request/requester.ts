@@ -105,7 +105,6 @@ export class Requester {
         filter: topic,
         qos: 1,
         retained: false,
-        volatile: false,
         userProperties: (): UserProperties => [],
         deliver: ({ message }: Delivery) => this.#reply(message),
         granted: () => resolve(),

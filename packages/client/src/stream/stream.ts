@@ -66,7 +66,6 @@ export class Stream<Value = unknown> {
       filter: this.filter,
       qos: 1,
       retained: false,
-      volatile: true,
       userProperties: () => [["mess-from", position]],
       decode: async (message) => {
         this.#context.received(message);

@@ -12,7 +12,6 @@ export interface ReaderOptions<Value, Params> {
   readonly filter: string;
   readonly qos: 0 | 1;
   readonly retained: boolean;
-  readonly volatile?: boolean;
   readonly userProperties?: () => UserProperties;
   /** Rejects with INVALID_PAYLOAD. */
   readonly decode: (message: MqttMessage) => Promise<Message<Value, Params>>;
@@ -69,12 +68,11 @@ export class Reader<Value, Params>
     });
     // Who does not look at it sees the same error in the loop.
     this.ready.catch(() => undefined);
-    const { filter, qos, retained, volatile = false, userProperties = () => [] } = options;
+    const { filter, qos, retained, userProperties = () => [] } = options;
     this.#subscription = {
       filter,
       qos,
       retained,
-      volatile,
       userProperties,
       deliver: (delivery) => this.#deliver(delivery),
       granted: () => {
