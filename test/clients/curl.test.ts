@@ -343,11 +343,13 @@ describe.skipIf(!installed)(`curl${installed ? "" : " (not installed: apt-get in
   it("schema, size and quota are refused with their problem", async () => {
     expect((await post("/v1/messages?topic=typed/a", '{"n":1}')).status).toBe(201);
     const wrong = await post("/v1/messages?topic=typed/a", '{"n":"x"}');
-    expect(wrong).toMatchObject({ status: 422, json: { type: "urn:mess:problem:schema-violation" } });
-    expect(wrong.text).toContain("/n");
+    expect(wrong).toMatchObject({
+      status: 422,
+      json: { type: "urn:mess:problem:schema-violation", errors: [{ path: "/n" }] },
+    });
     const large = await post("/v1/messages?topic=typed/a", `{"n":1,"x":"${"x".repeat(2_000)}"}`);
-    expect(large.text).toMatch(/1,?024|1 ?KiB/);
-    expect([413, 507]).toContain(large.status);
+    expect(large).toMatchObject({ status: 413, json: { type: "urn:mess:problem:too-large" } });
+    expect(large.text).toContain("1024");
     for (let n = 0; n < 2; n++) expect((await publish("tiny/a", "x")).status).toBe(201);
     const full = await publish("tiny/a", "x");
     expect(full).toMatchObject({ status: 507, json: { type: "urn:mess:problem:quota-exceeded" } });
@@ -361,7 +363,10 @@ describe.skipIf(!installed)(`curl${installed ? "" : " (not installed: apt-get in
     keyFile("worker", made.json as { id: string; secret: string });
     const as = { key: "worker" };
     expect((await publish("jobs/a", "x", "", as)).status).toBe(201);
-    expect((await publish("jobs/secret/a", "x", "", as)).status).toBe(403);
+    expect(await publish("jobs/secret/a", "x", "", as)).toMatchObject({
+      status: 403,
+      json: { detail: 'publish on "jobs/secret/a" is needed' },
+    });
     expect((await publish("other", "x", "", as)).status).toBe(403);
     expect((await publish("jobs/a", "x", "&retain", as)).status).toBe(403);
     const [message] = await pull("jobs", {}, "worker");

@@ -31,11 +31,7 @@ const rooms: ReadonlyMap<string, readonly string[]> = new Map([
   ["input", ["wire", "model", "host-interface", "config", "identity", "topic-grammars", "admin"]],
   // 4
   ["engine", ["model", "config", "host-interface", "core"]],
-  ["queue-administrator", ["model", "security", "core"]],
-  [
-    "administrator",
-    ["queue-administrator", "model", "config", "host-interface", "identity", "security", "core", "engine"],
-  ],
+  ["administrator", ["model", "config", "host-interface", "identity", "security", "core", "engine"]],
   // 5: broker.ts and the files beside it, which know every part; and the client, to connect from the same process
   ["composition", [anythingButMain]],
   // 6: the process, and what the package offers
@@ -76,6 +72,8 @@ export function roomOf(path: string): string | undefined {
   const [first = inside, ...rest] = inside.split("/");
   if (rest.length > 0) return first;
   const own = first.replace(/\.ts$/, "");
+  // The administrator is several files: `administrator-rights.ts`, `queue-administrator.ts`, …
+  if (own.split("-").includes("administrator")) return "administrator";
   return rooms.has(own) ? own : "composition";
 }
 

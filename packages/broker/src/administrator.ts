@@ -1,19 +1,22 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
+import { AdministratorActs } from "./administrator-acts.ts";
+import { AdministratorRights } from "./administrator-rights.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
-import {
-  type Administration,
+import type {
+  Administration,
   AdministrationError,
-  type Explanation,
-  type Health,
-  type KeyView,
-  type MetricSample,
-  type NewKey,
-  type PolicyChange,
+  Explanation,
+  Health,
+  KeyView,
+  MetricSample,
+  NewKey,
+  PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
+import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
@@ -22,19 +25,8 @@ import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
 
-/** Of what somebody sent, as much as an audit record keeps. */
-const targetLengthMax = 128;
-
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
-
-/** An administrative act that somebody asked for. */
-interface Asked {
-  readonly act: "key.create" | "key.revoke" | "policy.apply" | "backup";
-  readonly by: string;
-  /** The principal or key it is about. */
-  readonly target?: string;
-}
 
 export interface AdministratorParts {
   readonly engine: BrokerEngine;
@@ -49,6 +41,9 @@ export interface AdministratorParts {
 export class Administrator implements Administration {
   readonly #parts: AdministratorParts;
   readonly #engine: BrokerEngine;
+  readonly #acts: AdministratorActs;
+  readonly #declared: PolicyAdministrator;
+  #isApplying = false;
   readonly queues: QueueAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
@@ -56,11 +51,12 @@ export class Administrator implements Administration {
   constructor(parts: AdministratorParts) {
     this.#parts = parts;
     this.#engine = parts.engine;
-    this.queues = new QueueAdministrator({
-      machine: parts.engine.machine,
-      isEverythingAllowed: parts.devPrincipal !== undefined,
-      durable: () => this.#durable(),
-    });
+    const { machine } = parts.engine;
+    const acts = new AdministratorActs(parts.engine);
+    this.#acts = acts;
+    const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
+    this.queues = new QueueAdministrator({ machine, rights, acts });
+    this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
   authenticate(keyId: string, secret: string): string | undefined {
@@ -78,26 +74,26 @@ export class Administrator implements Administration {
 
   async createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey> {
     const problem = principalNameProblem(name);
-    if (problem !== undefined) throw this.#refusal({ act: "key.create", by }, "invalid", `"name": ${problem}`);
+    if (problem !== undefined) throw this.#acts.refusal({ act: "key.create", by }, "invalid", `"name": ${problem}`);
     const { policy, compiled } = this.#engine.machine.state;
     // Own keys alone count: `constructor` is in every object.
     const unknown = roles.find((role) => !compiled.roles.has(role));
     if (unknown !== undefined) {
       const message = `"roles": there is no role "${unknown}"; \`mess policy show\` lists them`;
-      throw this.#refusal({ act: "key.create", by, target: name }, "invalid", message);
+      throw this.#acts.refusal({ act: "key.create", by, target: name }, "invalid", message);
     }
     const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : ownEntry(policy.principals, name);
     if (known !== undefined && roles.length > 0 && !sameSet(known.roles, roles)) {
       const has = known.roles.join(", ") || "(none)";
       const message = `the principal "${name}" exists with the roles ${has}; change them in the policy, or leave the roles out`;
-      throw this.#refusal({ act: "key.create", by, target: name }, "conflict", message);
+      throw this.#acts.refusal({ act: "key.create", by, target: name }, "conflict", message);
     }
     const holderRoles = known?.roles ?? roles;
     // In insecure development mode the one principal is in no policy and may everything.
     const isFree = this.#parts.devPrincipal !== undefined;
     if (!isFree && !mayHandOut(compiled, { by, holder: name, roles: holderRoles })) {
       const message = `a key for "${name}" would hold rights that yours does not; only who has them, or admin.policy, may make it`;
-      throw this.#refusal({ act: "key.create", by, target: name }, "forbidden", message);
+      throw this.#acts.refusal({ act: "key.create", by, target: name }, "forbidden", message);
     }
     return await this.#makeKey({ by, name, newRoles: known === undefined ? roles : undefined });
   }
@@ -124,7 +120,7 @@ export class Administrator implements Administration {
       createdAt: this.#parts.host.clock.now(),
       by,
     });
-    await this.#durable();
+    await this.#acts.durable();
     return { id, secret, principal: name };
   }
 
@@ -140,38 +136,64 @@ export class Administrator implements Administration {
   async revokeKey(by: string, id: string): Promise<void> {
     const { state, credentials } = this.#engine.machine;
     if (!state.keys.has(id))
-      throw this.#refusal({ act: "key.revoke", by, target: id }, "not-found", "there is no such key");
+      throw this.#acts.refusal({ act: "key.revoke", by, target: id }, "not-found", "there is no such key");
     for (const action of keptActions) {
       const holders = this.#keysWith(state.compiled, action);
       if (holders.length !== 1 || holders[0] !== id) continue;
       const message = `this is the last key with ${action}; make another one first (mess key create admin)`;
-      throw this.#refusal({ act: "key.revoke", by, target: id }, "conflict", message);
+      throw this.#acts.refusal({ act: "key.revoke", by, target: id }, "conflict", message);
     }
     credentials.revokeKey({ id, by });
-    await this.#durable();
+    await this.#acts.durable();
   }
 
   policy(): PolicyDocument {
-    return { ...this.#engine.machine.state.policy, ...this.queues.document() };
+    return this.#declared.document();
   }
 
   async applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange> {
-    const problem = this.queues.documentProblem(policy);
-    if (problem !== undefined) throw this.#refusal({ act: "policy.apply", by }, "conflict", problem);
+    const refused = ({ code, message }: PolicyRefusal): AdministrationError =>
+      this.#acts.refusal({ act: "policy.apply", by }, code, message);
+    if (this.#isApplying) throw refused({ code: "conflict", message: "another policy is being applied; try again" });
     const lines = diffPolicies(this.policy(), policy);
-    if (dryRun || lines.length === 0) return { lines, applied: false };
+    if (lines.length === 0) return { lines, applied: false };
+    this.#isApplying = true;
+    try {
+      await this.#applyPolicy(by, policy, { dryRun, refused });
+    } finally {
+      this.#isApplying = false;
+    }
+    return { lines, applied: !dryRun };
+  }
+
+  async #applyPolicy(
+    by: string,
+    policy: PolicyDocument,
+    how: { readonly dryRun: boolean; readonly refused: (refusal: PolicyRefusal) => AdministrationError },
+  ): Promise<void> {
+    const early = this.#policyRefusal(policy);
+    if (early !== undefined) throw how.refused(early);
+    const starts = await this.#declared.starts(this.#declared.plan(policy), how.refused);
+    if (how.dryRun) return;
+    // Messages may have come, or a key may have gone, while the journal was read.
+    const late = this.#policyRefusal(policy);
+    if (late !== undefined) throw how.refused(late);
+    const plan = this.#declared.plan(policy);
+    const { roles, principals } = policy;
+    this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    await this.#declared.write(by, plan, starts);
+    await this.#acts.durable();
+  }
+
+  #policyRefusal(policy: PolicyDocument): PolicyRefusal | undefined {
     const { compiled } = this.#engine.machine.state;
     const next = compilePolicy(policy);
     for (const action of keptActions) {
       if (this.#keysWith(compiled, action).length === 0 || this.#keysWith(next, action).length > 0) continue;
       const message = `no key that exists would hold ${action} any more; make one for admin first (mess key create admin)`;
-      throw this.#refusal({ act: "policy.apply", by }, "conflict", message);
+      return { code: "conflict", message };
     }
-    const { roles, principals } = policy;
-    this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
-    await this.queues.applyDocument(by, policy);
-    await this.#durable();
-    return { lines, applied: true };
+    return this.#declared.refusal(this.#declared.plan(policy));
   }
 
   why(principal: string, action: Action, topic: string): Explanation {
@@ -189,7 +211,7 @@ export class Administrator implements Administration {
     } catch (error) {
       if (!(error instanceof Error) || !("exitCode" in error)) throw error;
       const inUse = "code" in error && error.code === "in-use";
-      throw this.#refusal({ act: "backup", by }, inUse ? "conflict" : "unavailable", error.message);
+      throw this.#acts.refusal({ act: "backup", by }, inUse ? "conflict" : "unavailable", error.message);
     }
   }
 
@@ -214,24 +236,6 @@ export class Administrator implements Administration {
   #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
     const keys = [...this.#engine.machine.state.keys.values()];
     return keys.filter(({ principal }) => authorizeAdmin(compiled, principal, action)).map(({ id }) => id);
-  }
-
-  /** What an administrative act is refused with; the refusal is audited. */
-  #refusal(asked: Asked, code: AdministrationError["code"], message: string): AdministrationError {
-    const { act, by, target = "" } = asked;
-    this.audit("admin.refused", { act, by, code, target: target.slice(0, targetLengthMax) });
-    return new AdministrationError(code, message);
-  }
-
-  /** Resolves at the commit of what was just written; rejects when the journal cannot take it. */
-  #durable(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#engine.journal.hasFailed) {
-        reject(new AdministrationError("unavailable", "storage has failed; the broker must be restarted"));
-        return;
-      }
-      this.#engine.machine.whenDurable(resolve);
-    });
   }
 }
 

@@ -1,6 +1,5 @@
 /** The composition root: the only file that knows every part. Opens storage, engine, doors and listeners, and closes them in order. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -27,13 +26,15 @@ import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
+import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
-import { type OpenOptions, readOpenOptions, readPolicy } from "./open-options.ts";
+import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
@@ -90,6 +91,7 @@ interface Parts {
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly throttle: CredentialThrottle;
   readonly door: MqttDoor;
+  readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
 }
 
@@ -137,13 +139,15 @@ export class Broker implements AsyncDisposable {
       });
     }
     const tally = new InputTally();
+    const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
-      doorMetrics: () => doorMetrics(door, tally, engine.machine.audit.limitHits),
+      doorMetrics: () =>
+        doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
@@ -153,12 +157,12 @@ export class Broker implements AsyncDisposable {
     try {
       const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
       const admission = openAdmission(config, host, tally);
-      const made = { config, log, host, home, engine, administrator, admission, throttle, door, tls };
+      const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
       const parts: Parts = { ...made, files, isListening, isTemporary };
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
       if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
-      if (options.policy !== undefined) await applyPolicy(parts, "the policy", options.policy);
+      if (options.policy !== undefined) await applyPolicyGiven(parts, options.policy);
       const listeners = isListening ? await startListeners(parts, new Deadlines(host.timers)) : [];
       return new Broker(parts, listeners, firstKey);
     } catch (error) {
@@ -367,6 +371,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),
       upgrade: door.accept,
+      counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
       throttle: parts.throttle,
       ...(tls !== undefined && !config.insecureDev && { tls }),
@@ -377,27 +382,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-async function applyPolicyFile(parts: Parts, path: string): Promise<void> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new StartError(
-      78,
-      `the policy file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  });
-  await applyPolicy(parts, `the policy file ${path}`, text);
-}
-
-async function applyPolicy(parts: Parts, what: string, policy: NonNullable<OpenOptions["policy"]>): Promise<void> {
-  const checked = readPolicy(policy);
-  if ("problems" in checked) {
-    const lines = checked.problems.map(({ path, message, hint }) => {
-      return `${path}: ${message}${hint === undefined ? "" : `; ${hint}`}`;
-    });
-    throw new StartError(78, `${what} is refused:\n  ${lines.join("\n  ")}`);
-  }
-  await parts.administrator.applyPolicy("policy-file", checked.policy, false);
 }
 
 /** Where the key-encryption key is to come from. */

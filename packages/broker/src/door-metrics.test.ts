@@ -30,7 +30,12 @@ function hits(
   input: ReadonlyMap<string, number>,
   audited: ReadonlyMap<string, number>,
 ): [string | undefined, number][] {
-  return doorMetrics(door, { limitHits: input, handshakesFailed: 0 }, audited)
+  return doorMetrics({
+    door,
+    http: { answers: [], open: 0 },
+    input: { limitHits: input, handshakesFailed: 0 },
+    audited,
+  })
     .filter(({ name }) => name === "mess_limit_hits_total")
     .map(({ labels, value }) => [labels?.["limit"], value]);
 }
@@ -61,4 +66,20 @@ it("adds up what the input and what the audit counted, once a limit", () => {
     ]),
   );
   expect(new Set(all.map(([limit]) => limit)).size).toBe(all.length);
+});
+
+it("counts HTTP answers by the first digit of their status", () => {
+  const http = { answers: [1, 0, 5, 0, 2, 0], open: 3 };
+  const samples = doorMetrics({ door, http, input: { limitHits: new Map(), handshakesFailed: 0 }, audited: new Map() });
+  const of = (name: string): [string | undefined, number][] =>
+    samples.filter((sample) => sample.name === name).map(({ labels, value }) => [labels?.["status"], value]);
+  expect(of("mess_http_requests_total")).toEqual([
+    ["0xx", 1],
+    ["1xx", 0],
+    ["2xx", 5],
+    ["3xx", 0],
+    ["4xx", 2],
+    ["5xx", 0],
+  ]);
+  expect(of("mess_http_requests_open")).toEqual([[undefined, 3]]);
 });

@@ -3,6 +3,12 @@ import type { Limits } from "./config/limits.ts";
 import type { MqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import type { MetricSample } from "./model/administration.ts";
 
+export interface HttpNumbers {
+  /** By the first digit of the status. */
+  readonly answers: readonly number[];
+  readonly open: number;
+}
+
 export interface InputNumbers {
   readonly limitHits: ReadonlyMap<string, number>;
   readonly handshakesFailed: number;
@@ -22,10 +28,19 @@ export const countedLimits: readonly (keyof Limits)[] = [
   "subscriptionsPerSessionMax",
   "subscriptionsMax",
   "backlogMessagesMax",
+  "httpRequestsPerPrincipalPerSecond",
+  "httpOpenPerPrincipalMax",
 ];
 
-/** @param audited hits that were audited (`limit.hit`), by the name of the setting */
-export function doorMetrics(door: MqttDoor, input: InputNumbers, audited: ReadonlyMap<string, number>): MetricSample[] {
+export interface DoorNumbers {
+  readonly door: MqttDoor;
+  readonly http: HttpNumbers;
+  readonly input: InputNumbers;
+  /** Hits that were audited (`limit.hit`), by the name of the setting. */
+  readonly audited: ReadonlyMap<string, number>;
+}
+
+export function doorMetrics({ door, http, input, audited }: DoorNumbers): MetricSample[] {
   const { counters } = door;
   const counter = (name: string, help: string, value: number): MetricSample => ({ name, help, type: "counter", value });
   const samples: MetricSample[] = [
@@ -51,6 +66,7 @@ export function doorMetrics(door: MqttDoor, input: InputNumbers, audited: Readon
     counter("mess_received_bytes_total", "Bytes received from MQTT clients.", counters.bytesReceived),
     counter("mess_handshakes_failed_total", "TLS handshakes that failed.", input.handshakesFailed),
   ];
+  samples.push(...httpMetrics(http));
   const known: ReadonlySet<string> = new Set(countedLimits);
   const others = [...input.limitHits.keys(), ...audited.keys()].filter((limit) => !known.has(limit));
   for (const limit of [...countedLimits, ...new Set(others)]) {
@@ -61,4 +77,14 @@ export function doorMetrics(door: MqttDoor, input: InputNumbers, audited: Readon
     });
   }
   return samples;
+}
+
+/** The status only by its first digit: a series for each would grow with what clients provoke. */
+function httpMetrics({ answers, open }: HttpNumbers): MetricSample[] {
+  const help = "HTTP requests answered, by the first digit of the status; 0xx were cut off.";
+  const byDigit = answers.map((value, digit): MetricSample => {
+    return { name: "mess_http_requests_total", help, type: "counter", value, labels: { status: `${digit}xx` } };
+  });
+  const openHelp = "HTTP requests under way; event streams and waiting pulls among them.";
+  return [...byDigit, { name: "mess_http_requests_open", help: openHelp, type: "gauge", value: open }];
 }

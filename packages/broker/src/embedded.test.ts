@@ -101,6 +101,14 @@ describe("a broker in memory", () => {
     await expect(broker.connectMqtt()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
+  it("ends clients of the SDK, which would else come back for ever", async () => {
+    const broker = await open({ memory: true });
+    const client = await broker.connect();
+    await client.topic("a").publish({ n: 1 });
+    await broker.close();
+    expect(await client.ended).toMatchObject({ code: "CLOSED" });
+  });
+
   it("refuses more connections than its limit", async () => {
     const broker = await open({ memory: true, limits: { connectionsMax: 1, connectionsPerAddressMax: 1 } });
     const one = await broker.connectMqtt();

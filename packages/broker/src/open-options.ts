@@ -7,8 +7,6 @@ import type { ServeConfig } from "./config/serve-config.ts";
 import type { Host } from "./host/host.ts";
 import { memoryHost } from "./host/memory-host.ts";
 import { nodeHost } from "./host/node-host.ts";
-import { policyFromToml } from "./identity/policy-document.ts";
-import { type CheckedPolicy, checkPolicy } from "./security/policy-check.ts";
 import { StartError } from "./start-error.ts";
 
 /** Where others may connect, as `mess serve` has it: TLS and keys, on this machine only unless `listen` says otherwise. */
@@ -121,11 +119,6 @@ export function readOpenOptions(options: OpenOptions, host?: Host): Opening {
     ...(policy !== undefined && { policy }),
     ...(onFailure !== undefined && { onFailure }),
   };
-}
-
-/** A policy as a program may give it. */
-export function readPolicy(policy: string | Readonly<Record<string, unknown>>): CheckedPolicy {
-  return typeof policy === "string" ? policyFromToml(policy) : checkPolicy(policy);
 }
 
 const ignore = (): void => undefined;

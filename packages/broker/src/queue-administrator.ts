@@ -1,7 +1,8 @@
 /** Declared topics and subscriptions, dead letters, delayed messages, browsing: who may is asked here, the machine does it. */
+import { type AdministratorActs, type Asked, storageFailed } from "./administrator-acts.ts";
+import type { AdministratorRights } from "./administrator-rights.ts";
 import type { Machine } from "./core/machine.ts";
 import { AdministrationError } from "./model/administration.ts";
-import type { PolicyDocument } from "./model/policy.ts";
 import type {
   BrowseRequest,
   DeadResult,
@@ -14,33 +15,31 @@ import type {
   TopicView,
 } from "./model/queue-administration.ts";
 import type { Position, SubscriptionSettings, TopicSettings } from "./model/settings.ts";
-import { authorize } from "./security/authorize.ts";
+import { patternProblem } from "./model/topic-pattern.ts";
 import {
-  isPolicyMaker,
-  maySeeSubscription,
-  type OwnedTree,
-  subscriptionRefusal,
-  topicRefusal,
-} from "./security/ownership.ts";
-import { subscriptionNameProblem } from "./security/subscription-name.ts";
+  type CheckedDeclaration,
+  checkSubscriptionDeclaration,
+  checkTopicDeclaration,
+} from "./security/declaration-check.ts";
 
 export interface QueueAdministratorParts {
   readonly machine: Machine;
-  /** `--insecure-dev`: everybody may everything. */
-  readonly isEverythingAllowed: boolean;
-  /** Resolves when everything written so far is durable; rejects with `AdministrationError`. */
-  readonly durable: () => Promise<void>;
+  readonly rights: AdministratorRights;
+  readonly acts: AdministratorActs;
 }
+
+/** Pages of delayed messages that are looked through for one that holds any the caller may see. */
+const delayedPagesMax = 10;
 
 export class QueueAdministrator implements QueueAdministration {
   readonly #machine: Machine;
-  readonly #isOpen: boolean;
-  readonly #durable: () => Promise<void>;
+  readonly #rights: AdministratorRights;
+  readonly #acts: AdministratorActs;
 
   constructor(parts: QueueAdministratorParts) {
     this.#machine = parts.machine;
-    this.#isOpen = parts.isEverythingAllowed;
-    this.#durable = parts.durable;
+    this.#rights = parts.rights;
+    this.#acts = parts.acts;
   }
 
   // ── topics ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -48,147 +47,163 @@ export class QueueAdministrator implements QueueAdministration {
   topics(by: string): readonly TopicView[] {
     const views: TopicView[] = [];
     for (const { filter, settings, by: declaredBy, at: declaredAt } of this.#machine.state.topicSettings.values()) {
-      const isMine = settings.owner === by || declaredBy === by;
-      if (isMine || this.#may(by, "manage", filter)) views.push({ filter, settings, declaredBy, declaredAt });
+      const isSeen = this.#rights.maySeeTopic(by, { filter, owner: settings.owner });
+      if (isSeen) views.push({ filter, settings, declaredBy, declaredAt });
     }
     return views.sort((a, b) => (a.filter < b.filter ? -1 : 1));
   }
 
   async declareTopic(by: string, filter: string, settings: TopicSettings): Promise<boolean> {
-    const problem = this.#machine.topics.problem(filter, settings);
-    if (problem !== undefined) throw this.#refusal("topic.declare", by, "invalid", problem);
-    this.#demandTopic(by, filter, settings.owner);
-    const isNew = this.#machine.topics.declare(by, filter, { ...settings, ...this.#ownerOf(by, settings.owner) });
-    await this.#durable();
+    const { topics, state } = this.#machine;
+    const asked: Asked = { act: "topic.declare", by, target: filter };
+    const checked = this.#checked(asked, checkTopicDeclaration(filter, settings, state.limits));
+    this.#demand(asked, this.#rights.topicRefusal(by, filter, checked.owner));
+    const problem = topics.problem(filter, checked);
+    if (problem !== undefined) throw this.#acts.refusal(asked, "invalid", problem);
+    const isNew = topics.declare(by, filter, { ...checked, ...this.#rights.topicOwner(by, filter, checked.owner) });
+    await this.#acts.durable();
     return isNew;
   }
 
   async deleteTopic(by: string, filter: string): Promise<void> {
-    if (this.#machine.state.topicSettings.get(filter) === undefined)
-      throw this.#refusal("topic.delete", by, "not-found", `nothing is declared for ${filter}`);
-    this.#demandTopic(by, filter, undefined);
-    this.#machine.topics.delete(by, filter);
-    await this.#durable();
+    const asked: Asked = { act: "topic.delete", by, target: filter };
+    // Asked first: who may not delete it does not learn that it is there.
+    this.#demand(asked, this.#rights.topicRefusal(by, filter, undefined));
+    if (!this.#machine.topics.delete(by, filter)) {
+      throw this.#acts.refusal(asked, "not-found", `nothing is declared for ${shown(filter)}`);
+    }
+    await this.#acts.durable();
   }
 
   // ── subscriptions ────────────────────────────────────────────────────────────────────────────────────────────
 
   subscriptions(by: string, page: { readonly after: string; readonly limit: number }): readonly SubscriptionView[] {
-    const { names } = this.#machine.queues;
+    const { queues } = this.#machine;
+    const names = this.#rights.namesOf(by) ?? queues.names;
     const views: SubscriptionView[] = [];
     for (let i = firstAfter(names, page.after); i < names.length && views.length < page.limit; i++) {
       const name = names[i] as string;
-      if (!this.#maySee(by, name)) continue;
-      const view = this.#machine.queues.view(name);
+      const view = this.#rights.maySeeSubscription(by, name) ? queues.view(name) : undefined;
       if (view !== undefined) views.push(view);
     }
     return views;
   }
 
   subscription(by: string, name: string): SubscriptionView {
-    const view = this.#maySee(by, name) ? this.#machine.queues.view(name) : undefined;
-    // Who may not see it does not learn that it is there (THREATS C1).
-    if (view === undefined)
-      throw this.#refusal(
-        "subscription.describe",
-        by,
-        "not-found",
-        `there is no subscription ${name} that you may see`,
-      );
-    return view;
+    return this.#seen({ act: "subscription.describe", by, target: name }, name);
   }
 
   async declareSubscription(by: string, name: string, settings: SubscriptionSettings): Promise<boolean> {
-    const problem = subscriptionNameProblem(name);
-    if (problem !== undefined) throw this.#refusal("subscription.declare", by, "invalid", `the name: ${problem}`);
-    this.#demandSubscription(by, name, settings);
-    const { declaredSubscriptionsMax } = this.#machine.state.limits;
-    const { names, view } = { names: this.#machine.queues.names, view: this.#machine.queues.view(name) };
-    if (view === undefined && names.length >= declaredSubscriptionsMax)
-      throw this.#refusal(
-        "subscription.declare",
-        by,
-        "conflict",
-        `${declaredSubscriptionsMax} subscriptions are declared, and no more may be`,
-      );
-    const from = await this.#resolve(settings.start);
-    const isNew = this.#machine.queues.declare({
-      name,
-      settings: { ...settings, ...this.#ownerOf(by, settings.owner) },
-      by,
-      from,
-    });
-    await this.#durable();
+    const { queues, state } = this.#machine;
+    const asked: Asked = { act: "subscription.declare", by, target: name };
+    const checked = this.#checked(asked, checkSubscriptionDeclaration(name, settings, state.limits));
+    const check = (): void => {
+      this.#demand(asked, this.#rights.subscriptionRefusal(by, name, checked));
+      const { declaredSubscriptionsMax } = state.limits;
+      if (state.queues.has(name) || state.queues.size < declaredSubscriptionsMax) return;
+      const message = `${declaredSubscriptionsMax} subscriptions are declared, and no more may be`;
+      throw this.#acts.refusal(asked, "conflict", message);
+    };
+    check();
+    const from = state.queues.has(name) ? 1 : await this.#offset(asked, checked.start);
+    // Somebody else may have come first, or rights may have gone, while the journal was read.
+    check();
+    const owner = this.#rights.subscriptionOwner(by, name, checked.owner);
+    const isNew = queues.declare({ name, settings: { ...checked, ...owner }, by, from });
+    await this.#acts.durable();
     return isNew;
   }
 
   async deleteSubscription(by: string, name: string, force: boolean): Promise<void> {
-    const view = this.subscription(by, name);
-    this.#demandSubscription(by, name, view.settings);
-    const waits = view.ready + view.leased + view.retrying + view.blocked;
-    if (!force && waits + view.dead > 0) {
-      const what = `${waits} messages and ${view.dead} dead letters wait in ${name}`;
-      throw this.#refusal("subscription.delete", by, "conflict", `${what}; delete it with force to lose them`);
+    const asked: Asked = { act: "subscription.delete", by, target: name };
+    const view = this.#seen(asked, name);
+    this.#demand(asked, this.#rights.subscriptionRefusal(by, name, withoutOwner(view.settings)));
+    const waiting = waitingIn(view);
+    if (!force && waiting !== "") {
+      throw this.#acts.refusal(asked, "conflict", `${waiting} in ${shown(name)}; delete it with force to lose them`);
     }
     this.#machine.queues.delete(name, by);
-    await this.#durable();
+    await this.#acts.durable();
   }
 
   async resetSubscription(by: string, name: string, position: Position): Promise<SubscriptionView> {
-    const { settings } = this.subscription(by, name);
-    this.#demandSubscription(by, name, settings);
-    this.#machine.queues.reset(name, await this.#resolve(position), by);
-    await this.#durable();
-    return this.subscription(by, name);
+    const asked: Asked = { act: "subscription.reset", by, target: name };
+    const check = (): void => {
+      const { settings } = this.#seen(asked, name);
+      this.#demand(asked, this.#rights.subscriptionRefusal(by, name, withoutOwner(settings)));
+    };
+    check();
+    const from = await this.#offset(asked, position);
+    check();
+    this.#machine.queues.reset(name, from, by);
+    await this.#acts.durable();
+    return this.#seen(asked, name);
   }
 
   // ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────
 
   async dead(by: string, name: string, page: { readonly from: number; readonly limit: number }): Promise<MessagePage> {
-    this.#demandConsume(by, name, "dead.list");
-    return await new Promise((resolve) => this.#machine.queues.dead(name, page, resolve));
+    const asked: Asked = { act: "dead.read", by, target: name };
+    this.#seen(asked, name);
+    // They are messages: who may only set things up, or change the policy, does not read them.
+    this.#demand(asked, this.#rights.may(by, "consume", name) ? undefined : `consume on ${shown(name)} is needed`);
+    const found = await new Promise<MessagePage>((resolve) => this.#machine.queues.dead(name, page, resolve));
+    return {
+      ...found,
+      messages: found.messages.filter(({ attributes }) => this.#mayReadTopic(by, attributes.originTopic)),
+    };
   }
 
-  redrive(by: string, name: string, selection: DeadSelection): Promise<DeadResult> {
-    this.#demandConsume(by, name, "dead.redrive");
-    return new Promise((resolve, reject) => {
-      this.#machine.queues.redrive(name, { by, selection }, (result) => settle(result, resolve, reject));
-    });
+  async redrive(by: string, name: string, selection: DeadSelection): Promise<DeadResult> {
+    this.#seen({ act: "dead.redrive", by, target: name }, name);
+    return await settled((done) => this.#machine.queues.redrive(name, { by, selection }, done));
   }
 
-  purge(by: string, name: string, selection: DeadSelection): Promise<DeadResult> {
-    this.#demandConsume(by, name, "dead.purge");
-    return new Promise((resolve, reject) => {
-      this.#machine.queues.purge(name, { by, selection }, (result) => settle(result, resolve, reject));
-    });
+  async purge(by: string, name: string, selection: DeadSelection): Promise<DeadResult> {
+    this.#seen({ act: "dead.purge", by, target: name }, name);
+    return await settled((done) => this.#machine.queues.purge(name, { by, selection }, done));
   }
 
   // ── delayed messages, browsing ───────────────────────────────────────────────────────────────────────────────
 
   async delayed(by: string, after: DelayedPage["next"], limit: number): Promise<DelayedPage> {
-    const page = await new Promise<DelayedPage>((resolve) => this.#machine.delayed.page(after, limit, resolve));
-    return { ...page, messages: page.messages.filter((view) => this.#maySeeDelayed(by, view)) };
+    let from = after;
+    for (let pages = 1; ; pages++) {
+      const start = from;
+      const page = await new Promise<DelayedPage>((resolve) => this.#machine.delayed.page(start, limit, resolve));
+      const messages = page.messages.filter((view) => this.#maySeeDelayed(by, view));
+      if (messages.length > 0 || page.next === undefined || pages >= delayedPagesMax) return { ...page, messages };
+      from = page.next;
+    }
   }
 
   async cancelDelayed(by: string, offset: number): Promise<void> {
-    const view = await new Promise<DelayedView | undefined>((resolve) => this.#machine.delayed.find(offset, resolve));
-    if (view === undefined || !this.#maySeeDelayed(by, view))
-      throw this.#refusal("delayed.cancel", by, "not-found", `no delayed message ${offset} that you may see waits`);
-    const isOwn = view.publisher === by && this.#may(by, "publish", view.topic);
-    if (!isOwn && !this.#may(by, "manage", view.topic))
-      throw this.#refusal(
-        "delayed.cancel",
-        by,
-        "forbidden",
-        `only ${view.publisher} or who may manage ${view.topic} may cancel it`,
-      );
-    this.#machine.delayed.cancel(offset);
-    this.#machine.audit.act("delayed.cancelled", { offset, by, topic: view.topic });
-    await this.#durable();
+    const asked: Asked = { act: "delayed.cancel", by, target: String(offset) };
+    const { delayed, audit } = this.#machine;
+    const view = await new Promise<DelayedView | undefined>((resolve) => delayed.find(offset, resolve));
+    if (view === undefined || !this.#maySeeDelayed(by, view)) {
+      throw this.#acts.refusal(asked, "not-found", `no delayed message ${offset} waits that you may see`);
+    }
+    const { topic, publisher } = view;
+    const isOwn = publisher === by && this.#rights.may(by, "publish", topic);
+    const mayCancel = isOwn || this.#rights.may(by, "manage", topic);
+    this.#demand(
+      asked,
+      mayCancel ? undefined : `only ${shown(publisher)}, or who may manage ${shown(topic)}, may do that`,
+    );
+    if (!delayed.cancel(offset)) {
+      throw this.#acts.refusal(asked, "not-found", `the message ${offset} was published in the meantime`);
+    }
+    audit.act("delayed.cancelled", { offset, topic, publisher, by });
+    await this.#acts.durable();
   }
 
-  browse(by: string, request: BrowseRequest): Promise<MessagePage> {
-    return new Promise((resolve, reject) => {
+  async browse(by: string, request: BrowseRequest): Promise<MessagePage> {
+    const { limits } = this.#machine.state;
+    const bounds = { bytesMax: limits.topicBytesMax, levelsMax: limits.topicLevelsMax };
+    const problem = patternProblem(request.filter, bounds);
+    if (problem !== undefined) throw new AdministrationError("invalid", problem);
+    return await new Promise((resolve, reject) => {
       this.#machine.browsing.browse(by, request, (page) => {
         if ("messages" in page) resolve(page);
         else reject(new AdministrationError("invalid", page.problem));
@@ -196,139 +211,64 @@ export class QueueAdministrator implements QueueAdministration {
     });
   }
 
-  // ── policy documents ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── common to them ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What is declared, as the policy file has it. */
-  document(): Required<Pick<PolicyDocument, "topics" | "subscriptions">> {
-    const topics: Record<string, TopicSettings> = Object.create(null);
-    for (const { filter, settings } of this.#machine.state.topicSettings.values()) topics[filter] = settings;
-    const subscriptions: Record<string, SubscriptionSettings> = Object.create(null);
-    for (const name of this.#machine.queues.names) {
-      const view = this.#machine.queues.view(name);
-      if (view !== undefined) subscriptions[name] = view.settings;
-    }
-    return { topics, subscriptions };
+  #demand(asked: Asked, refused: string | undefined): void {
+    if (refused !== undefined) throw this.#acts.refusal(asked, "forbidden", refused);
   }
 
-  /** Why the sections cannot be applied; undefined when they can. A subscription in which something waits is not dropped by leaving it out. */
-  documentProblem(document: PolicyDocument): string | undefined {
-    for (const [filter, settings] of Object.entries(document.topics ?? {})) {
-      const problem = this.#machine.topics.problem(filter, settings);
-      if (problem !== undefined) return `topics.${JSON.stringify(filter)}: ${problem}`;
-    }
-    if (document.subscriptions === undefined) return undefined;
-    for (const name of this.#machine.queues.names) {
-      if (Object.hasOwn(document.subscriptions, name)) continue;
-      const view = this.#machine.queues.view(name);
-      const waits = view === undefined ? 0 : view.ready + view.leased + view.retrying + view.blocked + view.dead;
-      if (waits > 0)
-        return `subscriptions: ${name} is left out, and ${waits} messages wait in it; delete it (mess subscription delete ${name}) or keep it`;
-    }
-    return undefined;
+  #checked<T>(asked: Asked, checked: CheckedDeclaration<T>): T {
+    if ("settings" in checked) return checked.settings;
+    throw this.#acts.refusal(asked, "invalid", checked.problem);
   }
 
-  /** Declares what the sections say and deletes what they leave out. There is no `documentProblem`. The caller commits. */
-  async applyDocument(by: string, { topics, subscriptions }: PolicyDocument): Promise<void> {
-    const now = this.document();
-    const starts = new Map<string, number>();
-    for (const [name, settings] of Object.entries(subscriptions ?? {}))
-      if (!Object.hasOwn(now.subscriptions, name)) starts.set(name, await this.#resolve(settings.start));
-    if (topics !== undefined) {
-      for (const filter of Object.keys(now.topics))
-        if (!Object.hasOwn(topics, filter)) this.#machine.topics.delete(by, filter);
-      for (const [filter, settings] of Object.entries(topics))
-        if (!isSame(now.topics[filter], settings)) this.#machine.topics.declare(by, filter, settings);
-    }
-    if (subscriptions === undefined) return;
-    for (const name of Object.keys(now.subscriptions))
-      if (!Object.hasOwn(subscriptions, name)) this.#machine.queues.delete(name, by);
-    for (const [name, settings] of Object.entries(subscriptions)) {
-      if (isSame(now.subscriptions[name], settings)) continue;
-      this.#machine.queues.declare({ name, settings, by, from: starts.get(name) ?? 1 });
-    }
+  /** Who may not see a subscription does not learn that it is there. */
+  #seen(asked: Asked, name: string): SubscriptionView {
+    const view = this.#rights.maySeeSubscription(asked.by, name) ? this.#machine.queues.view(name) : undefined;
+    if (view !== undefined) return view;
+    throw this.#acts.refusal(asked, "not-found", `there is no subscription ${shown(name)} that you may see`);
   }
 
-  // ── who may ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #may(by: string, action: "publish" | "subscribe" | "manage", topic: string): boolean {
-    return (
-      this.#isOpen ||
-      isPolicyMaker(this.#machine.state.compiled, by) ||
-      authorize(this.#machine.state.compiled, by, action, topic)
-    );
-  }
-
-  #maySee(by: string, name: string): boolean {
-    return this.#isOpen || maySeeSubscription(this.#machine.state.compiled, by, name);
+  #mayReadTopic(by: string, topic: string | undefined): boolean {
+    return topic === undefined || this.#rights.may(by, "subscribe", topic);
   }
 
   #maySeeDelayed(by: string, { topic }: DelayedView): boolean {
-    return this.#may(by, "publish", topic) || this.#may(by, "subscribe", topic);
+    const actions = ["publish", "subscribe", "manage"] as const;
+    return actions.some((action) => this.#rights.may(by, action, topic));
   }
 
-  #demandTopic(by: string, filter: string, owner: string | undefined): void {
-    if (this.#isOpen) return;
-    const existing = this.#machine.state.topicSettings.get(filter);
-    const asked = { compiled: this.#machine.state.compiled, by, owner, trees: this.#trees() };
-    const refused = topicRefusal(
-      asked,
-      filter,
-      existing === undefined ? undefined : { owner: existing.settings.owner },
-    );
-    if (refused !== undefined) throw this.#refusal("topic.declare", by, "forbidden", refused);
-  }
-
-  #demandSubscription(by: string, name: string, { owner, filters }: SubscriptionSettings): void {
-    if (this.#isOpen) return;
-    const existing = this.#machine.queues.view(name);
-    const asked = { compiled: this.#machine.state.compiled, by, owner, trees: this.#trees(), name, filters };
-    const refused = subscriptionRefusal(asked, existing === undefined ? undefined : { owner: existing.settings.owner });
-    if (refused !== undefined) throw this.#refusal("subscription.declare", by, "forbidden", refused);
-  }
-
-  /** Dead letters are read, sent again and thrown away by who consumes: it decided that they died. */
-  #demandConsume(by: string, name: string, act: string): void {
-    this.subscription(by, name);
-    if (this.#isOpen || isPolicyMaker(this.#machine.state.compiled, by)) return;
-    if (!authorize(this.#machine.state.compiled, by, "consume", name))
-      throw this.#refusal(act, by, "forbidden", `consume on ${name} is needed`);
-  }
-
-  *#trees(): Iterable<OwnedTree> {
-    for (const { filter, settings } of this.#machine.state.topicSettings.values())
-      yield { filter, owner: settings.owner };
-  }
-
-  #ownerOf(by: string, owner: string | undefined): { owner?: string } {
-    if (owner !== undefined) return { owner };
-    const isNobodys = this.#isOpen || isPolicyMaker(this.#machine.state.compiled, by);
-    return isNobodys ? {} : { owner: by };
-  }
-
-  #resolve(position: Position): Promise<number> {
+  #offset(asked: Asked, position: Position): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#machine.queues.resolve(position, (from) => {
         if (typeof from === "number") resolve(from);
-        else reject(new AdministrationError("invalid", from.problem));
+        else reject(this.#acts.refusal(asked, "invalid", from.problem));
       });
     });
   }
-
-  #refusal(act: string, by: string, code: AdministrationError["code"], message: string): AdministrationError {
-    this.#machine.audit.write("admin.refused", { act, by, code });
-    return new AdministrationError(code, message);
-  }
 }
 
-function settle<T>(
-  result: T | undefined,
-  resolve: (result: T) => void,
-  reject: (error: AdministrationError) => void,
-): void {
-  if (result !== undefined) resolve(result);
-  else reject(new AdministrationError("unavailable", "storage has failed; the broker must be restarted"));
+/** Why a subscription is not to be deleted by the way; empty when nothing waits in it. */
+export function waitingIn({ ready, leased, retrying, blocked, dead }: SubscriptionView): string {
+  const messages = ready + leased + retrying + blocked;
+  return messages + dead === 0 ? "" : `${messages} messages and ${dead} dead letters wait`;
 }
 
+/** Nobody asks for the owner to be another one. */
+function withoutOwner({ owner: _, ...settings }: SubscriptionSettings): SubscriptionSettings {
+  return settings;
+}
+
+function settled(act: (done: (result: DeadResult | undefined) => void) => void): Promise<DeadResult> {
+  return new Promise((resolve, reject) => {
+    act((result) => {
+      if (result === undefined) reject(storageFailed());
+      else resolve(result);
+    });
+  });
+}
+
+/** Index of the first name behind `after`. */
 function firstAfter(names: readonly string[], after: string): number {
   let low = 0;
   let high = names.length;
@@ -340,7 +280,6 @@ function firstAfter(names: readonly string[], after: string): number {
   return low;
 }
 
-/** Both come from a checked document or from the journal, with their keys in one order each time. */
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

@@ -92,3 +92,16 @@ test("the journal fails: everybody who waits is told", () => {
   expect(answers).toEqual([[{ reason: 0x83, text: "the journal has failed", offset: 0, duplicate: false }]]);
   expect(publish(draft("a", "1"))[0]?.[0]).toMatchObject({ reason: 0x83 });
 });
+
+test("says of a message that its topic does not take whether it is too large, or where its payload is wrong", () => {
+  const { world: made, publish } = world();
+  made.machine.topics.declare("admin", "a", { maxMessageBytes: 4, schema: { const: "good" } });
+  made.commit();
+  const [large] = publish(draft("a", "12345"));
+  expect(large).toMatchObject([{ reason: 0x95 }]);
+  const [wrong] = publish(draft("b", "x"), draft("a", "bad"));
+  expect(wrong).toMatchObject([{ reason: 0x83 }, { reason: 0x99, path: "" }]);
+  // What is refused for another reason has nothing of the one before.
+  const [reserved] = publish(draft("$a", "12345"));
+  expect(reserved).toEqual([{ reason: 0x87, text: expect.any(String) as string, offset: 0, duplicate: false }]);
+});

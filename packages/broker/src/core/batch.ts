@@ -5,7 +5,7 @@ import type { PublishOrigin, PublishResult } from "../model/queue.ts";
 import { checkTopicName } from "../topics/topic-name.ts";
 import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
-import { PublishPlan } from "./publish-checks.ts";
+import { type PublishChecks, PublishPlan } from "./publish-checks.ts";
 import { type Publisher, publisherOf } from "./publisher.ts";
 import type { Publishing } from "./publishing.ts";
 import type { State } from "./state.ts";
@@ -60,7 +60,7 @@ export class Batch {
       const topic = this.#topic(draft);
       if (typeof topic === "string") return { at, result: no(Reason.topicNameInvalid, topic) };
       const reason = this.#reason(publisher, topic, draft, plan);
-      if (reason !== 0) return { at, result: no(reason, publishing.checks.text) };
+      if (reason !== 0) return { at, result: refusedBy(publishing.checks, reason) };
       plan.add(draft, publishing.checks.wishOf(draft));
       topics.push(topic);
     }
@@ -97,6 +97,11 @@ export class Batch {
 
 function no(reason: number, text: string): PublishResult {
   return { reason, text, offset: 0, duplicate: false };
+}
+
+function refusedBy({ text, path, isTooLarge }: PublishChecks, reason: number): PublishResult {
+  const result = no(isTooLarge ? Reason.packetTooLarge : reason, text);
+  return path === undefined ? result : { ...result, path };
 }
 
 function besides(at: number): PublishResult {

@@ -5,6 +5,7 @@ import { MessageView } from "../model/message.ts";
 import type { ConsumeRequest, Consumer, ConsumerHandle, Lease, Settlement, SettleResult } from "../model/queue.ts";
 import { defaultSubscriptionSettings, type SubscriptionSettings } from "../model/settings.ts";
 import { messageAt } from "./frame-reading.ts";
+import type { Machine } from "./machine.ts";
 import type { World } from "./world.test-data.ts";
 
 export interface Taken {
@@ -105,10 +106,10 @@ export interface DeadLetter {
 }
 
 /** Dead letters as they lie in the journal. */
-export function deadOf(world: World, name: string): DeadLetter[] {
+export function deadOf(world: World, name: string, machine: Machine = world.machine): DeadLetter[] {
   const found: DeadLetter[] = [];
   const view = new MessageView();
-  world.machine.state.queues.get(name)?.dead?.forEachRun((from, to) => {
+  machine.state.queues.get(name)?.dead?.forEachRun((from, to) => {
     for (const frame of world.journal.frames) {
       for (let seq = Math.max(from, frame.firstSeq); seq <= Math.min(to, frame.firstSeq + frame.count - 1); seq++) {
         const message = messageAt(view, frame, seq);

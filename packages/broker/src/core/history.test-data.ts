@@ -49,6 +49,8 @@ export type Step =
       readonly key: string | undefined;
       readonly inMs: number;
     }
+  /** So many records back. */
+  | { readonly do: "replay"; readonly client: number; readonly filter: string; readonly back: number }
   | { readonly do: "declare"; readonly filter: string; readonly which: number }
   | { readonly do: "cancel"; readonly which: number }
   | { readonly do: "live"; readonly client: number; readonly topic: string }
@@ -140,6 +142,15 @@ function steps(without: readonly Step["do"][]): fc.Arbitrary<Step> {
       { weight: 14, arbitrary: publish },
       { weight: 6, arbitrary: publishWith },
       { weight: 1, arbitrary: declare },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          do: fc.constant("replay" as const),
+          client,
+          filter: fc.constantFrom("a", "a/+", "#", "b"),
+          back: fc.nat(30),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel" as const), which: fc.nat(5) }) },
       {
         weight: 14,
@@ -364,6 +375,9 @@ export class Player {
         break;
       case "publish":
         this.#publish(client, step);
+        break;
+      case "replay":
+        client.subscribe(step.filter, { from: { offset: Math.max(1, this.world.journal.lastSeq - step.back) } });
         break;
       case "publishWith":
         this.#publishWith(client, step);

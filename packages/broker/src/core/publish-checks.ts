@@ -53,6 +53,10 @@ export class PublishChecks {
   #wishBytes: Uint8Array | undefined;
   /** Why the last one was refused, for people. */
   text = "";
+  /** Where in the payload, when a schema refused it. */
+  path: string | undefined;
+  /** It was refused for its size. */
+  isTooLarge = false;
 
   constructor(state: State, retained: RetainedKeeper) {
     this.#state = state;
@@ -111,21 +115,25 @@ export class PublishChecks {
     const bytes = payloadBytes + content.headerEnd - content.headerStart;
     if (maxMessageBytes !== undefined && bytes > maxMessageBytes) {
       this.#state.counters.contentRefused++;
-      return this.refuse(
+      this.refuse(
         Reason.quotaExceeded,
         `payload and properties have ${bytes} bytes; "${declared.filter}" is declared to have ${maxMessageBytes} at most`,
       );
+      this.isTooLarge = true;
+      return Reason.quotaExceeded;
     }
     // One without payload that is to be retained says that nothing is: that is no message of the topic.
     if (declared.check === undefined || (content.retain && payloadBytes === 0)) return 0;
     const fault = declared.check(content.payloadBytes.subarray(content.payloadStart, content.payloadEnd));
     if (fault === undefined) return 0;
     this.#state.counters.contentRefused++;
-    const where = fault.path === "" ? "" : `${fault.path.slice(0, faultLengthMax)}: `;
-    return this.refuse(
+    const path = fault.path.slice(0, faultLengthMax);
+    this.refuse(
       Reason.payloadFormatInvalid,
-      `against the schema of "${declared.filter}": ${where}${fault.message.slice(0, faultLengthMax)}`,
+      `against the schema of "${declared.filter}": ${path === "" ? "" : `${path}: `}${fault.message.slice(0, faultLengthMax)}`,
     );
+    this.path = path;
+    return Reason.payloadFormatInvalid;
   }
 
   #declaredReason(topic: Topic, draft: MessageDraft): number {
@@ -143,6 +151,8 @@ export class PublishChecks {
 
   refuse(reason: number, text: string): number {
     this.text = text;
+    this.path = undefined;
+    this.isTooLarge = false;
     return reason;
   }
 

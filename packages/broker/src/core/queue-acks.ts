@@ -1,8 +1,8 @@
 /** What consumers are done with: taken out of the backlog at once, written to the journal with the next frame (D6: durable within 100 ms). */
 import { RecordKind } from "../model/record.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Queue } from "./queue.ts";
-import { freeKey } from "./queue-keys.ts";
+import type { Lane, Queue } from "./queue.ts";
+import { freeKey } from "./queue-places.ts";
 import { type QueueAcked, queueAckedBytes, writeQueueAcked } from "./queue-records.ts";
 import type { State } from "./state.ts";
 
@@ -22,6 +22,7 @@ export class QueueAcks {
   /** The message is done for good: acknowledged, dead-lettered, or nobody's any more. The next of its key may go. */
   done(queue: Queue, seq: number, bytes: number, key: string | undefined): void {
     const isFirst = queue.first() === seq;
+    queue.work?.laneOf.delete(seq);
     if (queue.remove(seq)) {
       queue.uncount(seq, bytes);
       queue.noteAcked(seq, isFirst);
@@ -32,9 +33,9 @@ export class QueueAcks {
   }
 
   /** `seq` is no message of this queue. In history that is progress, which must not be walked again after a restart. */
-  skip(queue: Queue, seq: number): void {
+  skip(queue: Queue, lane: Lane, seq: number): void {
     const isFirst = seq <= queue.historyThrough && queue.first() === seq;
-    queue.laneOf(seq)?.backlog.skip(seq);
+    lane.backlog.skip(seq);
     if (!isFirst) return;
     queue.noteAcked(seq, true);
     this.#note(queue);

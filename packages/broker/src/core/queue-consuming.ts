@@ -7,6 +7,7 @@ import type { Audit } from "./audit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
+import { dropStrangers } from "./queue-places.ts";
 import type { SubscriptionIdle } from "./queue-records.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import { Attached, QueueWork } from "./queue-work.ts";
@@ -55,8 +56,7 @@ export class QueueConsuming {
       bytes: clamp(request.bytes, leaseBytesPerConsumerMax),
     });
     const work = queue.work ?? this.#begin(queue);
-    work.consumers.add(attached);
-    work.idleSince = 0;
+    work.join(attached);
     this.#attached.add(attached);
     this.#noteIdle(queue, 0);
     this.#parts.outbox.action(() => this.#parts.delivering.defer(queue));
@@ -69,7 +69,7 @@ export class QueueConsuming {
     this.#attached.delete(attached);
     const { queue } = attached;
     const { work } = queue;
-    work?.consumers.remove(attached);
+    work?.part(attached);
     this.#parts.settling.left(attached, keepLeases);
     if (work === undefined || queue.deleted) return;
     if (work.consumers.size === 0) this.#noteIdle(queue, this.#state.clock.now());
@@ -82,7 +82,7 @@ export class QueueConsuming {
     const { work } = queue;
     if (attached.gone || attached.retired || work === undefined) return;
     attached.retired = true;
-    work.consumers.remove(attached);
+    work.part(attached);
     if (work.consumers.size === 0) this.#noteIdle(queue, this.#state.clock.now());
     this.#parts.delivering.wake(queue);
   }
@@ -99,7 +99,7 @@ export class QueueConsuming {
   }
 
   endOf(queue: Queue, reason: EndReason, text: string): void {
-    for (const attached of [...(queue.work?.consumers.members() ?? [])]) this.end(attached, reason, text);
+    for (const attached of [...(queue.work?.consumers ?? [])]) this.end(attached, reason, text);
     this.#working.delete(queue);
     this.#silence(queue);
   }
@@ -133,6 +133,7 @@ export class QueueConsuming {
     const now = this.#state.clock.monotonic();
     for (const queue of this.#working) {
       const { work } = queue;
+      dropStrangers(queue);
       if (work === undefined || !work.isIdle) continue;
       if (work.idleSince === 0) work.idleSince = now;
       else if (now - work.idleSince >= rememberedMs) {
@@ -155,6 +156,7 @@ export class QueueConsuming {
     if (alarm !== undefined) this.#state.deadlines.cancel(alarm);
     queue.work = undefined;
     queue.restartWalk();
+    this.#parts.delivering.forget(queue);
   }
 
   /** Written only where it counts: for subscriptions that are deleted when nobody consumes. */

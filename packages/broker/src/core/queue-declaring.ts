@@ -7,6 +7,7 @@ import type { Audit } from "./audit.ts";
 import { Queue } from "./queue.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
+import { releaseKeys } from "./queue-places.ts";
 import type { PositionReset, SubscriptionDeclared, SubscriptionDeleted } from "./queue-records.ts";
 import { SharedRules } from "./queue-rules.ts";
 import type { QueueSettling } from "./queue-settling.ts";
@@ -46,6 +47,7 @@ export class QueueDeclaring {
   declare(declaration: Declaration): boolean {
     const state = this.#state;
     const known = state.queues.get(declaration.name);
+    const ordering = known?.rules.ordering;
     const through = this.#lastSeq();
     const declared: SubscriptionDeclared = {
       number: known?.number ?? state.lastQueueNumber + 1,
@@ -60,6 +62,7 @@ export class QueueDeclaring {
     this.applyDeclared(declared);
     this.#parts.audit.act("subscription.declared", { name: declared.name, by: declared.by });
     if (known === undefined) return true;
+    if (ordering !== declaration.settings.ordering) releaseKeys(known);
     // Somebody may lack a right on a filter that is new; others may have messages to take by the new ordering.
     this.#parts.consuming.rightsChanged();
     this.#parts.delivering.wake(known);
@@ -120,8 +123,7 @@ export class QueueDeclaring {
     if (known !== undefined) {
       this.#unlist(known);
       const before = known.rules;
-      known.filters = filters;
-      known.rules = rules;
+      known.setRules(filters, rules, declared.through);
       this.#rules.giveBack(before);
       known.declaredAt = declared.at;
       this.#list(known);

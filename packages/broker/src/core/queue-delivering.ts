@@ -4,10 +4,12 @@
  */
 import type { JournalFrame } from "../model/journal.ts";
 import { holds } from "./frame-reading.ts";
+import { HeldFrames } from "./held-frames.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
 import { isReady, mustWait, type QueueOffering } from "./queue-offering.ts";
+import { makeReady } from "./queue-places.ts";
 import type { QueueSettling } from "./queue-settling.ts";
 import type { QueueWork } from "./queue-work.ts";
 import type { State } from "./state.ts";
@@ -38,11 +40,18 @@ export class QueueDelivering {
   #deferred: Queue[] = [];
   #roundIsSet = false;
   #fetching = 0;
+  readonly #held: HeldFrames<Queue>;
   #waitingForDisk: Queue[] = [];
 
   constructor(parts: QueueDeliveringParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.#held = new HeldFrames(parts.state.limits.frameCacheBytes / 2);
+  }
+
+  /** Its running side is over. */
+  forget(queue: Queue): void {
+    this.#held.drop(queue);
   }
 
   connect(settling: QueueSettling): void {
@@ -147,14 +156,14 @@ export class QueueDelivering {
         if (isReady) lane.ready.pop();
         continue;
       }
-      if (frame === undefined || !holds(frame, seq)) frame = journal.cached(seq);
+      if (frame === undefined || !holds(frame, seq)) frame = journal.cached(seq) ?? this.#held.get(queue, seq);
       if (frame === undefined) {
         this.#fetch(queue, work, lane, seq);
         return used;
       }
       if (isReady) lane.ready.pop();
       else lane.sentThrough = seq;
-      if (this.#parts.offering.offer({ queue, work, frame, seq }) === mustWait) {
+      if (this.#parts.offering.offer({ queue, work, lane, frame, seq }) === mustWait) {
         lane.ready.push(seq);
         return used;
       }
@@ -166,16 +175,16 @@ export class QueueDelivering {
     const now = this.#state.clock.now();
     for (let seq = work.retries.popDue(now); seq !== 0; seq = work.retries.popDue(now)) {
       // What was dropped meanwhile is not there any more.
-      if (work.retrying.delete(seq)) queue.laneOf(seq)?.ready.push(seq);
+      if (work.retrying.delete(seq)) makeReady(queue, seq);
     }
   }
 
   #hasReady(queue: Queue, work: QueueWork): boolean {
     if (queue.rules.ordering === "exclusive") {
-      const active = work.consumers.first;
+      const { active } = work;
       return active !== undefined && isReady(active);
     }
-    return work.consumers.some(isReady);
+    return work.turns.some(isReady);
   }
 
   /** The highest lane that has something to look at. */
@@ -196,6 +205,7 @@ export class QueueDelivering {
     const retryAt = queue.attempts?.get(seq)?.retryAt ?? 0;
     if (retryAt <= this.#state.clock.now()) return false;
     lane.sentThrough = seq;
+    work.take(queue, lane, seq);
     work.standAside(seq, retryAt, undefined);
     return work.retrying.has(seq);
   }
@@ -213,6 +223,7 @@ export class QueueDelivering {
       this.#fetching--;
       work.fetching = false;
       const isStill = queue.work === work && !queue.deleted && lane.backlog.contains(seq);
+      if (frame !== undefined && isStill) this.#held.hold(queue, frame);
       if (frame === undefined && isStill) this.#lost(queue, lane, seq);
       this.wake(queue);
       this.#nextFetch();

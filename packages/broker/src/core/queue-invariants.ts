@@ -1,5 +1,6 @@
 /** What must hold of declared subscriptions; the numbers are those of ARCHITECTURE.md. */
 import type { Queue } from "./queue.ts";
+import { laneOfPlace } from "./queue-places.ts";
 import type { Attached, HeldLease, QueueWork } from "./queue-work.ts";
 import type { State } from "./state.ts";
 
@@ -68,11 +69,12 @@ function checkPlaces(queue: Queue, work: QueueWork, report: Report): void {
     for (const seq of new Set(ready.values())) if (backlog.contains(seq)) put(seq, "ready");
     backlog.forEachRun((from, to) => {
       for (let seq = from; seq <= Math.min(to, sentThrough); seq++)
-        if (!places.has(seq)) report("S13", `${queue.name}: ${seq} was looked at, waits, and is nowhere`);
+        if (!places.has(seq) && !backlog.isScan(seq))
+          report("S13", `${queue.name}: ${seq} was looked at, waits, and is nowhere`);
     });
   }
   for (const [seq, place] of places) {
-    const lane = queue.laneOf(seq);
+    const lane = laneOfPlace(queue, seq);
     if (lane === undefined) report("S13", `${queue.name}: ${seq} is ${place} and does not wait`);
     else if (seq > lane.sentThrough) report("S13", `${queue.name}: ${seq} is ${place} and was not looked at`);
   }
@@ -108,7 +110,7 @@ function checkLeases(state: State, queue: Queue, work: QueueWork, report: Report
     if (list === undefined) ofHolder.set(holder, [lease]);
     else list.push(lease);
   }
-  for (const attached of new Set([...ofHolder.keys(), ...work.consumers.members()])) {
+  for (const attached of new Set([...ofHolder.keys(), ...work.consumers])) {
     const leases = ofHolder.get(attached) ?? [];
     const bytes = leases.reduce((sum, lease) => sum + lease.bytes, 0);
     const isAgreed = leases.length === attached.leases.size && leases.every((lease) => attached.leases.has(lease));
@@ -116,6 +118,10 @@ function checkLeases(state: State, queue: Queue, work: QueueWork, report: Report
       report("S12", `${queue.name}: a consumer and its leases do not agree`);
     if (leases.length > attached.messages) report("S12", `${queue.name}: a consumer has more than its credit`);
   }
+  for (const attached of work.consumers)
+    if (attached.hasCredit !== work.turns.has(attached))
+      report("S12", `${queue.name}: a consumer has credit and no turn, or the other way round`);
+  if (work.turns.size > work.consumers.size) report("S12", `${queue.name}: somebody who left has a turn`);
   const earliest = work.leases.earliest();
   const isNoticed = earliest === undefined || (work.alarm?.pending === true && work.alarm.time <= earliest);
   if (!isNoticed) report("S12", `${queue.name}: nobody will notice that a lease expires`);

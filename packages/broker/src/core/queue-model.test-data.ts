@@ -15,7 +15,7 @@ export interface ModelMessage {
   /** Counts from here on. */
   readonly visibleAt: number;
   /** How long it lasts, from when it counts. */
-  readonly lastsMs: number;
+  lastsMs: number;
   expiresAt: number;
   /** `unsure`: acknowledged, but the power went before that was durable. */
   state: "waiting" | "leased" | "retry" | "unsure" | "done" | "dead" | "expired";
@@ -160,7 +160,9 @@ export class QueueModel {
       message.state = message.state === "dead" && !hasExpired ? "waiting" : "unsure";
       message.failed = 0;
       message.place = this.#places++;
-      message.expiresAt = now + message.lastsMs;
+      // Whoever redrives it wants it done, however old it is.
+      message.expiresAt = Number.POSITIVE_INFINITY;
+      message.lastsMs = Number.POSITIVE_INFINITY;
       message.wasDelivered = false;
       message.wasReturned = mayBeDead;
     }

@@ -4,7 +4,7 @@ import { MessageView, noExpiry } from "../model/message.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { readMessage } from "./frame-reading.ts";
 import { topicOf } from "./matching.ts";
-import type { Queue } from "./queue.ts";
+import type { Lane, Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
 import { bytesOf } from "./queue-appending.ts";
 import { isOthers, keyOf, mayBeMember } from "./queue-members.ts";
@@ -26,6 +26,7 @@ export interface QueueOfferingParts {
 export interface Place {
   readonly queue: Queue;
   readonly work: QueueWork;
+  readonly lane: Lane;
   readonly frame: JournalFrame;
   readonly seq: number;
 }
@@ -65,18 +66,19 @@ export class QueueOffering {
 
   /** `dealtWith`, or `mustWait` when the walk has to stop here. */
   offer(at: Place): number {
-    const { queue, work, frame, seq } = at;
+    const { queue, work, lane, frame, seq } = at;
     const index = seq - frame.firstSeq;
     if (!mayBeMember(queue, frame, index)) {
-      this.#parts.acks.skip(queue, seq);
+      this.#parts.acks.skip(queue, lane, seq);
       return dealtWith;
     }
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
     if (isOthers(this.#state, at, topic, message)) {
-      this.#parts.acks.skip(queue, seq);
+      this.#parts.acks.skip(queue, lane, seq);
       return dealtWith;
     }
+    work.take(queue, lane, seq);
     const attempts = queue.attempts?.get(seq);
     const key = queue.rules.ordering === "key" ? keyOf(message) : undefined;
     if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;
@@ -128,9 +130,7 @@ export class QueueOffering {
       deadline: clock.monotonic() + ackWaitMs,
     });
     // Before it is told: the consumer may settle it, or leave, while it is told.
-    work.leases.add(lease);
-    attached.leases.add(lease);
-    attached.leaseBytes += bytes;
+    work.give(lease, attached);
     if (attached.tokens) leasesByToken.set(lease.token, lease);
     counters.leases++;
     if (attached.consumer.deliver(what.message, lease)) {
@@ -146,8 +146,8 @@ export class QueueOffering {
   #consumerFor({ queue, work, seq }: Place, topic: Topic, bytes: number): Attached | undefined {
     const takes = (attached: Attached): boolean =>
       isReady(attached) && attached.refusedSeq !== seq && attached.fits(bytes) && this.mayRead(attached, topic);
-    if (queue.rules.ordering !== "exclusive") return work.consumers.nextReady(takes);
-    const active = work.consumers.first;
+    if (queue.rules.ordering !== "exclusive") return work.turns.nextReady(takes);
+    const { active } = work;
     return active !== undefined && takes(active) ? active : undefined;
   }
 
@@ -157,12 +157,12 @@ export class QueueOffering {
     const isExclusive = queue.rules.ordering === "exclusive";
     let mayAny = false;
     let couldAny = false;
-    for (const attached of work.consumers.members()) {
+    for (const attached of work.consumers) {
       if (!this.mayRead(attached, topic)) continue;
       mayAny = true;
       if (attached.refusedSeq === seq) continue;
       couldAny = true;
-      if (isReady(attached) && !(isExclusive && attached !== work.consumers.first)) return mustWait;
+      if (isReady(attached) && !(isExclusive && attached !== work.active)) return mustWait;
     }
     if (couldAny) {
       work.standAside(seq, this.#state.clock.now() + asideMs, key);

@@ -43,6 +43,12 @@ export interface QueueState {
   readonly messages: number;
   readonly bytes: number;
   readonly historyThrough: number;
+  readonly eras: readonly {
+    readonly through: number;
+    readonly filters: readonly string[];
+    readonly where: Readonly<Record<string, string>>;
+    readonly priorities: boolean;
+  }[];
   readonly ackedFloor: number;
   readonly attempts: readonly (readonly [seq: number, failed: number, retryAt: number])[];
   readonly dead: readonly number[];

@@ -97,6 +97,7 @@ export class QueueReplay {
     queue.messages = saved.messages;
     queue.bytes = saved.bytes;
     queue.historyThrough = saved.historyThrough;
+    queue.eras = saved.eras;
     queue.ackedFloor = saved.ackedFloor;
     for (const [seq, failed, retryAt] of saved.attempts) queue.noteFailed(seq, failed, retryAt);
     queue.loadDead(saved.dead, saved.deadCount);

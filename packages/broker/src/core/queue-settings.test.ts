@@ -391,6 +391,7 @@ describe("reset", () => {
       times.push(world.clock.wall);
       bench.publish(payload);
     }
+    world.wait(1_000);
     const found: number[] = [];
     for (const at of [0, times[2] ?? 0, (times[2] ?? 0) + 1, (times[4] ?? 0) + 1]) {
       world.machine.queues.resolve({ at }, (from) => found.push(Number(from)));

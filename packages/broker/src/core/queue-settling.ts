@@ -7,6 +7,7 @@ import type { Outbox } from "./outbox.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueAcks } from "./queue-acks.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
+import { makeReady } from "./queue-places.ts";
 import { attemptFailedBytes, writeAttemptFailed } from "./queue-records.ts";
 import type { Attached, HeldLease } from "./queue-work.ts";
 import type { RandomPool } from "./random-pool.ts";
@@ -75,7 +76,7 @@ export class QueueSettling {
   giveBack(lease: HeldLease): void {
     const { queue, offset } = lease;
     this.#release(lease);
-    queue.laneOf(offset)?.ready.push(offset);
+    makeReady(queue, offset);
   }
 
   /** Its leases go back, or stay until they expire or are settled by token. */
@@ -163,5 +164,7 @@ export class QueueSettling {
     if (holder === undefined || !holder.leases.delete(lease)) return;
     holder.leaseBytes -= lease.bytes;
     lease.holder = undefined;
+    const { work } = lease.queue;
+    if (work?.consumers.has(holder) === true && holder.hasCredit) work.turns.add(holder);
   }
 }

@@ -34,6 +34,7 @@ function hasState(queue: Queue): boolean {
     queue.lanes.length > 0 ||
     queue.dead !== undefined ||
     queue.historyThrough > 0 ||
+    queue.eras.length > 0 ||
     queue.ackedFloor > 0 ||
     queue.idleSince !== queue.declaredAt
   );
@@ -46,6 +47,7 @@ function stateOf(queue: Queue): QueueState {
     messages: queue.messages,
     bytes: queue.bytes,
     historyThrough: queue.historyThrough,
+    eras: queue.eras,
     ackedFloor: queue.ackedFloor,
     attempts: [...(queue.attempts ?? [])].map(([seq, { failed, retryAt }]) => [seq, failed, retryAt]),
     dead: queue.dead?.save() ?? [],

@@ -101,15 +101,17 @@ export class QueueTrimming {
   }
 
   /** False when the purpose is fulfilled. */
-  #take(queue: Queue, { purpose }: Round, frame: JournalFrame, seq: number): boolean {
+  #take(queue: Queue, { purpose, priority }: Round, frame: JournalFrame, seq: number): boolean {
+    const lane = queue.lanes.find((one) => one.priority === priority);
+    if (lane === undefined) return true;
     const index = seq - frame.firstSeq;
     if (!mayBeMember(queue, frame, index)) {
-      this.#parts.acks.skip(queue, seq);
+      this.#parts.acks.skip(queue, lane, seq);
       return true;
     }
     const message = readMessage(this.#view, frame, index);
-    if (isOthers(this.#state, { queue, frame, seq }, topicOf(this.#state, message), message)) {
-      this.#parts.acks.skip(queue, seq);
+    if (isOthers(this.#state, { queue, lane, frame, seq }, topicOf(this.#state, message), message)) {
+      this.#parts.acks.skip(queue, lane, seq);
       return true;
     }
     const hasExpired = message.expirySeconds !== noExpiry && message.secondsLeft(this.#state.clock.now()) === 0;

@@ -5,7 +5,7 @@ import { Leases, type Timed } from "../delivery/leases.ts";
 import { TimedSeqs } from "../delivery/timed-seqs.ts";
 import type { ConsumeRequest, Consumer, ConsumerHandle, Lease } from "../model/queue.ts";
 import { SharedGroup } from "../subscriptions/shared-group.ts";
-import type { Queue } from "./queue.ts";
+import type { Lane, Queue } from "./queue.ts";
 import type { Topic } from "./topic.ts";
 
 /** A consumer as the core holds it. */
@@ -60,7 +60,8 @@ export class HeldLease implements Lease, Timed<HeldLease> {
   readonly attempt: number;
   readonly token: string;
   readonly principal: string;
-  readonly key: string | undefined;
+  /** Not that of a message that came when keys did not count. */
+  key: string | undefined;
   readonly bytes: number;
   readonly secondsLeft: number;
   expiresAt: number;
@@ -106,7 +107,10 @@ export interface LeaseParts {
 }
 
 export class QueueWork {
-  readonly consumers: SharedGroup<Attached> = new SharedGroup();
+  /** In the order in which they came. */
+  readonly consumers: Set<Attached> = new Set();
+  /** Those that have credit: whoever has none is not asked for each message. */
+  readonly turns: SharedGroup<Attached> = new SharedGroup();
   readonly leases: Leases<HeldLease> = new Leases();
   readonly keys: KeyLocks = new KeyLocks();
   /** Messages that wait for a time, with their keys; when it has come is in `retries` (wall-clock milliseconds). */
@@ -115,6 +119,8 @@ export class QueueWork {
   /** Messages on their way to the dead letters, which have to be read first. */
   readonly burying: Set<number> = new Set();
 
+  /** Of messages that were looked at and are not done, where there are priorities. */
+  readonly laneOf: Map<number, Lane> = new Map();
   fetching = false;
   /** In the list of those that go on in the next turn. */
   deferred = false;
@@ -132,6 +138,35 @@ export class QueueWork {
     return this.consumers.size === 0 && this.leases.size === 0 && this.burying.size === 0 && !this.fetching;
   }
 
+  /** Of an exclusive subscription: who came first. */
+  get active(): Attached | undefined {
+    for (const attached of this.consumers) return attached;
+    return undefined;
+  }
+
+  join(attached: Attached): void {
+    this.consumers.add(attached);
+    this.turns.add(attached);
+    this.idleSince = 0;
+  }
+
+  part(attached: Attached): void {
+    this.consumers.delete(attached);
+    this.turns.remove(attached);
+  }
+
+  give(lease: HeldLease, to: Attached): void {
+    this.leases.add(lease);
+    to.leases.add(lease);
+    to.leaseBytes += lease.bytes;
+    if (!to.hasCredit) this.turns.remove(to);
+  }
+
+  /** The message was looked at, in this lane. */
+  take(queue: Queue, lane: Lane, seq: number): void {
+    if (queue.rules.priorities || queue.lanes.length > 1) this.laneOf.set(seq, lane);
+  }
+
   /** The message waits until `retryAt` (wall-clock milliseconds), and keeps its key. Whoever calls sees to the alarm. */
   standAside(seq: number, retryAt: number, key: string | undefined): void {
     this.retrying.set(seq, key);
@@ -141,6 +176,7 @@ export class QueueWork {
   /** Nothing stands aside any more: the position was set. Leases ended before. */
   forget(): void {
     this.keys.clear();
+    this.laneOf.clear();
     this.retrying.clear();
     this.retries.clear();
     this.burying.clear();

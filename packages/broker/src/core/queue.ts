@@ -40,6 +40,16 @@ export interface DeclaredQueue {
   readonly at: number;
 }
 
+/** What a message had to match when it came, and whether it went to the lane of its priority. */
+export interface Era {
+  /** The last message of it. */
+  readonly through: number;
+  readonly filters: readonly string[];
+  readonly where: QueueRules["where"];
+  readonly priorities: boolean;
+}
+
+const noEras: readonly Era[] = [];
 const noLanes: readonly Lane[] = [];
 const noSeqs: number[] = [];
 
@@ -58,6 +68,8 @@ export class Queue {
   bytes = 0;
   /** Up to here the backlog is history that was read in by a position: its members are found when it is walked. */
   historyThrough = 0;
+  /** What counted for older messages that may still wait, where it was declared otherwise then; ascending. */
+  eras: readonly Era[] = noEras;
   /** By number of the message; of messages that are not done. */
   attempts: Map<number, Attempts> | undefined;
   /** Numbers of the dead letters on `$mess/dead/NAME` that were neither redriven nor purged. */
@@ -104,11 +116,11 @@ export class Queue {
 
   /** True when it waited. */
   remove(seq: number): boolean {
-    const lane = this.laneOf(seq);
-    if (lane === undefined) return false;
-    lane.backlog.remove(seq);
-    this.attempts?.delete(seq);
-    return true;
+    let isThere = false;
+    // In a lane that coarsened it may be a stranger.
+    for (const { backlog } of this.#lanes) if (backlog.remove(seq)) isThere = true;
+    if (isThere) this.attempts?.delete(seq);
+    return isThere;
   }
 
   /** One message less is counted. */
@@ -146,9 +158,15 @@ export class Queue {
     this.bytes = left.bytes;
   }
 
+  /** The lane it waits in. One in which it is sure to be a member comes before one that coarsened. */
   laneOf(seq: number): Lane | undefined {
-    for (const lane of this.#lanes) if (lane.backlog.contains(seq)) return lane;
-    return undefined;
+    let found: Lane | undefined;
+    for (const lane of this.#lanes) {
+      if (!lane.backlog.contains(seq)) continue;
+      if (this.#lanes.length === 1 || !lane.backlog.isScan(seq)) return lane;
+      found ??= lane;
+    }
+    return found;
   }
 
   /** Made when it is first needed. */
@@ -166,9 +184,31 @@ export class Queue {
     this.bytes = 0;
     this.attempts = undefined;
     this.historyThrough = through;
+    this.eras = [{ through, filters: this.filters, where: this.rules.where, priorities: false }];
     this.ackedFloor = from - 1;
     this.ackedBeyond = noSeqs;
     if (from <= through) this.laneFor(priorityDefault).backlog.load([from, through, 1]);
+  }
+
+  /** Declared otherwise from now on: `through` is the last message for which the old counts. */
+  setRules(filters: readonly string[], rules: QueueRules, through: number): void {
+    const { where, priorities } = this.rules;
+    const isSame =
+      priorities === rules.priorities &&
+      JSON.stringify([this.filters, where]) === JSON.stringify([filters, rules.where]);
+    if (this.#lanes.length > 0 && !isSame) {
+      const first = this.first();
+      const known = this.eras.filter((era) => era.through >= first);
+      this.eras = [...known, { through, filters: this.filters, where, priorities }];
+    } else if (this.#lanes.length === 0) this.eras = noEras;
+    this.filters = filters;
+    this.rules = rules;
+  }
+
+  /** What counted when this message came; undefined: what counts now. */
+  eraOf(seq: number): Era | undefined {
+    for (const era of this.eras) if (seq <= era.through) return era;
+    return undefined;
   }
 
   /** Lanes in which nothing waits are given up, and the walk over the others begins anew. */
@@ -208,7 +248,8 @@ export class Queue {
   removeDead(seq: number): void {
     if (this.dead?.remove(seq) !== true) return;
     this.deadCount = Math.max(0, this.deadCount - 1);
-    if (this.dead.first() !== 0) return;
+    // Numbers of other records may be left in the runs.
+    if (this.deadCount > 0 && this.dead.first() !== 0) return;
     this.dead = undefined;
     this.deadCount = 0;
   }

@@ -125,7 +125,7 @@ function retainedName({ topic, payload }: { readonly topic: string; readonly pay
 test("an effect happens only if its principal holds the right at that moment (I5)", () => {
   const sums = { delivered: 0, published: 0, refused: 0, wills: 0, retained: 0 };
   fc.assert(
-    fc.property(histories(20, 80, ["lose", "publishWith", "declare", "cancel"]), (history) => {
+    fc.property(histories(20, 80, ["lose", "publishWith", "replay", "declare", "cancel"]), (history) => {
       const oracle = new Oracle(new Player({ policy: policies[0], journal: { cachedFrames: 4 } }));
       for (const step of history) oracle.step(step);
       for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += oracle.seen[key];

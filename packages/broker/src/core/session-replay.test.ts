@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Policy } from "../model/policy.ts";
+import type { FakeClient } from "./fake-link.test-data.ts";
 import { checkInvariants } from "./invariants.ts";
 import { World, type WorldOptions } from "./world.test-data.ts";
 
@@ -135,6 +136,65 @@ describe("from where it is asked for", () => {
     settle(world);
     expect(reader.link.payloads).toEqual(["b", "b", "b"]);
     expect(world.journal.fetchesWaiting).toBe(0);
+  });
+});
+
+describe("another subscription after it gets no old messages, over a restart neither", () => {
+  function ackAll(world: World, reader: FakeClient): void {
+    settle(world);
+    for (const { packetId } of reader.link.delivered) reader.ack(packetId);
+    settle(world);
+  }
+
+  test("when the replay is done", () => {
+    const { world } = history();
+    const reader = world.connected("reader", { expiry: 1_000 });
+    reader.subscribe("a/#", { qos: 1, from: "earliest" });
+    ackAll(world, reader);
+    reader.subscribe("b", { qos: 1 });
+    world.commit();
+    world.restart();
+    const again = world.connected("reader", { expiry: 1_000 });
+    settle(world);
+    world.connected("w2").publish("b", "new");
+    settle(world);
+    expect(again.link.payloads).toEqual(["new"]);
+  });
+
+  test("when its subscription was given up half-way: what is under way stays", () => {
+    const { world } = history({ journal: { cachedFrames: 1 } });
+    const reader = world.connected("reader", { expiry: 1_000, receiveMaximum: 2 });
+    reader.subscribe("a/#", { qos: 1, from: "earliest" });
+    settle(world);
+    reader.unsubscribe("a/#");
+    reader.subscribe("b", { qos: 1 });
+    ackAll(world, reader);
+    expect(reader.link.payloads).toEqual(["0", "1"]);
+    world.restart();
+    const again = world.connected("reader", { expiry: 1_000 });
+    world.connected("w2").publish("b", "new");
+    settle(world);
+    expect(again.link.payloads).toEqual(["new"]);
+  });
+
+  test("and it keeps what waits for it when the first one goes, over a restart between", () => {
+    const { world } = history();
+    const reader = world.connected("reader", { expiry: 1_000 });
+    reader.subscribe("a/#", { qos: 1, from: "earliest" });
+    ackAll(world, reader);
+    reader.subscribe("b", { qos: 1 });
+    world.commit();
+    reader.cut();
+    world.connected("w2").publish("b", "new");
+    world.commit();
+    world.restart();
+    const again = world.connected("reader", { expiry: 1_000 });
+    again.link.hasRoom = false;
+    again.unsubscribe("a/#");
+    again.link.hasRoom = true;
+    again.settle();
+    settle(world);
+    expect(again.link.payloads).toEqual(["new"]);
   });
 });
 

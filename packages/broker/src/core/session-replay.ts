@@ -16,8 +16,10 @@ export interface ReplayPlan extends SubscriptionReplay {
   readonly from: number;
 }
 
-/** As `Backlog.save` has it: whoever reads the run matches each message again. */
+/** As `Backlog.save` has them: whoever reads the run matches each message again; what lies before, or behind, it is done. */
 const scanRun = 1;
+const closedGap = 2;
+const closedBehind = 4;
 
 export class SessionReplay {
   readonly #state: State;
@@ -33,10 +35,8 @@ export class SessionReplay {
     if (parsed.shareName !== undefined)
       return no("a shared subscription begins with what is published from now on: it cannot be replayed");
     if (position === "latest") return undefined;
-    const others = [...session.subscriptions.values()].some(
-      ({ text, group, queue }) => text !== parsed.text && group === undefined && queue === undefined,
-    );
-    if (others) return no("this session has other subscriptions: a replay needs a connection of its own");
+    if (hasOthers(session, parsed.text))
+      return no("this session has other subscriptions: a replay needs a connection of its own");
     if (isUnderWay(session)) return no("deliveries are under way in this session: acknowledge them before a replay");
     const from = this.#positions.near(position);
     if (typeof from !== "number") return no(from.problem);
@@ -72,6 +72,36 @@ export class SessionReplay {
     }
     const count = runs.reduce((sum, to, i) => (i % 3 === 1 ? sum + to - (runs[i - 1] as number) + 1 : sum), 0);
     session.rewind(from - 1);
+    this.#replace(session, runs, count);
+  }
+
+  /**
+   * The replay is done, and another subscription begins: what of the run was passed over in silence must not be matched
+   * again after a restart, or it would bring that one old messages.
+   */
+  close(session: Session): void {
+    if (session.replayThrough === 0) return;
+    session.replayThrough = 0;
+    this.#replace(session, session.backlog.save(), session.backlog.count);
+  }
+
+  /** The subscription that replays is gone: nothing waits but what is under way. */
+  drop(session: Session, filter: string): void {
+    if (session.replayThrough === 0 || hasOthers(session, filter)) return;
+    session.replayThrough = 0;
+    const kept: number[] = [];
+    session.inFlight.inOrder((packetId) => {
+      const isOurs = session.inFlight.sourceOf(packetId) === fromBacklog;
+      const seq = session.inFlight.seqOf(packetId);
+      if (isOurs && session.backlog.contains(seq)) kept.push(seq);
+    });
+    kept.sort((a, b) => a - b);
+    const last = kept.length - 1;
+    const runs = kept.flatMap((seq, i) => [seq, seq, i === last ? closedGap | closedBehind : closedGap]);
+    this.#replace(session, runs, kept.length);
+  }
+
+  #replace(session: Session, runs: number[], count: number): void {
     session.backlog.load(runs, count);
     if (!session.durable) return;
     const saved: BacklogState = { number: session.number, group: "", runs, count };
@@ -88,6 +118,13 @@ export class SessionReplay {
       .segments()
       .map(({ firstSeq, lastSeq, active }) => ({ firstSeq, lastSeq: active ? journal.lastSeq : lastSeq }));
   }
+}
+
+/** Plain subscriptions beside this one. */
+function hasOthers(session: Session, filter: string): boolean {
+  for (const { text, group, queue } of session.subscriptions.values())
+    if (text !== filter && group === undefined && queue === undefined) return true;
+  return false;
 }
 
 function isUnderWay(session: Session): boolean {

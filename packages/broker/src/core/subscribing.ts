@@ -49,6 +49,7 @@ export class Subscribing {
     if (refused !== undefined) return refused;
     const replay = from === undefined ? undefined : this.#replay.plan(session, parsed, from);
     if (replay !== undefined && "code" in replay) return replay;
+    if (parsed.shareName === undefined && !session.subscriptions.has(parsed.text)) this.#replay.close(session);
     const set: SubscriptionSet = {
       ...asked,
       number: session.number,
@@ -135,6 +136,7 @@ export class Subscribing {
     // Also of a session that will not stay but did: its subscriptions are in the journal, and keep groups alive there.
     if (session.journaled) this.#record(RecordKind.subscriptionRemoved, { number: session.number, filter });
     this.remove(session, entry);
+    if (entry.replay !== undefined) this.#replay.drop(session, filter);
     return true;
   }
 

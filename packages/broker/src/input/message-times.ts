@@ -1,5 +1,8 @@
 /** Times as publishers write them, on every protocol: how long to wait, and when. */
 
+/** As RFC 3339 has them. */
+export { parseRfc3339 as parseTime } from "../model/rfc3339.ts";
+
 const durationPattern =
   /^P(?:(\d{1,9})W|(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,12})(?:[.,](\d{1,9}))?S)?)?)$/;
 
@@ -26,6 +29,3 @@ export function parseDelay(text: string): number | undefined {
   const milliseconds = whole + Number(fraction.padEnd(3, "0").slice(0, 3));
   return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
 }
-
-/** Wall-clock milliseconds of an RFC 3339 time; undefined for anything else, days that do not exist included. */
-export { parseRfc3339 as parseTime } from "../model/rfc3339.ts";

@@ -68,7 +68,7 @@ export function readAttributes(message: AttributeBytes): MessageAttributes {
   const found: Partial<Record<AttributeName, string | number>> = {};
   scan(message, (tag, start, end) => {
     const name = nameOf.get(tag);
-    if (name !== undefined) found[name] = valueOf(message.bytes, name, start, end);
+    if (name !== undefined) found[name] = attributeValue(message.bytes, name, start, end);
     return true;
   });
   return found as MessageAttributes;
@@ -79,7 +79,7 @@ export function readAttribute<N extends AttributeName>(message: AttributeBytes, 
   let value: string | number | undefined;
   scan(message, (tag, start, end) => {
     if (tag !== tags[name]) return true;
-    value = valueOf(message.bytes, name, start, end);
+    value = attributeValue(message.bytes, name, start, end);
     return false;
   });
   return value as MessageAttributes[N];
@@ -97,7 +97,7 @@ function scan(message: AttributeBytes, visit: (tag: number, start: number, end: 
   }
 }
 
-function valueOf(bytes: Buffer, name: AttributeName, start: number, end: number): string | number {
+function attributeValue(bytes: Buffer, name: AttributeName, start: number, end: number): string | number {
   return textOf.has(name) ? bytes.toString("utf8", start, end) : bytes.readDoubleLE(start);
 }
 

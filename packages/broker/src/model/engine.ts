@@ -16,6 +16,8 @@ export const Reason = {
   topicFilterInvalid: 0x8f,
   topicNameInvalid: 0x90,
   packetIdNotFound: 0x92,
+  /** Of a message that no packet of MQTT brought: PUBACK and PUBREC have no such reason, they say `quotaExceeded`. */
+  packetTooLarge: 0x95,
   quotaExceeded: 0x97,
   payloadFormatInvalid: 0x99,
   sharedNotSupported: 0x9e,

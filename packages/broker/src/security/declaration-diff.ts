@@ -15,12 +15,22 @@ export function describeSubscription(settings: SubscriptionSettings): string {
 
 /** Empty when the two mean the same. */
 export function compareTopics(before: TopicSettings, after: TopicSettings): string {
-  return changes(spellTopic(before), spellTopic(after));
+  return isSame(before, after) ? "" : changes(spellTopic(before), spellTopic(after));
 }
 
 /** Empty when the two mean the same: the order of filters means nothing. */
 export function compareSubscriptions(before: SubscriptionSettings, after: SubscriptionSettings): string {
-  return changes(sorted(before), sorted(after));
+  return isSame(before, after) ? "" : changes(sorted(before), sorted(after));
+}
+
+/** Nearly all are, of many thousands: told without spelling them. */
+function isSame(before: object, after: object): boolean {
+  const was = new Map<string, unknown>(Object.entries(before));
+  const is = Object.entries(after) as [string, unknown][];
+  return (
+    was.size === is.length &&
+    is.every(([name, value]) => was.get(name) === value || JSON.stringify(was.get(name)) === JSON.stringify(value))
+  );
 }
 
 function sorted(settings: SubscriptionSettings): SpelledSubscription {

@@ -4,9 +4,9 @@
  * reaches; and, of a subscription, may it have the name. `admin.policy` may everything: it could grant itself the rest.
  */
 import { patternCovers, patternLevels, patternsOverlap } from "../model/topic-pattern.ts";
-import { authorize, authorizeAdmin } from "./authorize.ts";
+import { authorize, authorizeAdmin, isConcrete, substitutePrincipal } from "./authorize.ts";
 import type { CompiledPolicy } from "./compile-policy.ts";
-import { holdsWhole } from "./whole-filter.ts";
+import { holdsSome, holdsWhole } from "./whole-filter.ts";
 
 /** A declared topic filter and who owns it; nobody in particular when undefined: there `manage` decides alone. */
 export interface OwnedTree {
@@ -69,6 +69,35 @@ export function maySeeSubscription(compiled: CompiledPolicy, principal: string, 
   return isPolicyMaker(compiled, principal) || mayHaveName(compiled, principal, name);
 }
 
+/**
+ * Names that grants of `principal` spell out; `undefined` when one has a wildcard. Among very many subscriptions those of
+ * a principal with few are found without asking for each.
+ */
+export function grantedNames(compiled: CompiledPolicy, principal: string): readonly string[] | undefined {
+  const names = new Set<string>();
+  for (const role of compiled.principals.get(principal) ?? []) {
+    for (const [action, prefix] of [
+      ["consume", ""],
+      ["manage", subscriptionPrefix],
+    ] as const) {
+      for (const levels of role.allow.get(action)?.filters ?? []) {
+        const filter = substitutePrincipal(levels, principal)?.join("/") ?? "";
+        if (patternsOverlap(filter, `${prefix}+`) && !isConcrete(filter)) return undefined;
+        if (filter.startsWith(prefix)) names.add(filter.slice(prefix.length));
+      }
+    }
+  }
+  return [...names];
+}
+
+/** May `principal` see what is declared for a filter? Who may do anything with some topic of it has to do with it. */
+export function maySeeTopic(compiled: CompiledPolicy, principal: string, { filter, owner }: OwnedTree): boolean {
+  if (owner === principal || isPolicyMaker(compiled, principal)) return true;
+  return topicActions.some((action) => holdsSome(compiled, principal, action, filter));
+}
+
+const topicActions = ["publish", "subscribe", "manage", "create"] as const;
+
 export function isPolicyMaker(compiled: CompiledPolicy, principal: string): boolean {
   return authorizeAdmin(compiled, principal, "admin.policy");
 }
@@ -82,8 +111,11 @@ function mayHaveName(compiled: CompiledPolicy, principal: string, name: string):
 
 function othersOwnership({ by, owner }: Declaring, existing: Existing | undefined, what: string): string | undefined {
   if (existing?.owner !== undefined && existing.owner !== by) return `${what} is owned by ${shown(existing.owner)}`;
-  if (owner === undefined || owner === by) return undefined;
-  return "only who holds admin.policy may make somebody else the owner";
+  if (owner === undefined) return undefined;
+  if (owner !== by) return "only who holds admin.policy may make somebody else the owner";
+  // Else whoever comes first could shut out the others that hold the right.
+  const isClaim = existing !== undefined && existing.owner === undefined;
+  return isClaim ? "nobody owns it; only who holds admin.policy may make you the owner" : undefined;
 }
 
 function missingRight({ compiled, by }: Declaring, filter: string, existing: Existing | undefined): string | undefined {

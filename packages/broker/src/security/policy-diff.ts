@@ -15,12 +15,12 @@ export function diffPolicies(before: PolicyDocument, after: PolicyDocument): str
       describe: describePrincipal,
       compare: comparePrincipals,
     }),
-    ...diffNamed(before.topics ?? {}, after.topics ?? before.topics ?? {}, {
+    ...diffSection(before.topics, after.topics, {
       kind: "topic",
       describe: describeTopic,
       compare: compareTopics,
     }),
-    ...diffNamed(before.subscriptions ?? {}, after.subscriptions ?? before.subscriptions ?? {}, {
+    ...diffSection(before.subscriptions, after.subscriptions, {
       kind: "subscription",
       describe: describeSubscription,
       compare: compareSubscriptions,
@@ -33,6 +33,14 @@ interface DiffRules<T> {
   describe(value: T): string;
   /** Empty when the two mean the same. */
   compare(before: T, after: T): string;
+}
+
+function diffSection<T>(
+  before: Readonly<Record<string, T>> | undefined,
+  after: Readonly<Record<string, T>> | undefined,
+  rules: DiffRules<T>,
+): string[] {
+  return after === undefined ? [] : diffNamed(before ?? {}, after, rules);
 }
 
 function diffNamed<T>(

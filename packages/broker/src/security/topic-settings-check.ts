@@ -136,7 +136,7 @@ function readKey(
     return undefined;
   }
   const levels = patternLevels(value);
-  const plain = levels.map((level) => (/^\{[A-Za-z0-9_-]+\}$/.test(level) ? "+" : level));
+  const plain = levels.map((level) => (/^\{[A-Za-z][A-Za-z0-9_-]*\}$/.test(level) ? "+" : level));
   const keyLevels = plain.filter((level, index) => level !== levels[index]).length;
   const bounds = { bytesMax: limits.topicBytesMax, levelsMax: limits.topicLevelsMax };
   const pattern = plain.join("/");

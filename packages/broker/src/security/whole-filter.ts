@@ -10,16 +10,35 @@ import type { CompiledPolicy } from "./compile-policy.ts";
  */
 export function holdsWhole(compiled: CompiledPolicy, principal: string, action: Action, filter: TopicPattern): boolean {
   const wanted = patternLevels(filter);
-  const own = compiled.principals.get(principal) ?? [];
   const some = (kind: "allow" | "deny", test: (filter: readonly string[]) => boolean): boolean =>
-    own.some((role) =>
-      role[kind].get(action)?.filters.some((levels) => {
-        const substituted = substitutePrincipal(levels, principal);
-        return substituted !== undefined && test(substituted);
-      }),
-    );
+    hasGrant({ compiled, principal, action, kind }, test);
   if (isAdminAction(action)) return some("allow", () => true) && !some("deny", () => true);
   return (
     some("allow", (allow) => patternCovers(allow, wanted)) && !some("deny", (deny) => patternsOverlap(deny, wanted))
+  );
+}
+
+/** Does `principal` hold `action` on something of `filter`, denies left aside? */
+export function holdsSome(compiled: CompiledPolicy, principal: string, action: Action, filter: TopicPattern): boolean {
+  const wanted = patternLevels(filter);
+  return hasGrant({ compiled, principal, action, kind: "allow" }, (allow) => patternsOverlap(allow, wanted));
+}
+
+interface Grants {
+  readonly compiled: CompiledPolicy;
+  readonly principal: string;
+  readonly action: Action;
+  readonly kind: "allow" | "deny";
+}
+
+function hasGrant(
+  { compiled, principal, action, kind }: Grants,
+  test: (filter: readonly string[]) => boolean,
+): boolean {
+  return (compiled.principals.get(principal) ?? []).some((role) =>
+    role[kind].get(action)?.filters.some((levels) => {
+      const filter = substitutePrincipal(levels, principal);
+      return filter !== undefined && test(filter);
+    }),
   );
 }

@@ -15,7 +15,11 @@ export function policyToml(policy: Table): string {
 
 function section(name: string, fields: unknown): string {
   const lines = isTable(fields)
-    ? Object.entries(fields).map(([field, value]) => `${key(field)} = ${block(value)}\n`)
+    ? Object.entries(fields).map(([field, value]) => {
+        // TOML has no null, and a JSON Schema may hold one: it is written as JSON.
+        const written = field === "schema" ? text(JSON.stringify(value)) : block(value);
+        return `${key(field)} = ${written}\n`;
+      })
     : [];
   return `[${name}]\n${lines.join("")}`;
 }

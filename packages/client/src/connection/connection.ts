@@ -50,7 +50,8 @@ const steadyMs = 1000;
 const refusalsMax = 5;
 /** Unsupported version, bad client id, banned, taken over by another with our client id: trying again changes nothing. */
 const finalReasons: ReadonlySet<number> = new Set([0x84, 0x85, 0x8a, 0x8e]);
-const finalCodes: ReadonlySet<MessError["code"]> = new Set(["INVALID_ARGUMENT", "CLEARTEXT_CREDENTIALS"]);
+/** CLOSED: of a transport to a broker in this process, which has ended. */
+const finalCodes: ReadonlySet<MessError["code"]> = new Set(["INVALID_ARGUMENT", "CLEARTEXT_CREDENTIALS", "CLOSED"]);
 
 /** One connection that comes back. It knows nothing of what goes over it. */
 export class Connection {

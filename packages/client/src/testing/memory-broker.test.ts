@@ -112,15 +112,16 @@ describe("memoryBroker", () => {
 
   it("carries what the SDK does: typed topics, receipts, requests and replies", async () => {
     await using mess = await memoryBroker();
-    const { broker, client } = mess;
+    const { broker, client, clock } = mess;
     await using other = await broker.connect();
     const temperatures = client.topic<"plant/{line}/temp", { celsius: number }>("plant/{line}/temp");
     const reader = temperatures.subscribe({ line: "7" });
     await reader.ready;
     const receipt = await temperatures.publish({ line: "7" }, { celsius: 21.5 });
     expect(receipt.offset).toBeGreaterThan(0);
-    for await (const { params, value } of reader) {
+    for await (const { params, value, offset, time } of reader) {
       expect([params.line, value.celsius]).toEqual(["7", 21.5]);
+      expect([offset, time?.getTime()]).toEqual([receipt.offset, clock.now()]);
       break;
     }
     await using service = other.respond<{ sku: string }>("price", ({ sku }) => ({ sku, cents: 350 }));
@@ -142,5 +143,105 @@ describe("memoryBroker", () => {
     expect(await Promise.race([outcome, "pending"])).toBe("pending");
     await clock.advance("2s");
     expect(await outcome).toBe("TIMEOUT");
+  });
+});
+
+describe("declared subscriptions in memoryBroker", () => {
+  const policy = {
+    topics: { "orders/#": { key: "orders/{customer}/#" } },
+    subscriptions: {
+      billing: { filters: ["orders/#"], ordering: "key", ackWait: "30s", maxDeliveries: 3, backoff: ["1m", "1h"] },
+    },
+  };
+
+  it("retries with backoff and ends in the dead letters, in the time of the test", async () => {
+    await using mess = await memoryBroker({ policy });
+    const { broker, client, clock } = mess;
+    await using watcher = await broker.connectMqtt();
+    await watcher.subscribe(["$mess/dead/billing"]);
+    const attempts: [number, number][] = [];
+    const began = clock.now();
+    const stop = new AbortController();
+    const working = client.queue("billing").process(
+      ({ attempt }) => {
+        attempts.push([attempt, clock.now() - began]);
+        throw new Error("the ledger is down");
+      },
+      { signal: stop.signal },
+    );
+    await client.topic("orders/anna/1").publish({ cents: 350 });
+    await clock.advance("1s");
+    expect(attempts.map(([attempt]) => attempt)).toEqual([1]);
+    await clock.advance("1h");
+    expect(attempts.map(([attempt]) => attempt)).toEqual([1, 2, 3]);
+    const [, second = 0, third = 0] = attempts.map(([, at]) => at);
+    expect(second).toBeGreaterThanOrEqual(30_000);
+    expect(second).toBeLessThan(62_000);
+    expect(third - second).toBeGreaterThanOrEqual(60_000);
+    expect(third - second).toBeLessThan(123_000);
+    const letter = (await watcher.messages().next()).value;
+    expect(text(letter?.payload)).toBe('{"cents":350}');
+    expect(letter?.properties.userProperties).toContainEqual([
+      "mess-dead-reason",
+      "3 failed attempts; the last: the ledger is down",
+    ]);
+    stop.abort();
+    await working;
+  });
+
+  it("gives a message to another when its consumer does nothing for longer than the lease", async () => {
+    await using mess = await memoryBroker({ policy });
+    const { broker, client, clock } = mess;
+    await client.topic("orders/anna/1").publish("slow");
+    await using hanging = await broker.connectMqtt();
+    await hanging.subscribe(["$mess/queue/billing/#"]);
+    expect((await hanging.messages().next()).value?.topic).toBe("$mess/queue/billing/orders/anna/1");
+    await clock.advance("31s");
+    await hanging.disconnect();
+    const reader = client.queue<string>("billing")[Symbol.asyncIterator]();
+    const next = reader.next();
+    await clock.advance("1m");
+    const { value: message } = await next;
+    expect([message?.value, message?.attempt]).toEqual(["slow", 2]);
+    await message?.ack();
+    await reader.return();
+  });
+
+  it("delivers delayed messages at their time, over any number of hours", async () => {
+    await using mess = await memoryBroker({ policy });
+    const { client, clock } = mess;
+    const reader = client.topic("reminders/{who}").subscribe();
+    await reader.ready;
+    const began = clock.now();
+    const seen: [string, number][] = [];
+    const reading = (async () => {
+      for await (const { params } of reader) {
+        seen.push([params.who, Math.round((clock.now() - began) / 60_000)]);
+        if (seen.length === 2) break;
+      }
+    })();
+    const reminders = client.topic("reminders/{who}");
+    await reminders.publish({ who: "bert" }, "tea", { at: began + 26 * 3_600_000 });
+    await reminders.publish({ who: "anna" }, "tea", { delay: "1h" });
+    await clock.advance("59m");
+    expect(seen).toEqual([]);
+    await clock.advance("2m");
+    await clock.advance("25h");
+    await reading;
+    expect(seen).toEqual([
+      ["anna", 60],
+      ["bert", 26 * 60],
+    ]);
+  });
+
+  it("forgets the id of a publish after its window, and not before", async () => {
+    await using mess = await memoryBroker();
+    const { client, clock } = mess;
+    const publish = (): Promise<{ duplicate: boolean }> => client.topic("t").publish("x", { id: "once" });
+    expect((await publish()).duplicate).toBe(false);
+    await clock.advance("1m");
+    expect((await publish()).duplicate).toBe(true);
+    await clock.advance("10m");
+    expect((await publish()).duplicate).toBe(false);
   });
 });

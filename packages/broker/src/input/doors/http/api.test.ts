@@ -270,7 +270,7 @@ describe("limits of a message", () => {
     expect([await status("", "x", header(2, "123456789")), await status("", "x", header(2, "1234567890"))]).toEqual([
       201, 422,
     ]);
-    expect([await status("", Buffer.alloc(1_023)), await status("", Buffer.alloc(1_024))]).toEqual([201, 413]);
+    expect([await status("", Buffer.alloc(1_007)), await status("", Buffer.alloc(1_008))]).toEqual([201, 413]);
     expect([await status("", Buffer.alloc(2_049))]).toEqual([413]);
   });
 
@@ -397,6 +397,22 @@ describe("POST /v1/batch", () => {
     expect(
       (await call("POST", "/v1/batch", { body, headers: { "content-type": "application/x-ndjson" } })).status,
     ).toBe(400);
+  });
+
+  it("refuses what the lengths of MQTT cannot say", async () => {
+    const line = (bytes: number): string =>
+      JSON.stringify({ topic: "a", correlationDataBase64: Buffer.alloc(bytes).toString("base64") });
+    expect((await post(line(65_535))).status).toBe(201);
+    expect(await post(line(65_536))).toMatchObject({
+      status: 422,
+      json: { errors: [{ line: 1, path: "correlationData" }] },
+    });
+    const limits = { userPropertyBytesMax: 1_000_000 };
+    await door.listening.close();
+    door = await openDoor({ limits });
+    for (const field of [{ headers: { a: "x".repeat(65_536) } }, { contentType: "x".repeat(65_536) }]) {
+      expect((await post(JSON.stringify({ topic: "a", ...field }))).status).toBe(422);
+    }
   });
 
   it("takes deep JSON as a payload", async () => {
@@ -830,6 +846,11 @@ describe("quota of requests", () => {
     expect(replies[0]?.headers["ratelimit"]).toBe('"principal";r=2;t=1');
     expect(replies[3]).toMatchObject({ json: { type: "urn:mess:problem:too-many-requests" } });
     expect(replies[3]?.headers["retry-after"]).toBe("1");
+    expect(door.administration.audited).toEqual([
+      { event: "limit.hit", detail: { limit: "httpRequestsPerPrincipalPerSecond", principal: "reader" } },
+    ]);
+    await until(() => door.counters.open === 0);
+    expect(door.counters.answers).toEqual([0, 0, 3, 0, 1, 0]);
     expect((await ask(door, "/v1/whoami", { key: adminKey })).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect((await call("GET", "/v1/whoami")).status).toBe(200);

@@ -73,6 +73,8 @@ interface Line {
 }
 
 export interface BatchContext {
+  /** As `batchLineSchema` makes it. */
+  readonly schema: z.ZodObject;
   readonly limits: Limits;
   readonly now: number;
   /** Gives each line without an id the id `KEY:LINE`. */
@@ -88,7 +90,6 @@ export interface LineMessage extends OutgoingMessage {
 export function readBatch(body: string, context: BatchContext): readonly LineMessage[] {
   const { limits } = context;
   const lines = body.split("\n").map((line) => line.trim());
-  const schema = batchLineSchema(limits);
   const messages: LineMessage[] = [];
   const errors: ProblemError[] = [];
   let tooLarge = false;
@@ -98,7 +99,7 @@ export function readBatch(body: string, context: BatchContext): readonly LineMes
       errors.push({ line: index + 1, path: "", message: `a batch has at most ${limits.batchMessagesMax} messages` });
       break;
     }
-    const result = readLine(schema, line, { ...context, number: index + 1 });
+    const result = readLine(line, { ...context, number: index + 1 });
     if (Array.isArray(result)) errors.push(...result.map((error) => ({ line: index + 1, ...error })));
     else {
       const message = result as OutgoingMessage;
@@ -114,18 +115,14 @@ export function readBatch(body: string, context: BatchContext): readonly LineMes
   return messages;
 }
 
-function readLine(
-  schema: z.ZodObject,
-  line: string,
-  context: BatchContext & { readonly number: number },
-): OutgoingMessage | ProblemError[] {
+function readLine(line: string, context: BatchContext & { readonly number: number }): OutgoingMessage | ProblemError[] {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
     return [{ path: "", message: "is not JSON" }];
   }
-  const checked = schema.safeParse(value);
+  const checked = context.schema.safeParse(value);
   if (!checked.success) return problemErrorsOf(checked.error);
   const read = checked.data as unknown as Line & OutgoingMessage["options"];
   const forms = ["payload", "payloadBase64", "json"].filter((name) => Object.hasOwn(value as object, name));

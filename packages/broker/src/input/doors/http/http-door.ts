@@ -23,6 +23,7 @@ import {
   problemResponse,
 } from "./answer-request.ts";
 import type { AuthenticationThrottle } from "./authentication.ts";
+import type { HttpCounters } from "./http-counters.ts";
 import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";
 import { requestHead } from "./request-head.ts";
@@ -59,6 +60,7 @@ export interface StartHttpOptions {
   readonly anonymous?: string;
   /** The MQTT door, for WebSocket connections. */
   readonly upgrade: AcceptTransport;
+  readonly counters: HttpCounters;
   /** A mistake of ours in a request, for the log. */
   readonly failed: (error: unknown) => void;
 }
@@ -74,7 +76,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
     administration,
     services,
     // In insecure development mode rates are off.
-    ...(anonymous === undefined && { quota: quotaOf(limits) }),
+    ...(anonymous === undefined && { quota: quotaOf(limits, administration) }),
     ...(throttle !== undefined && { throttle }),
     ...(anonymous !== undefined && { anonymous }),
     monotonic: options.monotonic,
@@ -88,11 +90,8 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
-  const open: Open = { sockets, answers: 0 };
-  server.on("request", (_, response: ServerResponse) => {
-    open.answers += 1;
-    response.once("close", () => (open.answers -= 1));
-  });
+  const { counters } = options;
+  server.on("request", (_, response: ServerResponse) => countAnswer(counters, response));
   const acceptor = await startAcceptor({
     host: options.host,
     port: options.port,
@@ -116,7 +115,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
     close: async () => {
       acceptor.stop();
       if (tls !== undefined) tls.detach(server as HttpsServer);
-      await closeAll(server, open);
+      await closeAll(server, sockets, counters);
     },
   };
 }
@@ -126,11 +125,14 @@ const LAST_ANSWERS_MS = 1_000;
 const LOOK_MS = 10;
 
 /** Waits for the answers under way, but not for long; then all sockets end, and the clock of the server does. */
-async function closeAll(server: HttpServer | HttpsServer, open: Open): Promise<void> {
-  for (let waited = 0; open.answers > 0 && waited < LAST_ANSWERS_MS; waited += LOOK_MS) {
+async function closeAll(
+  server: HttpServer | HttpsServer,
+  sockets: ReadonlySet<Socket>,
+  counters: HttpCounters,
+): Promise<void> {
+  for (let waited = 0; counters.open > 0 && waited < LAST_ANSWERS_MS; waited += LOOK_MS) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  const { sockets } = open;
   const closed = [...sockets].map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve())));
   for (const socket of sockets) socket.destroy();
   await Promise.all(closed);
@@ -138,16 +140,20 @@ async function closeAll(server: HttpServer | HttpsServer, open: Open): Promise<v
   server.close(() => {});
 }
 
-interface Open {
-  readonly sockets: Set<Socket>;
-  /** Requests that have not been answered to the end. */
-  answers: number;
+function countAnswer(counters: HttpCounters, response: ServerResponse): void {
+  counters.open += 1;
+  response.once("close", () => {
+    counters.open -= 1;
+    const digit = response.headersSent ? Math.floor(response.statusCode / 100) : 0;
+    counters.answers[digit] = (counters.answers[digit] ?? 0) + 1;
+  });
 }
 
-function quotaOf(limits: Limits): RequestQuota {
+function quotaOf(limits: Limits, administration: Administration): RequestQuota {
   return new RequestQuota({
     perSecond: limits.httpRequestsPerPrincipalPerSecond,
     openMax: limits.httpOpenPerPrincipalMax,
+    limitHit: (limit, principal) => administration.audit("limit.hit", { limit, principal }),
   });
 }
 

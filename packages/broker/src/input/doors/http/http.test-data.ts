@@ -12,6 +12,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 
@@ -86,6 +87,7 @@ export interface Door {
   readonly admission: Admission;
   readonly hits: Map<string, number>;
   readonly failures: unknown[];
+  readonly counters: HttpCounters;
 }
 
 export interface DoorOptions {
@@ -105,6 +107,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const admission = new Admission({ limits, counters, monotonic, perAddress: true });
   const administration = memoryAdministration();
   const failures: unknown[] = [];
+  const httpCounters = new HttpCounters();
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
@@ -126,9 +129,20 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
     monotonic,
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
+    counters: httpCounters,
     failed: (error) => failures.push(error),
   });
-  return { listening, administration, queues, engine, queueAdministration, admission, hits: counters.hits, failures };
+  return {
+    listening,
+    administration,
+    queues,
+    engine,
+    queueAdministration,
+    admission,
+    hits: counters.hits,
+    failures,
+    counters: httpCounters,
+  };
 }
 
 export interface Reply {

@@ -13,26 +13,39 @@ export interface OutgoingMessage {
   readonly properties: Properties;
 }
 
+/** MQTT 5.0 1.5.4, 1.5.6: what the two bytes of a length can say. */
+const STRING_BYTES_MAX = 65_535;
+
+type MessageFault = { readonly code: ProblemCode; readonly error: ProblemError };
+
 /** Why a message is refused before the core sees it: its bounds are those of MQTT. */
-export function messageFault(
-  message: OutgoingMessage,
-  limits: Limits,
-): { readonly code: ProblemCode; readonly error: ProblemError } | undefined {
+export function messageFault(message: OutgoingMessage, limits: Limits): MessageFault | undefined {
   const { topic, payload, properties } = message;
-  const pairs = properties.userProperties ?? [];
-  if (pairs.length > limits.userPropertiesMax) return invalid(`has more than ${limits.userPropertiesMax} headers`);
-  const headerBytes = pairs.reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
-  if (headerBytes > limits.userPropertyBytesMax) {
-    return invalid(`has headers of more than ${limits.userPropertyBytesMax} bytes`);
+  const { contentType = "", correlationData = "", responseTopic = "", userProperties = [] } = properties;
+  if (userProperties.length > limits.userPropertiesMax) {
+    return invalid("headers", `has more than ${limits.userPropertiesMax} headers`);
   }
-  const bytes = payload.length + headerBytes + Buffer.byteLength(topic);
-  if (bytes <= limits.packetBytesMax) return undefined;
+  const headerBytes = userProperties.reduce((sum, [name, value]) => sum + bytesOf(name) + bytesOf(value), 0);
+  if (headerBytes > limits.userPropertyBytesMax) {
+    return invalid("headers", `has headers of more than ${limits.userPropertyBytesMax} bytes`);
+  }
+  const strings = { contentType, correlationData, headers: userProperties.flat() };
+  for (const [path, value] of Object.entries(strings)) {
+    const isLong = [value].flat().some((one) => bytesOf(one) > STRING_BYTES_MAX);
+    if (isLong) return invalid(path, `has more than ${STRING_BYTES_MAX} bytes`);
+  }
+  const others = bytesOf(topic) + bytesOf(contentType) + bytesOf(correlationData) + bytesOf(responseTopic);
+  if (payload.length + headerBytes + others <= limits.packetBytesMax) return undefined;
   const error = { path: "", message: `topic, headers and payload have more than ${limits.packetBytesMax} bytes` };
   return { code: "too-large", error };
 }
 
-function invalid(message: string): { readonly code: ProblemCode; readonly error: ProblemError } {
-  return { code: "invalid", error: { path: "headers", message } };
+function bytesOf(value: string | Uint8Array): number {
+  return typeof value === "string" ? Buffer.byteLength(value) : value.length;
+}
+
+function invalid(path: string, message: string): MessageFault {
+  return { code: "invalid", error: { path, message } };
 }
 
 /** QoS 1: it is answered when it is durable. */

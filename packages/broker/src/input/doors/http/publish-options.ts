@@ -88,13 +88,35 @@ export function checkTogether(options: MessageOptions, now: number, limits: Limi
 /** Of a request's header fields, each with all its values. */
 export type HeaderValues = NodeJS.Dict<string[]>;
 
-/** Options from the headers `mess-…` and `idempotency-key`, with those of the query; each may be given one way only. */
-export function optionsOf(limits: Limits, headers: HeaderValues, query: MessageOptions): MessageOptions {
-  const given: Record<string, unknown> = {};
-  const errors: ProblemError[] = [];
+/** Reads the options of a request: from its headers `mess-…` and `idempotency-key`, and what its query held. */
+export type OptionReader = (headers: HeaderValues, query: MessageOptions) => MessageOptions;
+
+/** Made once: schemas cost more to make than to use. Each option may be given one way only. */
+export function optionReader(limits: Limits): OptionReader {
+  const schema = z.strictObject(optionFields(limits));
+  return (headers, query) => {
+    const errors: ProblemError[] = [];
+    const given = givenIn(headers, query, errors);
+    const checked = given === undefined ? undefined : schema.safeParse(given);
+    if (checked?.success === false) {
+      errors.push(...problemErrorsOf(checked.error).map((error) => ({ ...error, path: `mess-${error.path}` })));
+    }
+    if (errors.length > 0) throw new HttpRefusal("wrong-parameters", sentenceOf(errors), { errors });
+    return checked === undefined ? query : { ...query, ...checked.data };
+  };
+}
+
+/** The options among the headers, as text; undefined when there are none. */
+function givenIn(
+  headers: HeaderValues,
+  query: MessageOptions,
+  errors: ProblemError[],
+): Record<string, unknown> | undefined {
+  let given: Record<string, unknown> | undefined;
   for (const [name, values = []] of Object.entries(headers)) {
     const option = optionOfHeader(name);
     if (option === undefined) continue;
+    given ??= {};
     if (given[option] !== undefined || query[option] !== undefined || values.length > 1) {
       errors.push({ path: name, message: "is given more than once" });
     } else {
@@ -103,12 +125,7 @@ export function optionsOf(limits: Limits, headers: HeaderValues, query: MessageO
       else given[option] = name === "idempotency-key" ? unquoted(text) : text;
     }
   }
-  const checked = z.strictObject(optionFields(limits)).safeParse(given);
-  if (!checked.success) {
-    errors.push(...problemErrorsOf(checked.error).map((error) => ({ ...error, path: `mess-${error.path}` })));
-  }
-  if (errors.length > 0) throw new HttpRefusal("wrong-parameters", sentenceOf(errors), { errors });
-  return { ...query, ...checked.data };
+  return given;
 }
 
 function optionOfHeader(name: string): keyof MessageOptions | undefined {

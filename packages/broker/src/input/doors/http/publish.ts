@@ -7,10 +7,6 @@ import { draftOf, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemCode, type ProblemError } from "./problem.ts";
 import type { Services } from "./route.ts";
 
-/** MQTT 5.0 2.4: names of reasons that `Reason` does not need. */
-const PACKET_TOO_LARGE = 0x95;
-const PAYLOAD_FORMAT_INVALID = 0x99;
-
 export const publishedSchema: z.ZodObject = z
   .strictObject({
     offset: z.int().min(1).describe("place in the journal's total order; of the first one where `duplicate`"),
@@ -37,10 +33,17 @@ export interface PublishContext {
   readonly principal: string;
 }
 
+type Publishing = OutgoingMessage & {
+  /** Of a batch: where faults are told. */
+  readonly line?: number;
+};
+
+const ERRORS_MAX = 20;
+
 /** Resolves when all are durable; all or nothing. Throws the problem of the first that is refused. */
 export async function publishAll(
   context: PublishContext,
-  messages: readonly (OutgoingMessage & { readonly line?: number })[],
+  messages: readonly Publishing[],
 ): Promise<readonly Published[]> {
   const { services, principal } = context;
   await calm(services);
@@ -49,10 +52,7 @@ export async function publishAll(
   const results = await new Promise<readonly PublishResult[]>((resolve) => {
     services.queues.publishBatch({ principal, number: 0 }, drafts, resolve);
   });
-  const refusal = refusalOf(
-    results,
-    messages.map(({ line }) => line),
-  );
+  const refusal = refusalOf(results, messages);
   if (refusal !== undefined) throw refusal;
   return results.map(({ offset, duplicate, reason }, index) => ({
     offset,
@@ -76,7 +76,7 @@ function calm({ engine, deadlines, limits }: Services): Promise<void> {
   });
 }
 
-function refusalOf(results: readonly PublishResult[], lines: readonly (number | undefined)[]): HttpRefusal | undefined {
+function refusalOf(results: readonly PublishResult[], messages: readonly Publishing[]): HttpRefusal | undefined {
   const refused = results.flatMap((result, index) => (result.reason >= Reason.unspecified ? [{ result, index }] : []));
   // The others of a refused batch have this reason too: they are told as what they are only when nothing else is.
   const own = refused.filter(({ result }) => result.reason !== Reason.implementationSpecific);
@@ -84,15 +84,18 @@ function refusalOf(results: readonly PublishResult[], lines: readonly (number | 
   if (first === undefined) return undefined;
   const code = codeOf(first.result.reason);
   if (code === "unavailable") return unavailable(first.result.text);
-  const errors = own.slice(0, 20).map(({ result, index }): ProblemError => {
-    const path = result.path ?? (result.reason === Reason.topicNameInvalid ? "topic" : "");
-    const line = lines[index];
-    return { ...(line !== undefined && { line }), path, message: result.text };
-  });
-  const isBatch = lines[0] !== undefined;
-  const detail = isBatch ? sentenceOf(errors) : first.result.text;
+  const errors = own.slice(0, ERRORS_MAX).map(({ result, index }) => errorOf(result, messages[index] as Publishing));
+  const isBatch = errors[0]?.line !== undefined;
+  const detail = isBatch ? sentenceOf(errors) : errors[0]?.message;
   const headers = code === "quota-exceeded" ? { "retry-after": "5" } : {};
   return new HttpRefusal(code, detail, { errors, headers });
+}
+
+function errorOf({ reason, text, path }: PublishResult, { line, topic, options }: Publishing): ProblemError {
+  const right = options.retain === true ? "publish and retain" : "publish";
+  const message = text === "" && reason === Reason.notAuthorized ? `${right} on "${topic}" is needed` : text;
+  const place = path ?? (reason === Reason.topicNameInvalid ? "topic" : "");
+  return { ...(line !== undefined && { line }), path: place, message };
 }
 
 function codeOf(reason: number): ProblemCode {
@@ -104,16 +107,16 @@ function codeOf(reason: number): ProblemCode {
       return "invalid";
     case Reason.quotaExceeded:
       return "quota-exceeded";
-    case PACKET_TOO_LARGE:
+    case Reason.packetTooLarge:
       return "too-large";
-    case PAYLOAD_FORMAT_INVALID:
+    case Reason.payloadFormatInvalid:
       return "schema-violation";
     default:
       return "unavailable";
   }
 }
 
-export function unavailable(text: string): HttpRefusal {
+function unavailable(text: string): HttpRefusal {
   const detail = text === "" ? "the server cannot do this now" : text;
   return new HttpRefusal("unavailable", detail, { headers: { "retry-after": "5" } });
 }

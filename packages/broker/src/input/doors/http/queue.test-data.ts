@@ -76,7 +76,7 @@ export function storedOf(offset: number, message: TestMessage = {}): StoredMessa
 }
 
 /** What a draft says, to look at. */
-export function readDraft(draft: MessageDraft): MessageView {
+function readDraft(draft: MessageDraft): MessageView {
   const principalBytes = Buffer.from("p");
   const bytes = Buffer.alloc(messageSize(draft, principalBytes));
   writeMessage(bytes, 0, draft, { principalBytes, number: 0 }, 0);

@@ -62,8 +62,9 @@ function gather(incoming: IncomingMessage, bytesMax: number): Promise<Buffer> {
     });
     incoming.on("end", () => resolve(Buffer.concat(chunks)));
     incoming.on("error", reject);
-    // After `end` this changes nothing.
-    incoming.on("close", () => reject(new HttpRefusal("bad-request", "the body broke off")));
+    incoming.on("close", () => {
+      if (!incoming.readableEnded) reject(new HttpRefusal("bad-request", "the body broke off"));
+    });
   });
 }
 

@@ -13,9 +13,11 @@ function takes(quota: RequestQuota, principal: string, now: number): boolean {
   }
 }
 
+const limitHit = (): void => {};
+
 describe("RequestQuota", () => {
   it("lets a second's worth through at once, and then as many as time brings", () => {
-    const quota = new RequestQuota({ perSecond: 10, openMax: 1 });
+    const quota = new RequestQuota({ perSecond: 10, openMax: 1, limitHit });
     expect(Array.from({ length: 11 }, () => takes(quota, "a", 0)).filter(Boolean)).toHaveLength(10);
     expect([takes(quota, "a", 99), takes(quota, "a", 100), takes(quota, "a", 100)]).toEqual([false, true, false]);
     expect(takes(quota, "b", 0)).toBe(true);
@@ -24,7 +26,7 @@ describe("RequestQuota", () => {
   it("never lets more through in any time than rate and bucket allow", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 200 }), (steps) => {
-        const quota = new RequestQuota({ perSecond: 5, openMax: 1 });
+        const quota = new RequestQuota({ perSecond: 5, openMax: 1, limitHit });
         const taken: number[] = [];
         let now = 0;
         for (const step of steps) {
@@ -41,7 +43,7 @@ describe("RequestQuota", () => {
   });
 
   it("forgets those who are quiet", () => {
-    const quota = new RequestQuota({ perSecond: 1, openMax: 1 });
+    const quota = new RequestQuota({ perSecond: 1, openMax: 1, limitHit });
     for (let n = 0; n < 10_000; n++) quota.take(`p${n}`, 0);
     expect(takes(quota, "p1", 500)).toBe(false);
     quota.take("new", 1_000);
@@ -49,7 +51,7 @@ describe("RequestQuota", () => {
   });
 
   it("counts what is open, once each", () => {
-    const quota = new RequestQuota({ perSecond: 1, openMax: 2 });
+    const quota = new RequestQuota({ perSecond: 1, openMax: 2, limitHit });
     const first = quota.open("a");
     quota.open("a");
     quota.open("b");

@@ -1,3 +1,4 @@
+import type { Limits } from "../../../config/limits.ts";
 import { HttpRefusal } from "./problem.ts";
 
 export interface RequestQuotaOptions {
@@ -5,6 +6,8 @@ export interface RequestQuotaOptions {
   readonly perSecond: number;
   /** Answers that go on (event streams, waiting pulls) a principal may have open. */
   readonly openMax: number;
+  /** Told of each refusal, with the setting behind it. */
+  limitHit(limit: keyof Limits, principal: string): void;
 }
 
 interface Bucket {
@@ -37,6 +40,7 @@ export class RequestQuota {
       ratelimit: `"principal";r=${Math.floor(bucket.tokens)};t=${bucket.tokens >= perSecond ? 0 : 1}`,
     };
     if (allowed) return headers;
+    this.#options.limitHit("httpRequestsPerPrincipalPerSecond", principal);
     throw new HttpRefusal("too-many-requests", `at most ${perSecond} requests a second; try again in 1 s`, {
       headers: { ...headers, "retry-after": "1" },
     });
@@ -47,6 +51,7 @@ export class RequestQuota {
     const { openMax } = this.#options;
     const count = this.#open.get(principal) ?? 0;
     if (count >= openMax) {
+      this.#options.limitHit("httpOpenPerPrincipalMax", principal);
       throw new HttpRefusal("too-many-requests", `at most ${openMax} streams and waiting pulls at a time`, {
         headers: { "retry-after": "1" },
       });

@@ -65,7 +65,7 @@ export interface DocumentedAnswer {
 }
 
 /** The form of a request's body. `bytes`: any content type; `lines`: NDJSON; `text`: the handler reads the JSON itself. */
-export type BodyForm = z.ZodType | "bytes" | "lines" | "text";
+type BodyForm = z.ZodType | "bytes" | "lines" | "text";
 
 /** A route as data: the door checks permission, query and body by it, tests and the description walk over it. */
 export interface Route {

@@ -26,7 +26,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...deadRoutes(limits),
     ...topicRoutes(limits),
     ...delayedRoutes(limits),
-    ...policyRoutes(),
+    ...policyRoutes(limits),
     ...keyRoutes(),
     ...backupRoutes(),
     ...healthRoutes(),

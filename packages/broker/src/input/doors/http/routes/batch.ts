@@ -7,10 +7,12 @@ import { nothing, text } from "../fields.ts";
 import { NDJSON_MEDIA_TYPE } from "../media-types.ts";
 import { HttpRefusal } from "../problem.ts";
 import { publishAll, publishedSchema, publishProblems } from "../publish.ts";
-import { optionsOf } from "../publish-options.ts";
+import { optionReader } from "../publish-options.ts";
 import { type Route, route } from "../route.ts";
 
 export function batchRoutes(limits: Limits): readonly Route[] {
+  const readOptions = optionReader(limits);
+  const schema = batchLineSchema(limits);
   return [
     route<object, string>({
       method: "POST",
@@ -26,7 +28,7 @@ export function batchRoutes(limits: Limits): readonly Route[] {
           .describe("gives lines without an id the id KEY:LINE"),
       }),
       body: "lines",
-      bodySchema: batchLineSchema(limits),
+      bodySchema: schema,
       bodyDescription: `At most ${limits.batchMessagesMax} lines. Empty lines are passed over.`,
       answers: {
         201: {
@@ -37,14 +39,14 @@ export function batchRoutes(limits: Limits): readonly Route[] {
       },
       problems: publishProblems,
       handle: async ({ services, caller, headers, body }) => {
-        const { id, ...others } = optionsOf(limits, headers, {});
+        const { id, ...others } = readOptions(headers, {});
         const [other] = Object.keys(others);
         if (other !== undefined) {
           throw new HttpRefusal("wrong-parameters", `mess-${other}: say it in each line`, {
             errors: [{ path: `mess-${other}`, message: "is said in each line" }],
           });
         }
-        const messages = readBatch(body, { limits, now: services.now(), idempotencyKey: id });
+        const messages = readBatch(body, { schema, limits, now: services.now(), idempotencyKey: id });
         const published = await publishAll({ services, principal: caller.principal }, messages);
         const lines = published.map((one) => `${JSON.stringify(one)}\n`);
         return { status: 201, body: lines.join(""), mediaType: NDJSON_MEDIA_TYPE };

@@ -119,9 +119,11 @@ function selected(request: RouteRequest<object, Selecting>, verb: "redrive" | "p
   return services.queueAdministration[verb](caller.principal, params["name"] ?? "", selection as DeadSelection);
 }
 
+const offsetField = integer(1, Number.MAX_SAFE_INTEGER);
+
 /** The offset in a path. */
 export function offsetOf(params: Readonly<Record<string, string>>): number {
-  const checked = integer(1, Number.MAX_SAFE_INTEGER).safeParse(params["offset"]);
+  const checked = offsetField.safeParse(params["offset"]);
   if (checked.success) return checked.data;
   throw new HttpRefusal("wrong-parameters", "offset: must be a whole number", {
     errors: [{ path: "offset", message: "must be a whole number" }],

@@ -2,6 +2,7 @@
 import type { Properties } from "@mess/wire";
 import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
+import { checkTopicName } from "../../../../topics/topic-name.ts";
 import { binaryCloudEvent, structuredCloudEventErrors } from "../cloud-events.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
 import { sentenceOf } from "../faults.ts";
@@ -16,9 +17,10 @@ import {
   type HeaderValues,
   headerText,
   type MessageOptions,
+  type OptionReader,
   optionFields,
   optionNames,
-  optionsOf,
+  optionReader,
   topicName,
 } from "../publish-options.ts";
 import { mediaTypeOf } from "../read-body.ts";
@@ -38,6 +40,7 @@ type PublishQuery = MessageOptions & { readonly topic?: string };
 
 export function messageRoutes(limits: Limits): readonly Route[] {
   const options = optionFields(limits);
+  const readOptions = optionReader(limits);
   const publishing = {
     method: "POST",
     group: GROUP,
@@ -59,7 +62,7 @@ export function messageRoutes(limits: Limits): readonly Route[] {
       query: z.strictObject({ topic: topicName(limits), ...options }) as unknown as z.ZodType<
         PublishQuery & { topic: string }
       >,
-      handle: (request) => publishOne(request, request.query.topic),
+      handle: (request) => publishOne(request, request.query.topic, readOptions),
     }),
     route<PublishQuery, Buffer>({
       ...publishing,
@@ -67,9 +70,10 @@ export function messageRoutes(limits: Limits): readonly Route[] {
       summary: "The same with the topic in the path, percent-encoded as one level: `orders%2F17`.",
       query: z.strictObject(options) as unknown as z.ZodType<PublishQuery>,
       handle: (request) => {
-        const checked = topicName(limits).safeParse(request.params["topic"]);
-        if (checked.success) return publishOne(request, checked.data);
-        throw wrong([{ path: "topic", message: checked.error.issues[0]?.message ?? "is no topic name" }]);
+        const topic = request.params["topic"] ?? "";
+        const problem = checkTopicName(topic, limits);
+        if (problem !== undefined) throw wrong([{ path: "topic", message: problem.reason }]);
+        return publishOne(request, topic, readOptions);
       },
     }),
     browseRoute(limits),
@@ -139,11 +143,15 @@ function capital(name: string): string {
   return `${name[0]?.toUpperCase()}${name.slice(1)}`;
 }
 
-async function publishOne(request: RouteRequest<PublishQuery, Buffer>, topic: string): Promise<Answer> {
+async function publishOne(
+  request: RouteRequest<PublishQuery, Buffer>,
+  topic: string,
+  readOptions: OptionReader,
+): Promise<Answer> {
   const { services, caller, headers, body } = request;
   const { limits } = services;
   const { topic: _, ...query } = request.query;
-  const options = optionsOf(limits, headers, query);
+  const options = readOptions(headers, query);
   const together = checkTogether(options, services.now(), limits);
   if (together !== undefined) throw wrong([together]);
   const properties = propertiesOf(headers, limits, body);
@@ -168,9 +176,8 @@ function propertiesOf(headers: HeaderValues, limits: Limits, body: Buffer): Prop
   const contentType = one(headers, "content-type", errors);
   if (contentType !== undefined) errors.push(...contentFaults(contentType, limits, body, event.pairs.length > 0));
   const responseTopic = one(headers, "mess-response-topic", errors);
-  if (responseTopic !== undefined && !topicName(limits).safeParse(responseTopic).success) {
-    errors.push({ path: "mess-response-topic", message: "is no topic name" });
-  }
+  const problem = responseTopic === undefined ? undefined : checkTopicName(responseTopic, limits);
+  if (problem !== undefined) errors.push({ path: "mess-response-topic", message: problem.reason });
   const correlation = one(headers, "mess-correlation-data", errors);
   if (correlation !== undefined && !/^[A-Za-z0-9+/_-]*={0,2}$/.test(correlation)) {
     errors.push({ path: "mess-correlation-data", message: "must be base64" });

@@ -1,5 +1,6 @@
 /** The policy: who may do what, and what is declared. */
 import { z } from "zod";
+import type { Limits } from "../../../../config/limits.ts";
 import { policyFromJson } from "../../../../identity/policy-document.ts";
 import { flag, name, nothing } from "../fields.ts";
 import { policyDocument } from "../policy-view.ts";
@@ -18,7 +19,7 @@ const policySchema = z.looseObject({
   subscriptions: z.record(z.string(), subscriptionSettingsSchema).optional(),
 });
 
-export function policyRoutes(): readonly Route[] {
+export function policyRoutes(limits: Limits): readonly Route[] {
   return [
     route({
       ...common,
@@ -44,7 +45,7 @@ export function policyRoutes(): readonly Route[] {
         },
       },
       problems: ["conflict"],
-      handle: putPolicy,
+      handle: (request) => putPolicy(request, limits),
     }),
     whyRoute(),
   ];
@@ -75,9 +76,12 @@ function whyRoute(): Route {
   });
 }
 
-async function putPolicy(request: RouteRequest<{ dryRun?: boolean | undefined }, string>): Promise<Answer> {
+async function putPolicy(
+  request: RouteRequest<{ dryRun?: boolean | undefined }, string>,
+  limits: Limits,
+): Promise<Answer> {
   const { administration, caller, query, body } = request;
-  const checked = policyFromJson(body, request.services.limits);
+  const checked = policyFromJson(body, limits);
   if (!("policy" in checked)) {
     const errors = checked.problems.map(({ path, message, hint }) => ({
       path,
