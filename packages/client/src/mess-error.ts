@@ -86,3 +86,8 @@ function mayPass(code: MessErrorCode, reasonCode: number | undefined): boolean {
   if (reasonCode !== undefined) return retryableReasons.has(reasonCode);
   return retryableCodes.has(code);
 }
+
+/** The owner has ended it. */
+export function clientClosed(): MessError {
+  return new MessError("CLOSED", "the client was closed");
+}

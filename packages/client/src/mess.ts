@@ -4,7 +4,7 @@ import type { ConnectionState } from "./connection/connection.ts";
 import { Lane, type LaneOptions } from "./connection/lane.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { Listeners } from "./listeners.ts";
-import { MessError } from "./mess-error.ts";
+import { clientClosed, MessError } from "./mess-error.ts";
 import { checkTopic } from "./mqtt/check.ts";
 import type { MqttConnection } from "./mqtt/mqtt-connection.ts";
 import type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
@@ -308,8 +308,11 @@ export class Mess implements AsyncDisposable {
   }
 
   #over(reason: MessError | undefined): void {
-    this.#outbox.fail(reason ?? new MessError("CLOSED", "the client was closed"));
-    for (const lane of this.#lanes) void lane.connection.close(0);
+    this.#outbox.fail(reason ?? clientClosed());
+    for (const lane of [...this.#lanes]) {
+      if (reason === undefined) void lane.connection.close(0);
+      else lane.connection.fail(reason);
+    }
     this.#endedResolve(reason);
   }
 

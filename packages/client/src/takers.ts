@@ -5,6 +5,11 @@ import type { MessError } from "./mess-error.ts";
 export class Takers<T> {
   readonly #waiting = new Fifo<{ resolve(value: T | undefined): void; reject(error: MessError): void }>();
 
+  /** Whether anybody waits. */
+  get any(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   wait(): Promise<T | undefined> {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }

@@ -42,7 +42,7 @@ describe("ByteReader", () => {
     expect(text.faultReason).toBe("The name is not well-formed UTF-8 without U+0000.");
     const long = reader(0x80, 0x00, 1);
     expect(long.variableInteger("the length")).toBe(0);
-    expect(long.faultReason).toMatch(/^The length is not a variable byte integer/);
+    expect(long.faultReason).toMatch(/^The length is not a well-formed variable byte integer/);
   });
 
   test("the first fault stays until reset", () => {

@@ -81,7 +81,7 @@ export class ByteReader {
     const reason =
       value === VARIABLE_INTEGER_CUT
         ? `The packet ends inside ${field}.`
-        : `${capital(field)} is not a variable byte integer in its shortest form of at most four bytes.`;
+        : `${capital(field)} is not a well-formed variable byte integer.`;
     this.fail(this.malformedCode, reason);
     return 0;
   }

@@ -1,4 +1,4 @@
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import type { OpenMqttOptions } from "../mqtt/open-mqtt.ts";
@@ -90,16 +90,21 @@ export class Connection {
     try {
       const client = await this.#open(any).catch(async (error: unknown) => {
         reason = asMessError(error);
-        const goesOn = this.#options.waitForServer || reason.serverReference !== undefined;
-        if (!goesOn) throw reason;
         return this.#again(reason, any, "connecting");
       });
-      if (client === undefined) throw this.#closing.signal.aborted ? closed() : givenUp(any, reason);
+      if (client === undefined) throw this.#closing.signal.aborted ? clientClosed() : givenUp(any, reason);
       void this.#keep(client);
     } catch (error) {
       this.#end(asMessError(error));
       throw error;
     }
+  }
+
+  /** Ends at once, because of that. */
+  fail(reason: MessError): void {
+    this.#closing.abort();
+    this.#client?.abort();
+    this.#end(reason);
   }
 
   /** Says goodbye and ends; the server forgets the session. */
@@ -132,7 +137,7 @@ export class Connection {
     signal: AbortSignal,
     name: "connecting" | "reconnecting",
   ): Promise<MqttConnection | undefined> {
-    const { reconnect = { min: 200, max: 30_000 }, world } = this.#options;
+    const { reconnect = { min: 200, max: 30_000 }, waitForServer, world } = this.#options;
     let reason = why;
     for (;;) {
       if (signal.aborted) return undefined;
@@ -143,6 +148,7 @@ export class Connection {
       }
       let delay = 0;
       if (!this.#references.follow(reason)) {
+        if (name === "connecting" && !waitForServer) throw reason;
         delay = fullJitter(this.#attempts, reconnect, world.random());
         this.#attempts += 1;
       }
@@ -165,7 +171,7 @@ export class Connection {
     const client = await open(this.#references.url, { ...mqtt, ...credentials, cleanStart: !resume, signal });
     if (this.#closing.signal.aborted) {
       client.abort();
-      throw closed();
+      throw clientClosed();
     }
     this.#known = true;
     this.#refusals = 0;
@@ -198,10 +204,6 @@ export class Connection {
 function asMessError(error: unknown): MessError {
   if (error instanceof MessError) return error;
   return new MessError("UNREACHABLE", error instanceof Error ? error.message : String(error), { cause: error });
-}
-
-function closed(): MessError {
-  return new MessError("CLOSED", "the client was closed");
 }
 
 function givenUp(signal: AbortSignal, reason: MessError | undefined): MessError {

@@ -2,20 +2,22 @@ import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 
 /** A message on its way through the client, acknowledged when the last of its readers is done with it. */
 export class Delivery {
-  #message: MqttMessage;
+  /** Undefined from when it is done: whoever remembers the delivery does not keep its payload. */
+  #message: MqttMessage | undefined;
   #open = 0;
 
   constructor(message: MqttMessage) {
     this.#message = message;
   }
 
+  /** For a reader that is not done with it. */
   get message(): MqttMessage {
-    return this.#message;
+    return this.#message as MqttMessage;
   }
 
   /** Whether every reader is done. */
   get done(): boolean {
-    return this.#open === 0;
+    return this.#message === undefined;
   }
 
   /** One reader more. Returns what it calls once, when it is done; 0x80 and above refuses the message. */
@@ -26,13 +28,15 @@ export class Delivery {
       if (!mine) return;
       mine = false;
       this.#open -= 1;
-      if (this.#open === 0) this.#message.ack(reasonCode);
+      if (this.#open > 0) return;
+      this.#message?.ack(reasonCode);
+      this.#message = undefined;
     };
   }
 
   /** The server sent it again, over another connection: there it has to be acknowledged now. */
   again(message: MqttMessage): void {
-    this.#message = message;
-    if (this.#open === 0) message.ack();
+    if (this.done) message.ack();
+    else this.#message = message;
   }
 }

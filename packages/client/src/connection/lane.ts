@@ -1,5 +1,5 @@
 import type { Properties, UserProperties } from "@mess/wire";
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import type { OpenMqttOptions } from "../mqtt/open-mqtt.ts";
@@ -14,8 +14,6 @@ export interface LaneSubscription {
   readonly qos: 0 | 1;
   /** Whether the server sends retained messages at the start. */
   readonly retained: boolean;
-  /** True when the server's side dies with the connection, although the session lives: it is asked for each time. */
-  readonly volatile: boolean;
   /** Asked for each SUBSCRIBE. */
   userProperties(): UserProperties;
   deliver(delivery: Delivery): void;
@@ -91,7 +89,7 @@ export class Lane {
     const { client } = this.connection;
     if (client !== undefined) return Promise.resolve(client);
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) reject(this.#ended.reason ?? closed());
+      if (this.#ended !== undefined) reject(this.#ended.reason ?? clientClosed());
       else this.#waiters.push({ resolve, reject });
     });
   }
@@ -141,7 +139,7 @@ export class Lane {
     this.#left.clear();
     if (resumed) for (const filter of left) void this.#leave(filter);
     for (const [subscription, entry] of this.#subscriptions) {
-      if (!resumed || subscription.volatile) entry.granted = false;
+      if (!resumed) entry.granted = false;
       if (entry.granted) subscription.granted(client);
       else void this.#ask(client, subscription, entry);
     }
@@ -188,7 +186,7 @@ export class Lane {
 
   #end(reason: MessError | undefined): void {
     this.#ended = { reason };
-    for (const { reject } of this.#waiters.splice(0)) reject(reason ?? closed());
+    for (const { reject } of this.#waiters.splice(0)) reject(reason ?? clientClosed());
     for (const [subscription, entry] of [...this.#subscriptions]) {
       this.#forget(subscription, entry);
       subscription.ended(reason);
@@ -199,8 +197,4 @@ export class Lane {
     this.#subscriptions.delete(subscription);
     this.#byIdentifier.delete(entry.identifier);
   }
-}
-
-function closed(): MessError {
-  return new MessError("CLOSED", "the client was closed");
 }

@@ -10,6 +10,8 @@ describe("parseAddress", () => {
     ["ssl://10.0.0.1:9", { secure: true, host: "10.0.0.1", port: 9 }],
     ["tcp://[::1]:9", { secure: false, host: "::1", port: 9, loopback: true }],
     ["mqtt+ssl://x", { secure: true, host: "x", port: 8883 }],
+    ["ws://localhost:9001", { secure: false, webSocket: true, port: 9001, path: "/mqtt" }],
+    ["wss://u:p@host/broker?x=1", { secure: true, webSocket: true, port: 443, path: "/broker?x=1", username: "u" }],
     ["mqtts://a%2Fb:p%40w@host", { username: "a/b", password: "p@w" }],
   ])("reads %s", (url, expected) => {
     expect(parseAddress(url)).toMatchObject(expected);
@@ -23,6 +25,7 @@ describe("parseAddress", () => {
     ["constructor://x", /scheme constructor:/u],
     ["mqtts://host/topic", /no path/u],
     ["mqtts://host?x=1", /no path/u],
+    ["wss://host/mqtt#x", /no path/u],
     ["mqtts://%ff@host", /percent-encoding/u],
   ])("refuses %s", (url, message) => {
     expect(() => parseAddress(url)).toThrow(message);

@@ -7,7 +7,7 @@ export function checkTopic(topic: string): MessError | undefined {
   if (topic === "") return new MessError("INVALID_ARGUMENT", "the topic is empty");
   if (/[+#]/u.test(topic)) {
     return new MessError("INVALID_ARGUMENT", `the topic "${topic}" holds a wildcard`, {
-      hint: "+ and # belong to topic filters; publish to one topic name",
+      hint: "publish to one topic name",
     });
   }
   if (topic.includes("\0") || /\p{Surrogate}/u.test(topic)) {

@@ -155,9 +155,7 @@ export class Link {
       if (this.#pingAt === 0 && !this.#paused) this.#pingAt = now;
     }
     if (this.#pingAt !== 0 && now - this.#pingAt > this.#keepAlive) {
-      this.fail(
-        new MessError("TIMEOUT", "the server stopped answering", { hint: "the network or the server is down" }),
-      );
+      this.fail(new MessError("TIMEOUT", "the server stopped answering"));
     }
   }
 

@@ -340,8 +340,9 @@ export class MqttConnection implements AsyncDisposable {
     const error = this.#link.send(packet);
     if (error !== undefined) this.#requests.answer({ type, packetId, reasonCodes: [] });
     const { reasonCodes, properties = {} } = await answer;
-    if (error !== undefined) throw error;
-    return { reasonCodes, properties };
+    if (error === undefined) return { reasonCodes, properties };
+    this.#ids.release(packetId);
+    throw error;
   }
 
   /** Publishers repeat themselves: the topic before is not checked again. */
@@ -406,6 +407,6 @@ function closedByOwner(): MessError {
 function lost(established: boolean): MessError {
   if (established) return new MessError("CONNECTION_LOST", "the server closed the connection");
   return new MessError("CONNECTION_LOST", "the server closed the connection before it answered CONNECT", {
-    hint: "is it an MQTT port, and is it MQTT in clear on a TLS port (mqtts://)?",
+    hint: "is it an MQTT port, and mqtts:// where it speaks TLS?",
   });
 }

@@ -33,7 +33,7 @@ export class Requests {
     for (const [packetId, request] of this.#open) {
       if (request.deadline > now) continue;
       this.#open.delete(packetId);
-      request.reject(new MessError("TIMEOUT", "the server did not answer in time", { hint: "is it overloaded?" }));
+      request.reject(new MessError("TIMEOUT", "the server did not answer in time"));
     }
   }
 

@@ -221,9 +221,7 @@ export class Outbox {
   }
 
   #full(): MessError {
-    const { maxMessages, maxBytes } = this.#limits;
-    const most = `${maxMessages} messages, ${maxBytes} bytes`;
-    return new MessError("QUEUE_FULL", `${this.pending} publishes wait for an answer already (at most ${most})`, {
+    return new MessError("QUEUE_FULL", `${this.pending} publishes wait for an answer already`, {
       hint: 'await earlier publishes, or connect with offline: { whenFull: "wait" }',
     });
   }

@@ -5,9 +5,9 @@ import type { LaneSubscription } from "../connection/lane.ts";
 import { userProperty } from "../connection/user-property.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
-import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import { Takers } from "../takers.ts";
+import type { Timer } from "../world.ts";
 import { Lease, leaseLost } from "./lease.ts";
 
 export interface ConsumerOptions {
@@ -37,7 +37,6 @@ export class Consumer implements LaneSubscription {
   readonly filter: string;
   readonly qos = 1;
   readonly retained = false;
-  readonly volatile = true;
   readonly #options: ConsumerOptions;
   readonly #context: ClientContext;
   readonly #lane: LaneHandle;
@@ -46,9 +45,9 @@ export class Consumer implements LaneSubscription {
   readonly #leases = new Set<Lease>();
   /** Of messages that somebody took. */
   readonly #taken = new Set<Lease>();
-  #client: MqttConnection | undefined;
   #stopping = false;
   #leaving = false;
+  #timer: Timer | undefined;
   #end: { readonly failure: MessError | undefined } | undefined;
   #closed: Promise<void> | undefined;
 
@@ -86,12 +85,18 @@ export class Consumer implements LaneSubscription {
     this.stop();
     this.#leaving = true;
     if (this.#taken.size === 0) return void this.close();
-    this.#context.world.after(this.#options.leaseMs, () => void this.close());
+    this.closeAfter(this.#options.leaseMs);
+  }
+
+  /** Closes then, at the latest. */
+  closeAfter(milliseconds: number): void {
+    this.#timer = this.#context.world.after(milliseconds, () => void this.close());
   }
 
   /** Ends the connection; the broker takes back what was not settled. */
   close(): Promise<void> {
     this.stop();
+    this.#timer?.cancel();
     this.#closed ??= this.#lane.leave(this).finally(() => this.#loseAll("the consumer was closed"));
     return this.#closed;
   }
@@ -106,9 +111,7 @@ export class Consumer implements LaneSubscription {
     return own;
   }
 
-  granted(client: MqttConnection): void {
-    this.#client = client;
-  }
+  granted(): void {}
 
   deliver(delivery: Delivery): void {
     const { message } = delivery;
@@ -128,12 +131,12 @@ export class Consumer implements LaneSubscription {
   }
 
   interrupted(): void {
-    this.#client = undefined;
     this.#held.clear();
     this.#loseAll("the connection broke");
   }
 
   ended(reason: MessError | undefined): void {
+    this.#timer?.cancel();
     this.#end = { failure: reason };
     this.#loseAll("the client was closed");
     this.#takers.end(reason);
@@ -142,8 +145,7 @@ export class Consumer implements LaneSubscription {
   #leased(message: MqttMessage): Leased | undefined {
     const { properties, topic } = message;
     const { responseTopic, correlationData } = properties;
-    // Deliveries may come before SUBACK is dealt with.
-    const client = this.#client ?? this.#lane.client;
+    const { client } = this.#lane;
     if (responseTopic === undefined || correlationData === undefined || client === undefined) {
       this.#context.report(
         new MessError("PROTOCOL_ERROR", `a delivery of "${this.#options.name}" came without a lease`),

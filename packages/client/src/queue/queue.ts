@@ -97,7 +97,7 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
     const consumer = this.#consumer(concurrency);
     const onAbort = (): void => {
       consumer.stop();
-      if (graceMs !== undefined) this.#context.world.after(graceMs, () => void consumer.close());
+      if (graceMs !== undefined) consumer.closeAfter(graceMs);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     const work = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import type { ClientContext } from "../client-context.ts";
 import type { Delivery } from "../connection/delivery.ts";
 import type { LaneSubscription } from "../connection/lane.ts";
 import { type Duration, milliseconds } from "../duration.ts";
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import { checkTopic } from "../mqtt/check.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import type { CodecChoice } from "../payload/codec.ts";
@@ -105,13 +105,12 @@ export class Requester {
         filter: topic,
         qos: 1,
         retained: false,
-        volatile: false,
         userProperties: (): UserProperties => [],
         deliver: ({ message }: Delivery) => this.#reply(message),
         granted: () => resolve(),
         interrupted: () => undefined,
         ended: (reason) => {
-          const error = reason ?? new MessError("CLOSED", "the client was closed");
+          const error = reason ?? clientClosed();
           this.#replies = undefined;
           for (const pending of this.#pending.values()) pending.reject(error);
           void lane.leave(replies);

@@ -136,12 +136,11 @@ export class Responder<Request = unknown> implements AsyncDisposable {
     if (responseTopic === undefined) return;
     try {
       this.#checkReplyTopic(responseTopic);
-      await this.#context.publish(
-        responseTopic,
-        reply,
-        { ...(message.trace && { trace: message.trace }) },
-        { ...(correlationData && { correlationData }), ...(contentType !== undefined && { contentType }) },
-      );
+      const more = { ...(correlationData && { correlationData }), ...(contentType !== undefined && { contentType }) };
+      // A provider makes a context of its own; without one the requester's goes back as it came.
+      const options = tracing === undefined && message.trace !== undefined ? { trace: message.trace } : {};
+      const publish = (): Promise<unknown> => this.#context.publish(responseTopic, reply, options, more);
+      await withTrace(tracing, message.trace, publish);
     } catch (error) {
       this.#tell(error, message);
     }

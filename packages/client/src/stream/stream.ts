@@ -66,7 +66,6 @@ export class Stream<Value = unknown> {
       filter: this.filter,
       qos: 1,
       retained: false,
-      volatile: true,
       userProperties: () => [["mess-from", position]],
       decode: async (message) => {
         this.#context.received(message);
@@ -96,8 +95,8 @@ export class Stream<Value = unknown> {
       restart: () => {
         timer?.cancel();
         timer = world.after(idleMs, () => {
-          if (reader().waiting > 0) idleTimer.restart();
-          else reader().finish();
+          if (reader().idle) reader().finish();
+          else idleTimer.restart();
         });
       },
       stop: () => timer?.cancel(),

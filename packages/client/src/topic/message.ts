@@ -18,7 +18,7 @@ export interface Message<Value = unknown, Params = Readonly<Record<string, strin
   /** Principal that published it. */
   readonly publisher: string | undefined;
   readonly key: string | undefined;
-  /** User properties without the broker's own; of a repeated name the last. */
+  /** User properties; of a repeated name the last. A dead letter has `mess-dead-reason` and `mess-origin-topic` among them. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string | undefined;
   /** A last value that was there before the subscription. */
@@ -60,7 +60,10 @@ export function messageOf<Value, Params>(raw: RawMessage, value: Value, params: 
   };
 }
 
+/** What a message has as fields of its own. */
+const told = /^mess-(offset|time|publisher|key|attempt|subscription)$/;
+
 function headersOf({ userProperties = [] }: Properties): Record<string, string> {
   // From entries, so that a header named __proto__ is a header.
-  return Object.fromEntries(userProperties.filter(([name]) => !name.startsWith("mess-")));
+  return Object.fromEntries(userProperties.filter(([name]) => !told.test(name)));
 }

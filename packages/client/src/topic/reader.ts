@@ -3,7 +3,7 @@ import type { LaneHandle } from "../client-context.ts";
 import type { Delivery } from "../connection/delivery.ts";
 import type { LaneSubscription } from "../connection/lane.ts";
 import { Fifo } from "../fifo.ts";
-import { MessError } from "../mess-error.ts";
+import { clientClosed, MessError } from "../mess-error.ts";
 import type { MqttMessage } from "../mqtt/mqtt-message.ts";
 import { Takers } from "../takers.ts";
 import type { Message } from "./message.ts";
@@ -12,7 +12,6 @@ export interface ReaderOptions<Value, Params> {
   readonly filter: string;
   readonly qos: 0 | 1;
   readonly retained: boolean;
-  readonly volatile?: boolean;
   readonly userProperties?: () => UserProperties;
   /** Rejects with INVALID_PAYLOAD. */
   readonly decode: (message: MqttMessage) => Promise<Message<Value, Params>>;
@@ -69,12 +68,11 @@ export class Reader<Value, Params>
     });
     // Who does not look at it sees the same error in the loop.
     this.ready.catch(() => undefined);
-    const { filter, qos, retained, volatile = false, userProperties = () => [] } = options;
+    const { filter, qos, retained, userProperties = () => [] } = options;
     this.#subscription = {
       filter,
       qos,
       retained,
-      volatile,
       userProperties,
       deliver: (delivery) => this.#deliver(delivery),
       granted: () => {
@@ -86,12 +84,17 @@ export class Reader<Value, Params>
       ended: (reason) => {
         if (reason === undefined) this.#drop();
         this.#end(reason);
-        this.#readyReject(reason ?? new MessError("CLOSED", "the client was closed"));
+        this.#readyReject(reason ?? clientClosed());
       },
     };
     if (options.signal?.aborted === true) this.#onAbort();
     else options.lane.subscribe(this.#subscription);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Whether the loop waits for a message. */
+  get idle(): boolean {
+    return this.#takers.any;
   }
 
   /** Messages that arrived and were not read. */

@@ -36,7 +36,6 @@ export class TopicTemplate {
     const early = levels.slice(0, -1).some(({ parameter }) => parameter === "rest");
     if (early) throw bad(template, "{…...} stands for the rest, so it comes last");
     if (new Set(names).size < names.length) throw bad(template, "a parameter appears twice");
-    if (template.startsWith("$")) throw bad(template, "names that begin with $ are the broker's");
     this.#levels = levels;
     const error = checkTopic(levels.map(({ text }) => text).join("/"));
     if (error !== undefined) throw error;
@@ -51,26 +50,16 @@ export class TopicTemplate {
    *
    * @throws MessError INVALID_ARGUMENT when a parameter is missing, or holds what would change the topic's shape
    */
-  name(params: Readonly<Record<string, string | number>>): string {
-    const name = this.#levels.map(({ text, parameter }) => {
-      if (parameter === undefined) return text;
-      const value = Object.hasOwn(params, text) ? params[text] : undefined;
-      if (value === undefined) throw bad(this.template, `the parameter "${text}" is missing`);
-      return levelOf(this.template, text, value, parameter);
+  name(params: Values): string {
+    return this.#fill(params, (text) => {
+      throw bad(this.template, `the parameter "${text}" is missing`);
     });
-    return name.join("/");
   }
 
   /** The topic filter. */
-  filter(params: Readonly<Partial<Record<string, string | number>>> = {}): string {
-    const filter = this.#levels.map(({ text, parameter }) => {
-      if (parameter === undefined) return text;
-      const value = Object.hasOwn(params, text) ? params[text] : undefined;
-      const wildcard = parameter === "rest" ? "#" : "+";
-      if (value === undefined || value === wildcard) return wildcard;
-      return levelOf(this.template, text, value, parameter);
-    });
-    return filter.join("/");
+  filter(params: Values = {}): string {
+    const named = Object.entries(params).filter(([, value]) => value !== "+" && value !== "#");
+    return this.#fill(Object.fromEntries(named), (_name, wildcard) => wildcard);
   }
 
   /** The parameters in a topic name that the filter matches. */
@@ -83,7 +72,21 @@ export class TopicTemplate {
     }
     return params;
   }
+
+  /** `free` says what stands for a parameter that has no value. */
+  #fill(params: Values, free: (name: string, wildcard: string) => string): string {
+    const levels = this.#levels.map(({ text, parameter }) => {
+      if (parameter === undefined) return text;
+      const value = Object.hasOwn(params, text) ? params[text] : undefined;
+      const wildcard = parameter === "rest" ? "#" : "+";
+      if (value === undefined) return free(text, wildcard);
+      return levelOf(this.template, text, value, parameter);
+    });
+    return levels.join("/");
+  }
 }
+
+type Values = Readonly<Partial<Record<string, string | number>>>;
 
 function parseLevel(template: string, level: string): Level {
   const [, name, rest] = /^\{([A-Za-z_]\w*)(\.\.\.)?\}$/u.exec(level) ?? [];

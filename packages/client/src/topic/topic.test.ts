@@ -23,7 +23,6 @@ describe("templates", () => {
     ["{a...}/b", /comes last/u],
     ["{a}/{a}", /twice/u],
     ["{__proto__}", /cannot be a parameter/u],
-    ["$mess/queue/x", /broker's/u],
   ])("%j is refused", (template, message) => {
     expect(() => new TopicTemplate(template)).toThrow(message);
   });

@@ -52,8 +52,8 @@ describe("isReasonCodeFor", () => {
   });
 });
 
-test("every code has a name of its own", () => {
-  const codes = [...new Set(Object.values(ReasonCode))];
+test("every refusal has a name of its own", () => {
+  const codes = [...new Set(Object.values(ReasonCode))].filter((code) => code >= 0x80);
   const names = codes.map(reasonName);
   expect(new Set(names).size).toBe(codes.length);
   expect(names.filter((name) => name.startsWith("Reason code"))).toEqual([]);

@@ -1,12 +1,4 @@
 const names: ReadonlyMap<number, string> = new Map([
-  [0x00, "Success"],
-  [0x01, "Granted QoS 1"],
-  [0x02, "Granted QoS 2"],
-  [0x04, "Disconnect with Will Message"],
-  [0x10, "No matching subscribers"],
-  [0x11, "No subscription existed"],
-  [0x18, "Continue authentication"],
-  [0x19, "Re-authenticate"],
   [0x80, "Unspecified error"],
   [0x81, "Malformed Packet"],
   [0x82, "Protocol Error"],
@@ -44,7 +36,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [0xa2, "Wildcard Subscriptions not supported"],
 ]);
 
-/** The standard's name, e.g. "Not authorized"; "Reason code 0x55" for a number that has none. */
+/** The standard's name of a refusal (0x80 and above), e.g. "Not authorized"; "Reason code 0x55" for what has none. */
 export function reasonName(code: number): string {
   return names.get(code) ?? `Reason code 0x${code.toString(16).padStart(2, "0")}`;
 }
