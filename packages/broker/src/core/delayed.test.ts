@@ -37,6 +37,21 @@ function page(world: World, limit: number, after?: DelayedPage["next"]): Delayed
   return found as DelayedPage;
 }
 
+test("one of QoS 2 is delayed at its release, whatever is in the frame with it, and found after a restart", () => {
+  const world = new World();
+  const publisher = world.connected("p", { expiry: 1_000 });
+  const deliverAt = world.clock.wall + 60_000;
+  publisher.publish("a", "later", { qos: 2, packetId: 9, attributes: { deliverAt } });
+  world.commit();
+  // The frame has no room left for the message: its buffer is replaced by a larger one.
+  publisher.publish("b", "x".repeat(world.journal.openBytes.length - 60));
+  publisher.release(9);
+  world.commit();
+  expect(page(world, 10).messages).toMatchObject([{ topic: "a", dueAt: deliverAt }]);
+  world.restart();
+  expect(page(world, 10).messages).toMatchObject([{ topic: "a", dueAt: deliverAt }]);
+});
+
 test("released at its time, with its origin, and once, over a restart", () => {
   const world = new World();
   reading(world);

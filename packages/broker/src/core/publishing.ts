@@ -247,7 +247,8 @@ export class Publishing {
   /** A message that was held until now, as its bytes. */
   delayHeld(held: Buffer, dueAt: number): void {
     const { journal } = this.#state;
-    held.copy(journal.openBytes, journal.reserve(RecordKind.messageDelayed, held.length));
+    const at = journal.reserve(RecordKind.messageDelayed, held.length);
+    held.copy(journal.openBytes, at);
     this.#delayed(dueAt, held.length);
   }
 
