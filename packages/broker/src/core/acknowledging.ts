@@ -68,7 +68,7 @@ export class Acknowledging {
         return true;
       }
       session.inFlight.setState(packetId, awaitingPubcomp);
-      if (session.durable) this.#acks.noteReceived(session, packetId);
+      if (session.journaled) this.#acks.noteReceived(session, packetId);
     }
     const { link } = session;
     if (!session.durable) {

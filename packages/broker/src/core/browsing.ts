@@ -1,15 +1,16 @@
 /** Looking into the journal without reading from it: what it still holds of some topics, page by page, each of bounded work. */
 import type { JournalFrame } from "../model/journal.ts";
-import { MessageView, readAttributes } from "../model/message.ts";
+import { MessageView } from "../model/message.ts";
 import type { BrowseRequest, MessagePage, StoredMessage } from "../model/queue-administration.ts";
 import { patternLevels, patternMatches } from "../model/topic-pattern.ts";
 import { readMessage } from "./frame-reading.ts";
 import { walkFrames } from "./frame-walk.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PositionProblem, Positions } from "./positions.ts";
-import { allowed } from "./rights.ts";
+import { allowed, allowedMessage } from "./rights.ts";
 import { isShown } from "./shown.ts";
 import type { State } from "./state.ts";
+import { storedMessage } from "./stored-message.ts";
 
 export interface BrowsingParts {
   readonly state: State;
@@ -81,7 +82,7 @@ class Page {
     for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       if (!isShown(frame.kinds[i] as number)) continue;
       const message = readMessage(this.#view, frame, i);
-      if (!this.#isWanted(message)) continue;
+      if (!this.#isWanted(message) || !allowedMessage(this.#state, this.#by, message)) continue;
       const bytes = message.payloadEnd - message.headerStart;
       const isTooMuch = this.messages.length > 0 && this.#bytes + bytes > this.#request.bytesMax;
       if (this.messages.length >= this.#request.limit || isTooMuch) {
@@ -89,7 +90,7 @@ class Page {
         return false;
       }
       this.#bytes += bytes;
-      this.messages.push(stored(message, frame.firstSeq + i));
+      this.messages.push(storedMessage(message, frame.firstSeq + i));
     }
     return this.#work < workBytesMax && this.#frames < workFramesMax;
   }
@@ -104,20 +105,4 @@ class Page {
     }
     return answer;
   }
-}
-
-/** Everything copied: frames are not to be kept. */
-export function stored(message: MessageView, offset: number): StoredMessage {
-  const { bytes } = message;
-  return {
-    offset,
-    topic: message.topic,
-    publisher: message.principal,
-    time: message.publishedAt,
-    qos: message.qos,
-    retain: message.retain,
-    attributes: readAttributes(message),
-    headers: Uint8Array.from(bytes.subarray(message.headerStart, message.headerEnd)),
-    payload: Uint8Array.from(bytes.subarray(message.payloadStart, message.payloadEnd)),
-  };
 }

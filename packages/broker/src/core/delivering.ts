@@ -8,6 +8,7 @@ import type { JournalFrame } from "../model/journal.ts";
 import type { Link } from "../model/link.ts";
 import { MessageView } from "../model/message.ts";
 import { isDeliverable } from "../model/record.ts";
+import { patternMatches } from "../model/topic-pattern.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { holds, messageAt, readMessage } from "./frame-reading.ts";
 import type { Group } from "./group.ts";
@@ -26,6 +27,13 @@ export interface DeliveringParts {
   readonly retained: RetainedKeeper;
   readonly sending: Sending;
   readonly groups: GroupDelivering;
+}
+
+/** It would be the session's if it had the right: for want of it the message is gone for good, over a restart too. */
+function isSubscribed(session: Session, topic: string): boolean {
+  for (const { text, group, queue } of session.subscriptions.values())
+    if (group === undefined && queue === undefined && patternMatches(text, topic)) return true;
+  return false;
 }
 
 /** From so many receivers on, a message is encoded once for all who want the same form. */
@@ -215,8 +223,9 @@ export class Delivering {
     const topic = topicOf(this.#state, message);
     const receiver = topic.receiverOf(session);
     if (receiver === undefined || (receiver.noLocal && message.publisherNumber === session.number)) {
-      // In a scan run it never was this reader's; elsewhere its subscription or its right went away meanwhile.
-      if (session.backlog.isScan(seq)) session.backlog.skip(seq);
+      // In a scan run it may never have been this reader's; elsewhere its subscription or its right went away meanwhile.
+      if (session.backlog.isScan(seq) && !(receiver === undefined && isSubscribed(session, topic.name)))
+        session.backlog.skip(seq);
       else this.#acks.passedOver(session, seq);
       return;
     }

@@ -6,11 +6,11 @@ import type { AckKeeper } from "./ack-keeper.ts";
 import { holds, readMessage } from "./frame-reading.ts";
 import type { Group } from "./group.ts";
 import { memberMayRead, topicOf } from "./matching.ts";
+import { allowedMessage } from "./rights.ts";
 import type { Sending } from "./sending.ts";
 import { identifiersOf } from "./sending.ts";
 import { fromGroup, type Session } from "./session.ts";
 import type { State } from "./state.ts";
-import type { Topic } from "./topic.ts";
 
 export class GroupDelivering {
   readonly #state: State;
@@ -62,11 +62,11 @@ export class GroupDelivering {
     if (group.underWayBefore.size > 0 && group.underWayBefore.delete(seq)) return true;
     const message = readMessage(this.#message, frame, index);
     const topic = topicOf(this.#state, message);
-    const member = group.turns.nextReady(
-      (candidate) => this.#isReady(candidate) && memberMayRead(this.#state, candidate, topic),
-    );
+    const mayRead = (candidate: Session): boolean =>
+      memberMayRead(this.#state, candidate, topic) && allowedMessage(this.#state, candidate.principal, message);
+    const member = group.turns.nextReady((candidate) => this.#isReady(candidate) && mayRead(candidate));
     const entry = member === undefined ? undefined : group.members.get(member);
-    if (member?.link === undefined || entry === undefined) return this.#passOver(group, topic, seq);
+    if (member?.link === undefined || entry === undefined) return this.#passOver(group, mayRead, seq);
     const qos = Math.min(message.qos, entry.qos) as 0 | 1 | 2;
     const retain = message.retain && entry.retainAsPublished;
     const manner = {
@@ -81,8 +81,8 @@ export class GroupDelivering {
   }
 
   /** Nobody takes it now. When no member may read it at all it must not stand in the way of what they may. */
-  #passOver(group: Group, topic: Topic, seq: number): boolean {
-    for (const member of group.members.keys()) if (memberMayRead(this.#state, member, topic)) return false;
+  #passOver(group: Group, mayRead: (member: Session) => boolean, seq: number): boolean {
+    for (const member of group.members.keys()) if (mayRead(member)) return false;
     this.#state.counters.deniedDelivery++;
     this.#acks.passedOverBy(group, seq);
     return true;

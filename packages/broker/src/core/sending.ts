@@ -6,7 +6,7 @@ import { deliveryNoteBytes, RecordKind, writeDeliveryNote } from "../model/recor
 import type { AckKeeper } from "./ack-keeper.ts";
 import { topicOf } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
-import { allowed } from "./rights.ts";
+import { allowed, allowedMessage } from "./rights.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -69,6 +69,11 @@ export class Sending {
   /** The packet id used (0 at QoS 0), or -1 when the message was skipped and counts as delivered. */
   message(session: Session, link: Link, message: MessageView, manner: Manner, seq: number): number {
     const state = this.#state;
+    if (!allowedMessage(state, session.principal, message)) {
+      state.counters.deniedDelivery++;
+      this.#acks.settled(session, manner.source, seq);
+      return -1;
+    }
     const left = message.expirySeconds === noExpiry ? noExpiry : message.secondsLeft(state.clock.now());
     if (left === 0) {
       state.counters.droppedExpired++;
@@ -122,7 +127,8 @@ export class Sending {
       form.retain = message.retain && receiver?.retainAsPublished === true;
       form.subscriptionIdentifiers = receiver?.identifiers ?? noIdentifiers;
     }
-    const isPermitted = allowed(state, session.principal, "subscribe", topic.name);
+    const isPermitted =
+      allowed(state, session.principal, "subscribe", topic.name) && allowedMessage(state, session.principal, message);
     if (!isPermitted) state.counters.deniedDelivery++;
     if (isPermitted && link.deliver(message, form)) state.counters.delivered++;
     else this.giveUp(session, packetId);
@@ -136,7 +142,7 @@ export class Sending {
 
   /** The packet id is free again. One of QoS 2 is in the journal since its reservation: it is free when the journal says so. */
   free(session: Session, packetId: number): void {
-    const isNoted = session.durable && session.inFlight.stateOf(packetId) !== awaitingPuback;
+    const isNoted = session.journaled && session.inFlight.stateOf(packetId) !== awaitingPuback;
     if (isNoted) this.#acks.noteCompleted(session, packetId);
     session.inFlight.release(packetId);
   }
@@ -165,7 +171,8 @@ export class Sending {
       session.reserving--;
       if (session.link !== link || session.inFlight.stateOf(packetId) !== reserved) return;
       const isPermitted =
-        state.rightsGeneration === rightsGeneration || allowed(state, session.principal, "subscribe", copy.topic);
+        state.rightsGeneration === rightsGeneration ||
+        (allowed(state, session.principal, "subscribe", copy.topic) && allowedMessage(state, session.principal, copy));
       if (isPermitted) {
         this.#sendReserved(session, link, copy, form);
         return;

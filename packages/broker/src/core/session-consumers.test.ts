@@ -205,3 +205,44 @@ describe("a session that reads a declared subscription", () => {
     expect(checkInvariants(world.machine.state)).toEqual([]);
   });
 });
+
+test("dead letters show nothing that a deny hides", () => {
+  const policy: Policy = {
+    roles: {
+      worker: {
+        allow: [
+          { action: "consume", filter: "q" },
+          { action: "subscribe", filter: "a/#" },
+        ],
+        deny: [{ action: "subscribe", filter: "a/secret" }],
+      },
+      shop: { allow: [{ action: "publish", filter: "a/#" }], deny: [] },
+    },
+    principals: { worker: { roles: ["worker"] }, shop: { roles: ["shop"] } },
+  };
+  const world = build({ maxDeliveries: 1 }, { policy });
+  const shop = world.connected("shop", { principal: "shop" });
+  shop.publish("a/secret", "hidden");
+  shop.publish("a/b", "shown");
+  world.commit();
+  const dead = world.connected("dead", { principal: "worker", expiry: 1_000 });
+  dead.subscribe("$mess/dead/q");
+  const worker = world.connected("worker", { principal: "worker" });
+  worker.subscribe(queue);
+  world.commit();
+  const last = worker.link.delivered.at(-1);
+  worker.ack(last?.packetId ?? 0, 1, 0x99);
+  world.commit();
+  expect(deadOf(world, "q")).toHaveLength(2);
+  expect(dead.link.payloads).toEqual(["shown"]);
+  let browsed: string[] = [];
+  world.machine.browsing.browse(
+    "worker",
+    { filter: "$mess/dead/q", from: "earliest", limit: 10, bytesMax: 1_000 },
+    (found) => {
+      if ("messages" in found) browsed = found.messages.map(({ payload }) => Buffer.from(payload).toString("utf8"));
+    },
+  );
+  world.commit();
+  expect(browsed).toEqual(["shown"]);
+});

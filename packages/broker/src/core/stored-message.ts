@@ -2,7 +2,7 @@ import { readAttributes } from "../model/attributes.ts";
 import type { MessageView } from "../model/message.ts";
 import type { StoredMessage } from "../model/queue-administration.ts";
 
-/** A copy of the message, for people and for JSON. */
+/** Everything copied, for people and for JSON: frames are not to be kept. */
 export function storedMessage(message: MessageView, offset: number): StoredMessage {
   const { bytes } = message;
   return {
