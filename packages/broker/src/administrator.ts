@@ -152,6 +152,13 @@ export class Administrator implements Administration {
     return this.#declared.document();
   }
 
+  /** Applies a policy that a start or a reload brings; returns the subscriptions it leaves out, kept for what waits in them. */
+  async applyPolicyKeeping(by: string, policy: PolicyDocument): Promise<readonly string[]> {
+    const { document, kept } = this.#declared.keeping(policy);
+    await this.applyPolicy(by, document, false);
+    return kept;
+  }
+
   async applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange> {
     const refused = ({ code, message }: PolicyRefusal): AdministrationError =>
       this.#acts.refusal({ act: "policy.apply", by }, code, message);

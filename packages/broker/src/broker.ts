@@ -40,7 +40,7 @@ import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
-export const devPrincipal = "dev";
+const devPrincipal = "dev";
 /** Wills of clients that were connected at a crash wait this long for them to come back. */
 const reconnectGraceMs = 10_000;
 /** How long connections have to take their last packets at shutdown. */

@@ -108,6 +108,22 @@ export class PolicyAdministrator {
     return this.#waiting(plan.subscriptionsGone);
   }
 
+  /**
+   * The document with those subscriptions that it leaves out although something waits in them. For a policy that nobody
+   * is there to be refused: whoever may declare a subscription must not be able to keep the broker from starting.
+   */
+  keeping(document: PolicyDocument): { readonly document: PolicyDocument; readonly kept: readonly string[] } {
+    const { queues } = this.#machine;
+    const left = this.plan(document).subscriptionsGone.flatMap((name) => queues.view(name) ?? []);
+    const waiting = left.filter((view) => waitingIn(view) !== "");
+    const subscriptions = {
+      ...document.subscriptions,
+      ...Object.fromEntries(waiting.map(({ name, settings }) => [name, settings])),
+    };
+    const kept = waiting.map(({ name }) => name);
+    return kept.length === 0 ? { document, kept } : { document: { ...document, subscriptions }, kept };
+  }
+
   /** Where new subscriptions begin; rejects with what `refused` makes of a position that cannot be. */
   async starts(
     plan: DeclarationPlan,

@@ -1,5 +1,6 @@
 /** The policy that a start brings: a file, or what a program gives. It replaces the one in the journal. */
 import { readFile } from "node:fs/promises";
+import type { Log } from "./admin/log.ts";
 import type { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { policyFromToml } from "./identity/policy-document.ts";
@@ -10,6 +11,7 @@ import { StartError } from "./start-error.ts";
 export interface PolicyParts {
   readonly administrator: Administrator;
   readonly config: ServeConfig;
+  readonly log: Log;
 }
 
 /** Who the audit trail says it was. */
@@ -33,7 +35,7 @@ export async function applyPolicyGiven(
 }
 
 async function apply(
-  { administrator, config }: PolicyParts,
+  { administrator, config, log }: PolicyParts,
   what: string,
   policy: string | Readonly<Record<string, unknown>>,
 ): Promise<void> {
@@ -46,7 +48,11 @@ async function apply(
     throw new StartError(78, `${what} is refused:\n  ${lines.join("\n  ")}`);
   }
   try {
-    await administrator.applyPolicy(policyFilePrincipal, checked.policy, false);
+    const kept = await administrator.applyPolicyKeeping(policyFilePrincipal, checked.policy);
+    for (const name of kept) {
+      const note = `${what} leaves it out; it is kept, since messages wait in it (mess subscription delete)`;
+      log.warn("policy.subscription-kept", { subscription: name, note });
+    }
   } catch (error) {
     if (error instanceof AdministrationError) throw new StartError(78, `${what} is refused: ${error.message}`);
     throw error;

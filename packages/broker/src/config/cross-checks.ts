@@ -20,7 +20,7 @@ export function crossCheck(config: ServeConfig): CrossProblem[] {
 }
 
 /** 127.0.0.0/8, ::1 (also with IPv4 inside) and `localhost`. Whoever binds must look at the bound address again. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   const lower = address.toLowerCase();
   if (lower === "localhost" || lower === "::1") return true;
   const plain = lower.startsWith("::ffff:") ? lower.slice("::ffff:".length) : lower;

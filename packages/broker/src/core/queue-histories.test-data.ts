@@ -162,7 +162,7 @@ const everything: Policy = {
 };
 
 /** Everything; without reading `a/c`; without consuming from `key`. */
-export const queuePolicies: readonly Policy[] = [
+const queuePolicies: readonly Policy[] = [
   everything,
   {
     ...everything,

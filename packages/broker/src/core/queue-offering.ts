@@ -32,7 +32,7 @@ export interface Place {
 }
 
 /** What became of the message at hand. */
-export const dealtWith = 0;
+const dealtWith = 0;
 export const mustWait = 1;
 /** A message that only consumers who are busy may read stands aside for so long. */
 const asideMs = 1_000;

@@ -85,7 +85,7 @@ export interface Engine {
   attach(link: Link, request: AttachRequest): SessionHandle | Refusal;
   /** The connection is gone. `clean`: the client said goodbye, its will is void [MQTT-3.14.4-3]. */
   detach(session: SessionHandle, link: Link, clean: boolean, expirySeconds: number | undefined): void;
-  /** QoS 0, not retained. Returns a reason; from 0x80 on nothing was delivered. */
+  /** QoS 0, not retained. Returns a reason; from 0x80 on what came before the refused message of the run was delivered, and nothing else. */
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number;
   /** Journals a publish. At QoS 1 and 2 `Link.confirm` follows with the same reason, refusals included, in order [MQTT-4.6.0-2]. */
   publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number;

@@ -58,7 +58,7 @@ export function isAdminAction(action: Action): action is AdminAction {
 }
 
 /** True when one filter of the tree, with the principal in its place, covers `wanted`. */
-export function treeCovers(tree: GrantTree, wanted: readonly string[], principal: string): boolean {
+function treeCovers(tree: GrantTree, wanted: readonly string[], principal: string): boolean {
   return tree.filters.some((levels) => {
     const filter = substitutePrincipal(levels, principal);
     return filter !== undefined && patternCovers(filter, wanted);

@@ -60,7 +60,7 @@ export function reservedProperties(
 }
 
 /** The name in a sentence or an audit event: it may be long. */
-export function shownName(name: string): string {
+function shownName(name: string): string {
   return name.slice(0, shownCharactersMax);
 }
 

@@ -6,6 +6,7 @@ import type { DeadResult, DeadSelection } from "../../../../model/queue-administ
 import { readCursor, writeCursor } from "../cursor.ts";
 import { integer, nothing, text } from "../fields.ts";
 import { messageSchema, storedJson } from "../message-json.ts";
+import { pageQuery } from "../page-query.ts";
 import { HttpRefusal } from "../problem.ts";
 import { type Route, type RouteRequest, route } from "../route.ts";
 
@@ -90,10 +91,7 @@ function listRoute(limits: Limits): Route {
     path: PATH,
     right: "`consume` on the name",
     summary: "Dead letters, oldest first: each with its reason, its attempts and where it came from.",
-    query: z.strictObject({
-      limit: integer(1, limits.httpPageItemsMax).optional().describe("100 without it"),
-      cursor: text(4_096).optional().describe("`next` of the page before"),
-    }),
+    query: pageQuery(limits),
     answers: {
       200: {
         description: "A page; `next` is absent at the end.",

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import type { Limits } from "../../../../config/limits.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
-import { integer, nothing, text } from "../fields.ts";
+import { nothing } from "../fields.ts";
 import { timeText } from "../message-json.ts";
+import { pageQuery } from "../page-query.ts";
 import { type Route, route } from "../route.ts";
 import { offsetOf } from "./dead.ts";
 
@@ -28,10 +29,7 @@ export function delayedRoutes(limits: Limits): readonly Route[] {
       permission: "authenticated",
       right: "those of topics the caller may publish or subscribe to",
       summary: "Delayed messages, the next first.",
-      query: z.strictObject({
-        limit: integer(1, limits.httpPageItemsMax).optional().describe("100 without it"),
-        cursor: text(4_096).optional().describe("`next` of the page before"),
-      }),
+      query: pageQuery(limits),
       answers: {
         200: {
           description: "A page; `next` is absent at the end.",

@@ -4,8 +4,9 @@ import type { Limits } from "../../../../config/limits.ts";
 import type { SubscriptionView } from "../../../../model/queue-administration.ts";
 import type { Position } from "../../../../model/settings.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
-import { flag, integer, nothing, position, text } from "../fields.ts";
+import { flag, nothing, position } from "../fields.ts";
 import { timeText } from "../message-json.ts";
+import { pageQuery } from "../page-query.ts";
 import { type Route, route } from "../route.ts";
 import {
   readSubscription,
@@ -131,10 +132,7 @@ function listRoute(limits: Limits): Route {
     permission: "authenticated",
     right: "each is shown to who may look into it",
     summary: "Subscriptions in the order of their names.",
-    query: z.strictObject({
-      limit: integer(1, limits.httpPageItemsMax).optional().describe("100 without it"),
-      cursor: text(4_096).optional().describe("`next` of the page before"),
-    }),
+    query: pageQuery(limits),
     answers: {
       200: {
         description: "A page; `next` is absent at the end.",

@@ -4,8 +4,9 @@ import type { Limits } from "../../../../config/limits.ts";
 import { AdministrationError } from "../../../../model/administration.ts";
 import type { QueueAdministration, TopicView } from "../../../../model/queue-administration.ts";
 import { readCursor, writeCursor } from "../cursor.ts";
-import { integer, nothing, text } from "../fields.ts";
+import { nothing } from "../fields.ts";
 import { timeText } from "../message-json.ts";
+import { pageQuery } from "../page-query.ts";
 import { HttpRefusal } from "../problem.ts";
 import { type Route, route } from "../route.ts";
 import {
@@ -98,10 +99,7 @@ function listRoute(limits: Limits): Route {
     permission: "authenticated",
     right: "each is shown to who may see it",
     summary: "Declared topics in the order of their filters.",
-    query: z.strictObject({
-      limit: integer(1, limits.httpPageItemsMax).optional().describe("100 without it"),
-      cursor: text(4_096).optional().describe("`next` of the page before"),
-    }),
+    query: pageQuery(limits),
     answers: {
       200: {
         description: "A page; `next` is absent at the end.",
