@@ -74,7 +74,7 @@ async function main(): Promise<void> {
       `${what.padEnd(34)} ${megabytes(resident).padStart(8)}  ready in ${startSeconds.toFixed(2)} s  a publish ${publishMs.toFixed(2)} ms`,
     );
   }
-  console.log(loadAverage());
+  console.log(`load average at the end ${loadAverage()}`);
 }
 
 function httpOf(server: RunningMess): string {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { test } from "vitest";
-import { QueuePlayer, queueHistory } from "./queue-history.test-data.ts";
+import { QueuePlayer, queueHistory } from "./queue-model-player.test-data.ts";
 
 // `npm run histories` plays 10,000 of them.
 test("random histories of a subscription agree with the model", () => {

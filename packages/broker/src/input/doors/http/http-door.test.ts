@@ -22,7 +22,7 @@ const valid: Record<string, { path?: string; body?: unknown }> = {
 };
 
 const served = routesOf(defaultLimits).filter((route) => {
-  // The routes of the queue ask others for their rights; api.test.ts has them.
+  // The routes of the queue ask others for their rights; administration-api.test.ts has them.
   const isOld = route.right === undefined && route.group !== "Description" && route.group !== "Backup";
   return isOld && route.path !== WEBSOCKET_PATH;
 });
