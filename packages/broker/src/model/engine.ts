@@ -50,6 +50,8 @@ export interface AttachRequest {
   readonly principal: string;
   /** Credential the client came with; its revocation ends the link. Empty without authentication. */
   readonly keyId: string;
+  /** Wall-clock milliseconds at which the credential ends, and the link with it. */
+  readonly expiresAt?: number;
   readonly clientId: string;
   readonly cleanStart: boolean;
   readonly expirySeconds: number;

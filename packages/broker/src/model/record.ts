@@ -71,6 +71,15 @@ export const RecordKind = {
   subscriptionIdle: 43,
   /** A QoS 0 message that declared subscriptions keep; everybody else had it live, and does not get it from here. */
   messageQueued: 44,
+  /** A password of a principal, as its SCRAM verifier; replaces the one before. */
+  passwordSet: 45,
+  passwordRemoved: 46,
+  certificateIssued: 47,
+  certificateRevoked: 48,
+  signingKeyAdded: 49,
+  signingKeyRemoved: 50,
+  /** Nonces of signed messages that may not come again; only inside snapshots. */
+  nonceState: 51,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
