@@ -28,6 +28,7 @@ import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
 import { whoCan } from "./security/who-can.ts";
+import { SigningKeyAdministrator } from "./signing-key-administrator.ts";
 
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
@@ -49,6 +50,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly signingKeys: SigningKeyAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -59,6 +61,8 @@ export class Administrator implements Administration {
     const acts = new AdministratorActs(parts.engine);
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
+    const isOpen = parts.devPrincipal !== undefined;
+    this.signingKeys = new SigningKeyAdministrator({ machine, acts, host: parts.host, isOpen });
     this.queues = new QueueAdministrator({ machine, rights, acts });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }

@@ -12,6 +12,7 @@ import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
+import { registerSigningKey } from "./commands/signing-key.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
 import { registerTopic } from "./commands/topic.ts";
@@ -40,6 +41,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDead,
   registerDelayed,
   registerKey,
+  registerSigningKey,
   registerPolicy,
   registerWhy,
   registerWhoCan,

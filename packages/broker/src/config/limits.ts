@@ -66,6 +66,13 @@ export interface Limits {
   messageIdWindowMs: number;
   messageIdsMax: number;
   messageIdsPerPrincipalMax: number;
+  /** How far the time of a signature may be from the broker's, before and after. */
+  signatureWindowMs: number;
+  /** Signed messages that are remembered so that none is taken twice. */
+  noncesMax: number;
+  noncesPerPrincipalMax: number;
+  signingKeysMax: number;
+  signingKeysPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
   // storage
@@ -140,6 +147,11 @@ export const defaultLimits: Limits = {
   messageIdWindowMs: 120_000,
   messageIdsMax: 1_000_000,
   messageIdsPerPrincipalMax: 250_000,
+  signatureWindowMs: 300_000,
+  noncesMax: 1_000_000,
+  noncesPerPrincipalMax: 250_000,
+  signingKeysMax: 100_000,
+  signingKeysPerPrincipalMax: 16,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
   segmentBytes: 64 * MiB,

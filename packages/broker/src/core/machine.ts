@@ -39,6 +39,7 @@ import { Retention } from "./retention.ts";
 import { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import { SessionConsumers } from "./session-consumers.ts";
+import { SigningKeys } from "./signing-keys.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
 import { Subscribing } from "./subscribing.ts";
@@ -70,6 +71,7 @@ export class Machine implements Engine, JournalListener {
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
+  readonly signingKeys: SigningKeys;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -89,6 +91,7 @@ export class Machine implements Engine, JournalListener {
     this.state = state;
     this.#options = options;
     this.audit = new Audit(state, options.observeAudit);
+    this.signingKeys = new SigningKeys(state, this.audit);
     this.topics = new TopicDeclaring(state, this.audit);
     this.positions = new Positions(state);
     this.#acks = new AckKeeper(state);

@@ -7,6 +7,7 @@ import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
 import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { KeyRecord, Policy } from "../model/policy.ts";
+import type { SigningKeyRecord } from "../model/signing.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
@@ -14,6 +15,7 @@ import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
 import { MessageIds } from "./message-ids.ts";
+import { Nonces } from "./nonces.ts";
 import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
 import { RecordedDecisions } from "./recorded-decisions.ts";
@@ -120,10 +122,12 @@ export class State {
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
   readonly messageIds: MessageIds;
+  readonly nonces: Nonces;
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
   readonly keys: Map<string, KeyRecord> = new Map();
+  readonly signingKeys: Map<string, SigningKeyRecord> = new Map();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;
@@ -172,6 +176,13 @@ export class State {
       windowMs: ports.limits.messageIdWindowMs,
       idsMax: ports.limits.messageIdsMax,
       idsPerPrincipalMax: ports.limits.messageIdsPerPrincipalMax,
+    });
+    this.nonces = new Nonces({
+      clock: ports.clock,
+      seed: ports.hashSeed,
+      windowMs: ports.limits.signatureWindowMs,
+      noncesMax: ports.limits.noncesMax,
+      noncesPerPrincipalMax: ports.limits.noncesPerPrincipalMax,
     });
     this.policy = policy;
     this.compiled = compilePolicy(policy);

@@ -38,3 +38,20 @@ export function signatureFault(problem: SignatureProblem, text: string): Signatu
 export function isTimely(issuedAt: number, now: number, windowMs: number): boolean {
   return Math.abs(now - issuedAt * 1_000) <= windowMs;
 }
+
+/** What the journal says of a new key. */
+export interface SigningKeyAdded {
+  readonly id: string;
+  readonly principal: string;
+  readonly name: string;
+  readonly algorithm: SignatureAlgorithm;
+  /** base64 */
+  readonly key: string;
+  readonly createdAt: number;
+  readonly by: string;
+}
+
+export interface SigningKeyRemoved {
+  readonly id: string;
+  readonly by: string;
+}

@@ -16,6 +16,8 @@ const policyBody = { roles: { r: { allow: [{ publish: "x/#" }] } }, principals: 
 /** A request for each route that is valid but for the credential. */
 const valid: Record<string, { path?: string; body?: unknown }> = {
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
+  "DELETE /v1/signing-keys/:id": { path: "/v1/signing-keys/sk_gone" },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
   "PUT /v1/policy": { body: policyBody },
   "GET /v1/who-can": { path: "/v1/who-can?action=publish&topic=a" },

@@ -8,6 +8,7 @@ import type { Administration } from "../../../model/administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
+import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
 import type { Admission } from "../../admission.ts";
 import type { Deadlines } from "../../deadlines.ts";
@@ -49,6 +50,7 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
+  readonly signingKeys: SigningKeyAdministration;
   readonly throttle?: AuthenticationThrottle;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;

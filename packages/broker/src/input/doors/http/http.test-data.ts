@@ -15,6 +15,7 @@ import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
+import { TestSigningKeys } from "./signing-keys.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
@@ -84,6 +85,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly signingKeys: TestSigningKeys;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -112,6 +114,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const signingKeys = new TestSigningKeys();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -125,6 +128,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    signingKeys,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
     throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
@@ -139,6 +143,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    signingKeys,
     admission,
     hits: counters.hits,
     failures,

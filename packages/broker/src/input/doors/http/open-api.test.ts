@@ -62,6 +62,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "POST /v1/subscriptions/{name}/dead/redrive": { body: { all: true } },
   "POST /v1/subscriptions/{name}/dead/purge": { body: { all: true } },
   "PUT /v1/topics/{filter}": { body: {} },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "PUT /v1/policy": { body: { roles: {} } },
   "GET /v1/who-can": { query: "action=publish&topic=a" },
@@ -159,6 +160,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   const refusal = { reason, text: "because" };
   const error = new AdministrationError(code, "because");
   door.queueAdministration.error = error;
+  door.signingKeys.error = error;
   door.queues.refusal = refusal;
   door.queues.answer = () => ({ ...refusal, offset: 0, duplicate: false });
   door.queues.results.set("t", code === "forbidden" ? "forbidden" : "failed");

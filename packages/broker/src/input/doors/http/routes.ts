@@ -11,6 +11,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { signingKeyRoutes } from "./routes/signing-keys.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
@@ -28,6 +29,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
     ...keyRoutes(),
+    ...signingKeyRoutes(),
     ...backupRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
