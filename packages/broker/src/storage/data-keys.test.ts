@@ -1,12 +1,25 @@
 import { expect, it } from "vitest";
 import { type SimulatedHost, simulatedHost } from "../host/simulated-host.ts";
 import { dataKeyLimits } from "./data-keys.ts";
-import { append, bodyOf, DIRECTORY, openStore, put, replayed, type Store, segmentPaths } from "./storage-fixture.test-data.ts";
+import {
+  append,
+  bodyOf,
+  DIRECTORY,
+  openStore,
+  put,
+  replayed,
+  type Store,
+  segmentPaths,
+} from "./storage-fixture.test-data.ts";
 
 const keyIds = (sim: SimulatedHost): number[] => segmentPaths(sim).map((path) => sim.disk.read(path).readUInt32LE(36));
 
 async function addSome(sim: SimulatedHost, store: Store, count: number): Promise<void> {
-  await append(sim, store, Array.from({ length: count }, (_, i) => bodyOf(i, 200)));
+  await append(
+    sim,
+    store,
+    Array.from({ length: count }, (_, i) => bodyOf(i, 200)),
+  );
 }
 
 it("seals with the new key what is written after a rotation, though the segment has room", async () => {
@@ -50,7 +63,11 @@ it("leaves a journal with everything acknowledged at a kill or power cut at any 
       const sim = simulatedHost({ seed: 100 + nth });
       const store = await openStore(sim);
       await addSome(sim, store, 3);
-      sim.disk.plant({ operation: "change", nth, effect: { kind: "stop", how, when: nth % 2 === 0 ? "before" : "after" } });
+      sim.disk.plant({
+        operation: "change",
+        nth,
+        effect: { kind: "stop", how, when: nth % 2 === 0 ? "before" : "after" },
+      });
       const rotating = store.dataKeys.rotate().then(() => addSome(sim, store, 3));
       const whole = await sim.settle(rotating).then(
         () => true,
@@ -125,7 +142,12 @@ it("forgets the keys of segments that are gone", async () => {
 
 it("goes on in the old segment where there is no room for a new one", async () => {
   const sim = simulatedHost({ seed: 6 });
-  const store = await openStore(sim, { segmentBytes: 16_384, frameBytesSoft: 8_192, frameCacheBytes: 8_192, diskBytesMax: 16_384 });
+  const store = await openStore(sim, {
+    segmentBytes: 16_384,
+    frameBytesSoft: 8_192,
+    frameCacheBytes: 8_192,
+    diskBytesMax: 16_384,
+  });
   await addSome(sim, store, 1);
   await sim.settle(store.dataKeys.rotate());
   await addSome(sim, store, 2);

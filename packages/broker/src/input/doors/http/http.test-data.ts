@@ -74,6 +74,7 @@ function memoryAdministration(): MemoryAdministration {
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },
+    whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
       return { ready: this.ready, detail: { journal: this.ready ? "ok" : "failed" } };
