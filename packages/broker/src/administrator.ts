@@ -2,6 +2,7 @@
 import { AdministratorActs } from "./administrator-acts.ts";
 import { coreMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
@@ -10,6 +11,7 @@ import type {
   AdministrationError,
   Explanation,
   Health,
+  Holder,
   KeyView,
   MetricSample,
   NewKey,
@@ -25,6 +27,7 @@ import { explain } from "./security/explain.ts";
 import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
+import { whoCan } from "./security/who-can.ts";
 
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
@@ -171,7 +174,8 @@ export class Administrator implements Administration {
     } finally {
       this.#isApplying = false;
     }
-    return { lines, applied: !dryRun };
+    if (!dryRun) return { lines, applied: true };
+    return { lines, applied: false, decisions: reviewDecisions(this.#engine.machine.state, policy) };
   }
 
   async #applyPolicy(
@@ -209,6 +213,13 @@ export class Administrator implements Administration {
       return { allowed: true, because: "the broker runs with --insecure-dev: everything is allowed to everybody" };
     }
     return explain(this.#engine.machine.state.compiled, principal, action, topic);
+  }
+
+  whoCan(action: Action, topic: string): readonly Holder[] {
+    const { devPrincipal } = this.#parts;
+    if (devPrincipal !== undefined)
+      return [{ principal: devPrincipal, because: "the broker runs with --insecure-dev" }];
+    return whoCan(this.#engine.machine.state.compiled, action, topic);
   }
 
   async backup(by: string): Promise<Backup> {

@@ -16,6 +16,7 @@ import { Group } from "./group.ts";
 import { MessageIds } from "./message-ids.ts";
 import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
+import { RecordedDecisions } from "./recorded-decisions.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import { TimeIndex } from "./time-index.ts";
@@ -90,6 +91,8 @@ const transientBase = 0x8000_0000;
 const topicTableCapacity = 65_536;
 /** Receivers worked out for all topics together: a flood of topics that many clients read must not fill the memory. */
 const receiversMax = 1_000_000;
+/** Decisions that a new policy is tried on: about 200 bytes each. */
+const decisionsMax = 10_000;
 
 export class State {
   readonly journal: Journal;
@@ -121,6 +124,8 @@ export class State {
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
   readonly keys: Map<string, KeyRecord> = new Map();
+  /** In memory only: a new policy is tried on them. */
+  readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;
   compiled: CompiledPolicy;
 
