@@ -1,0 +1,143 @@
+/** What an attack works with: the broker, principals, clients, and everything that can be seen from outside. */
+import { adminKeyOf, ask, type Question, type Reply } from "../../test/support/ask.ts";
+import type { Packet } from "../../test/support/decoder.ts";
+import * as build from "../../test/support/packets.ts";
+import { type ConnectOptions, RawClient } from "../../test/support/raw-client.ts";
+import type { Server } from "../../test/support/server.ts";
+import { unique } from "../../test/support/suite.ts";
+import type { Broker, BrokerOptions, Door } from "./broker.ts";
+import { Bystander } from "./bystander.ts";
+import { startMess } from "./mess-broker.ts";
+import { type Observed, observe } from "./observe.ts";
+import type { Role } from "./roles.ts";
+
+/** Somebody with a credential; where there are none, only a name. */
+export interface Principal {
+  readonly name: string;
+  /** Of the API key. */
+  readonly id: string;
+  readonly secret: string;
+  /** For CONNECT. */
+  readonly credentials: { readonly username?: string; readonly password?: string };
+  /** A topic below the tree that is theirs. */
+  topic(rest: string): string;
+}
+
+/** The answer to a CONNECT that may be a refusal; `connack` is absent when there was none. */
+export interface Attempt {
+  readonly client: RawClient;
+  readonly connack: Packet | undefined;
+}
+
+const answerMs = 5_000;
+
+export class Arena {
+  readonly broker: Broker;
+  /** The sizes of the threat model's text instead of those a build can afford. */
+  readonly full: boolean;
+  readonly #clients: RawClient[] = [];
+  readonly #owned: Arena[] = [];
+  #bystander: Bystander | undefined;
+
+  constructor(broker: Broker, full: boolean) {
+    this.broker = broker;
+    this.full = full;
+  }
+
+  get isMess(): boolean {
+    return this.broker.mess !== undefined;
+  }
+
+  /** The process of mess; steps that use it are marked `elsewhere`. */
+  get server(): Server {
+    if (this.broker.mess === undefined) throw new Error(`this step is for mess, not ${this.broker.name}`);
+    return this.broker.mess;
+  }
+
+  get door(): Door {
+    return this.broker.doors[0] as Door;
+  }
+
+  /** Numbers and log of the broker from now on. */
+  observe(): Promise<Observed> {
+    return observe(this);
+  }
+
+  /** Another broker of the same kind, for an attack that breaks it; removed with this arena. */
+  async own(options: BrokerOptions = {}): Promise<Arena> {
+    if (!this.isMess) throw new Error("only mess is started anew for a step");
+    const arena = new Arena(await startMess(options), this.full);
+    this.#owned.push(arena);
+    return arena;
+  }
+
+  /** A principal nobody else is, with one key. */
+  async principal(role: Role = "tenant", name: string = unique("p")): Promise<Principal> {
+    const topic = (rest: string): string => `${name}/${rest}`;
+    if (!this.isMess) return { name, id: "", secret: "", credentials: {}, topic };
+    const { status, text } = await this.admin("/v1/keys", { method: "POST", body: { name, roles: [role] } });
+    if (status !== 201) throw new Error(`no key for ${name}: ${status} ${text}`);
+    const { id, secret } = JSON.parse(text) as { id: string; secret: string };
+    return { name, id, secret, credentials: { username: id, password: secret }, topic };
+  }
+
+  /** Connects, and wants to be accepted. */
+  async connect(who: Principal, fields: ConnectOptions = {}, door: Door = this.door): Promise<RawClient> {
+    const { client, connack } = await this.attempt(who, fields, door);
+    if (connack?.code !== 0) throw new Error(`${who.name} is not let in${client.history()}`);
+    client.connack = connack;
+    return client;
+  }
+
+  /** CONNECT and whatever is answered. */
+  async attempt(who: Partial<Principal>, fields: ConnectOptions = {}, door: Door = this.door): Promise<Attempt> {
+    const version = fields.version ?? this.broker.version;
+    const client = await this.open(door, version);
+    client.send(build.connect({ clientId: unique("c"), ...who.credentials, ...fields, version }));
+    const connack = await client.take("CONNACK", answerMs).catch(() => undefined);
+    return { client, connack };
+  }
+
+  /** The transport alone. */
+  async open(door: Door = this.door, version: 4 | 5 = this.broker.version): Promise<RawClient> {
+    const client = await RawClient.open(door.endpoint, version);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A session that outlives its connection, as the version says it. */
+  lasting(seconds = 600): ConnectOptions {
+    const properties = this.broker.version === 5 ? { properties: { sessionExpiryInterval: seconds } } : {};
+    return { cleanStart: false, ...properties };
+  }
+
+  /** Asks over HTTPS as `who`. */
+  ask(who: Pick<Principal, "id" | "secret"> | undefined, path: string, question: Question = {}): Promise<Reply> {
+    const key = who === undefined ? {} : { key: `${who.id}.${who.secret}` };
+    return ask(this.server, path, { ...key, ...question });
+  }
+
+  /** Asks over HTTPS as the owner of the first key. */
+  admin(path: string, question: Question = {}): Promise<Reply> {
+    return ask(this.server, path, { key: adminKeyOf(this.server), ...question });
+  }
+
+  /** Starts somebody who has nothing to do with the attack. */
+  async watch(): Promise<void> {
+    this.#bystander = await Bystander.join(this);
+  }
+
+  /** Throws `AttackSucceeded` when the attack reached those who have nothing to do with it. */
+  async unharmed(): Promise<void> {
+    await this.#bystander?.check();
+  }
+
+  /** Ends all that was opened here. */
+  async leave(): Promise<void> {
+    for (const client of this.#clients.splice(0)) client.stream.destroy();
+    for (const arena of this.#owned.splice(0)) {
+      await arena.leave();
+      await arena.broker.remove();
+    }
+  }
+}
