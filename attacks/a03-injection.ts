@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import * as build from "../test/support/packets.ts";
 import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
-import { attack, hold, lacks } from "./support/attack.ts";
+import { attack, hasNone, hold } from "./support/attack.ts";
 import { atEachDoor, nothingComes } from "./support/moves.ts";
 import { eventsOf } from "./support/observe.ts";
 
@@ -50,7 +50,11 @@ export const a03 = attack({
       }
       hold(filesAround(arena) === files, `files appeared: ${filesAround(arena)}`);
     }),
-    { name: "a client id of # or + gets what is meant for another", run: widenedByName },
+    {
+      name: "a client id of # or + gets what is meant for another",
+      run: widenedByName,
+      elsewhere: hasNone("everybody may read everything by default, whatever the client id: A6"),
+    },
     atEachDoor("lines of a log, forged by CR and LF", async (arena, door) => {
       const seen = await arena.observe();
       const who = await arena.principal();
@@ -77,7 +81,7 @@ export const a03 = attack({
     {
       name: "names from outside in JSON bodies reach the prototype of an object",
       run: pollution,
-      elsewhere: lacks("has no API that checks what it is told; its settings are files"),
+      elsewhere: hasNone("takes no JSON from clients"),
     },
   ],
 });

@@ -16,9 +16,7 @@ export const a04 = attack({
       const topic = owner.topic("state");
       const sender = await arena.connect(owner, {}, door);
       await sender.publish({ topic, payload: "kept", qos: 1, retain: true });
-      const name = owner.name;
-      // the same tree, the right to publish alone
-      const weak = await publisherOf(arena, name);
+      const weak = await arena.principalWith({ allow: [{ publish: owner.topic("#") }] });
       for (const payload of ["replaced", ""]) {
         const client = await arena.connect(weak, {}, door);
         const answer = await client.publish({ topic, payload, qos: 1, retain: true }).catch(() => undefined);
@@ -47,34 +45,6 @@ export const a04 = attack({
     },
   ],
 });
-
-/** Somebody with the role `publisher` in another's tree: here the tree is `NAME/#`, and the name is shared. */
-async function publisherOf(arena: Arena, tree: string): Promise<Awaited<ReturnType<Arena["principal"]>>> {
-  if (!arena.isMess) return arena.principal();
-  const current = JSON.parse((await arena.admin("/v1/policy")).text) as { roles?: Record<string, unknown> };
-  const role = `publisher-${tree}`;
-  const roles = { ...current.roles, [role]: { allow: [{ publish: `${tree}/#` }] } };
-  const { status, text } = await arena.admin("/v1/policy", { method: "PUT", body: { ...current, roles } });
-  if (status !== 200) throw new Error(`no role ${role}: ${status} ${text}`);
-  const { id, secret, principal } = await keyWith(arena, `weak-${tree}`, role);
-  return {
-    name: principal,
-    id,
-    secret,
-    credentials: { username: id, password: secret },
-    topic: (rest) => `${tree}/${rest}`,
-  };
-}
-
-async function keyWith(
-  arena: Arena,
-  name: string,
-  role: string,
-): Promise<{ id: string; secret: string; principal: string }> {
-  const { status, text } = await arena.admin("/v1/keys", { method: "POST", body: { name, roles: [role] } });
-  if (status !== 201) throw new Error(`no key: ${status} ${text}`);
-  return JSON.parse(text) as { id: string; secret: string; principal: string };
-}
 
 async function declarations(arena: Arena): Promise<void> {
   const owner = await arena.principal("tenant");

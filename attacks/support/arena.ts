@@ -7,9 +7,9 @@ import type { Server } from "../../test/support/server.ts";
 import { unique } from "../../test/support/suite.ts";
 import type { Broker, BrokerOptions, Door } from "./broker.ts";
 import { Bystander } from "./bystander.ts";
-import { startMess } from "./mess-broker.ts";
 import { type Observed, observe } from "./observe.ts";
 import type { Role } from "./roles.ts";
+import { startTarget } from "./start-target.ts";
 
 /** Somebody with a credential; where there are none, only a name. */
 export interface Principal {
@@ -21,6 +21,11 @@ export interface Principal {
   readonly credentials: { readonly username?: string; readonly password?: string };
   /** A topic below the tree that is theirs. */
   topic(rest: string): string;
+}
+
+export interface Rights {
+  readonly allow: readonly Readonly<Record<string, string | readonly string[]>>[];
+  readonly deny?: readonly Readonly<Record<string, string | readonly string[]>>[];
 }
 
 /** The answer to a CONNECT that may be a refusal; `connack` is absent when there was none. */
@@ -65,14 +70,28 @@ export class Arena {
 
   /** Another broker of the same kind, for an attack that breaks it; removed with this arena. */
   async own(options: BrokerOptions = {}): Promise<Arena> {
-    if (!this.isMess) throw new Error("only mess is started anew for a step");
-    const arena = new Arena(await startMess(options), this.full);
+    const arena = new Arena(await startTarget(this.broker.name, options), this.full);
     this.#owned.push(arena);
     return arena;
   }
 
   /** A principal nobody else is, with one key. */
-  async principal(role: Role = "tenant", name: string = unique("p")): Promise<Principal> {
+  principal(role: Role = "tenant", name: string = unique("p")): Promise<Principal> {
+    return this.#withKey(name, role);
+  }
+
+  /** The same with grants of its own, written as in a policy: `{ publish: "a/#" }`. */
+  async principalWith(rights: Rights, name: string = unique("p")): Promise<Principal> {
+    if (!this.isMess) return this.#withKey(name, "");
+    const policy = JSON.parse((await this.admin("/v1/policy")).text) as { roles?: Record<string, unknown> };
+    const role = `role-of-${name}`;
+    const body = { ...policy, roles: { ...policy.roles, [role]: rights } };
+    const { status, text } = await this.admin("/v1/policy", { method: "PUT", body });
+    if (status !== 200) throw new Error(`no role ${role}: ${status} ${text}`);
+    return this.#withKey(name, role);
+  }
+
+  async #withKey(name: string, role: string): Promise<Principal> {
     const topic = (rest: string): string => `${name}/${rest}`;
     if (!this.isMess) return { name, id: "", secret: "", credentials: {}, topic };
     const { status, text } = await this.admin("/v1/keys", { method: "POST", body: { name, roles: [role] } });

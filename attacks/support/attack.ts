@@ -16,8 +16,8 @@ export interface Step {
   readonly name: string;
   /** Throws `AttackSucceeded` when the attack works, anything else when it could not be carried out. */
   readonly run: (arena: Arena) => Promise<void>;
-  /** Absent for a step that runs against every target. */
-  readonly elsewhere?: Absence | Readonly<Record<OtherTarget, Absence>>;
+  /** Targets that are not named are attacked. */
+  readonly elsewhere?: Absence | Readonly<Partial<Record<OtherTarget, Absence>>>;
 }
 
 export interface Attack {

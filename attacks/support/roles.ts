@@ -1,5 +1,4 @@
 /** The policy of the arena: what the principals of the attacks may do. The targets that have no rights do without. */
-import { withPolicy } from "../../test/support/declared.ts";
 
 /**
  * `tenant`: everything below a tree named after itself. `publisher`: to publish there, no more. `masked`: everything
@@ -18,26 +17,21 @@ export type Role =
   | "security-admin"
   | "auditor";
 
-export const policyText: string = `
-[roles.tenant]
-allow = [
-  { publish = "{principal}/#", subscribe = "{principal}/#", retain = "{principal}/#", will = "{principal}/#" },
-  { share = "{principal}/#", consume = "{principal}", manage = ["{principal}/#", "$mess/queue/{principal}"] },
-]
-
-[roles.publisher]
-allow = [{ publish = "{principal}/#" }]
-
-[roles.masked]
-allow = [{ publish = "#", subscribe = "#", retain = "#", will = "#", share = "#" }]
-deny = [{ subscribe = "secret/#" }]
-
-[roles.everything]
-allow = [{ publish = "#", subscribe = "#", retain = "#", will = "#", share = "#", consume = "#", manage = "#" }]
-
-[roles.bare]
-allow = []
-`;
-
-/** Arguments of `mess serve`. */
-export const arenaPolicy = (): readonly string[] => withPolicy(policyText);
+/** As `PUT /v1/policy` takes them. */
+export const roles: object = {
+  tenant: {
+    allow: [
+      { publish: "{principal}/#", subscribe: "{principal}/#", retain: "{principal}/#", will: "{principal}/#" },
+      { share: "{principal}/#", consume: "{principal}", manage: ["{principal}/#", "$mess/queue/{principal}"] },
+    ],
+  },
+  publisher: { allow: [{ publish: "{principal}/#" }] },
+  masked: {
+    allow: [{ publish: "#", subscribe: "#", retain: "#", will: "#", share: "#" }],
+    deny: [{ subscribe: "secret/#" }],
+  },
+  everything: {
+    allow: [{ publish: "#", subscribe: "#", retain: "#", will: "#", share: "#", consume: "#", manage: "#" }],
+  },
+  bare: { allow: [] },
+};

@@ -1,7 +1,8 @@
-import type { Broker, TargetName } from "./broker.ts";
+import type { Broker, BrokerOptions, TargetName } from "./broker.ts";
+import { startForeign } from "./foreign-broker.ts";
 import { startMess } from "./mess-broker.ts";
 
-export async function startTarget(target: TargetName): Promise<Broker> {
-  if (target === "mess") return startMess();
-  throw new Error(`${target} is not there yet`);
+/** `options` are for mess alone: the others run with their defaults. */
+export function startTarget(target: TargetName, options: BrokerOptions = {}): Promise<Broker> {
+  return target === "mess" ? startMess(options) : startForeign(target);
 }
