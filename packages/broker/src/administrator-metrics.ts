@@ -1,6 +1,7 @@
 /** The numbers of the core, for `/metrics`: read once a scrape. */
 import type { BrokerEngine } from "./engine.ts";
 import type { MetricSample } from "./model/administration.ts";
+import { signatureProblems } from "./model/signing.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -40,7 +41,20 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_subscriptions", "Subscriptions of all sessions.", state.subscriptionCount),
     gauge("mess_retained_messages", "Retained messages.", state.retained.count),
     gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
+    ...signatureMetrics(engine),
     ...queueMetrics(engine),
+  ];
+}
+
+function signatureMetrics(engine: BrokerEngine): MetricSample[] {
+  const { state, audit } = engine.machine;
+  const refused = "Publishes refused for their signature, or for want of one.";
+  return [
+    counter("mess_signed_messages_total", "Signed messages taken.", state.counters.signed),
+    ...signatureProblems.map((problem) =>
+      counter("mess_signature_refusals_total", refused, audit.countOf.get(problem) ?? 0, { problem }),
+    ),
+    gauge("mess_nonces", "Signed messages remembered, so that none is taken twice.", state.nonces.size),
   ];
 }
 

@@ -33,6 +33,7 @@ import { Positions } from "./positions.ts";
 import { Publishing } from "./publishing.ts";
 import { QueueAppending } from "./queue-appending.ts";
 import { DeclaredQueues } from "./queues.ts";
+import { auditRefusal } from "./refusal-audit.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
@@ -237,7 +238,11 @@ export class Machine implements Engine, JournalListener {
     const reason = reserved
       ? this.publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : this.publishing.live(session as Session, topic as Topic, run, source);
-    if (reason === Reason.notAuthorized) this.audit.denied("publish", (session as Session).principal, name);
+    auditRefusal(this.audit, this.publishing.checks, {
+      reason,
+      principal: (session as Session).principal,
+      topic: name,
+    });
     return reason;
   }
 
@@ -362,7 +367,11 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
     const refusal = this.publishing.refusal(session, topic, draft);
     if (refusal !== 0) {
-      if (refusal === Reason.notAuthorized) this.audit.denied("publish", session.principal, topic.name);
+      auditRefusal(this.audit, this.publishing.checks, {
+        reason: refusal,
+        principal: session.principal,
+        topic: topic.name,
+      });
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);

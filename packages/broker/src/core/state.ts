@@ -72,6 +72,8 @@ export class Counters {
   /** Accepted to be delivered later, and published since. */
   delayed = 0;
   released = 0;
+  /** Signed messages that were taken. */
+  signed = 0;
 }
 
 export interface StatePorts {

@@ -22,7 +22,8 @@ export interface SigningKeyRecord {
 export const nonceBytes = 16;
 
 /** Why a signed message, or one that should be signed, is not taken; the words clients and the audit trail see. */
-export type SignatureProblem = "sig.bad" | "sig.required" | "sig.replay" | "sig.stale" | "sig.busy";
+export const signatureProblems = ["sig.bad", "sig.required", "sig.replay", "sig.stale", "sig.busy"] as const;
+export type SignatureProblem = (typeof signatureProblems)[number];
 
 export interface SignatureFault {
   readonly problem: SignatureProblem;
@@ -54,4 +55,31 @@ export interface SigningKeyAdded {
 export interface SigningKeyRemoved {
   readonly id: string;
   readonly by: string;
+}
+
+/** What the journal keeps of a signature, with its message, so that it is not taken again. */
+export interface SignedNonce {
+  readonly keyId: string;
+  /** 16 bytes. */
+  readonly nonce: Buffer;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  /** Of the packet that brought it; 0 for none. */
+  readonly packetId: number;
+}
+
+/** As the attribute `nonce` has it. */
+export function formatSignedNonce({ keyId, nonce, issuedAt, packetId }: SignedNonce): string {
+  return `${keyId} ${nonce.toString("base64url")} ${issuedAt} ${packetId}`;
+}
+
+/** Of what `formatSignedNonce` wrote. */
+export function parseSignedNonce(text: string): SignedNonce {
+  const [keyId = "", nonce = "", issuedAt = "", packetId = ""] = text.split(" ");
+  return {
+    keyId,
+    nonce: Buffer.from(nonce, "base64url"),
+    issuedAt: Number(issuedAt),
+    packetId: Number(packetId),
+  };
 }

@@ -158,7 +158,13 @@ function topicRows(): SettingRow[] {
       standard: "none",
       meaning: "ordering key of messages whose publisher gives none",
     },
-    { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
+    {
+      name: "signing",
+      values: '`"required"`, `"optional"`, `"none"`',
+      standard: '`"optional"`',
+      meaning:
+        "required: messages must be [signed](signing.md); optional: a signature is verified where there is one; none: it is passed on as it is",
+    },
   ];
 }
 

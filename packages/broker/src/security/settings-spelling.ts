@@ -16,6 +16,7 @@ export interface SpelledTopic {
   readonly owner?: string;
   readonly retention?: SpelledRetention;
   readonly maxMessageSize?: string;
+  readonly signing?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
 }
@@ -37,11 +38,12 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, signing, schema, key }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: size(maxMessageBytes) }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
   };
