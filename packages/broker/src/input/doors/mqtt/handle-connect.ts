@@ -9,10 +9,17 @@ import {
   type Will,
   writeProperties,
 } from "@mess/wire";
-import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
+import {
+  type Identity,
+  isRefused as isRefusal,
+  type Refused as Refusal,
+  type Verdict,
+} from "../../../model/authentication.ts";
+import type { AttachRequest, WillDraft } from "../../../model/engine.ts";
 import { noExpiry, writeAttributes } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
+import { beginExchange } from "./handle-auth.ts";
 import { firstReserved, isRefused, type Refused, reservedProperties, wrongValue } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { readPublishProperties } from "./publish-properties.ts";
@@ -22,30 +29,39 @@ const receiveMaximumDefault = 65_535;
 const never = 0xffff_ffff;
 const wrongMeta: Refused = wrongValue("mess-meta", '"1"');
 
-/** False when the connection is refused. */
+/** False when the connection is refused, or nothing more may be decoded yet. */
 export function handleConnect(connection: MqttConnection, packet: ConnectPacket): boolean {
-  const { context } = connection;
+  const { context, peer } = connection;
   connection.out.speak(packet.version);
   const properties = packet.properties ?? {};
   connection.out.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
   connection.out.problemInformation = properties.requestProblemInformation ?? true;
-  if (properties.authenticationMethod !== undefined) {
-    return connection.refuse(
-      ReasonCode.BadAuthenticationMethod,
-      "only user name (key id) and password (secret) are served",
-    );
+  if (properties.authenticationMethod !== undefined) return beginExchange(connection, packet);
+  if (peer.principal !== undefined) {
+    return letIn(connection, packet, { principal: peer.principal, keyId: "", method: "none" });
   }
-  const { address, principal } = connection.peer;
-  const who =
-    principal === undefined
-      ? context.authenticate(packet.username, packet.password, address)
-      : { principal, keyId: "" };
-  if (who === undefined) {
-    context.counters.authFailures++;
-    context.audit("auth.fail", { address: connection.peer.address, transport: connection.peer.kind });
-    const code = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
-    return connection.refuse(code, "a valid key id as user name and its secret as password are needed");
-  }
+  const verdict = context.authenticator.authenticate(packet.username, packet.password, peer);
+  const judged = (result: Verdict): boolean =>
+    isRefusal(result) ? refuseCredential(connection, packet, result) : letIn(connection, packet, result);
+  if (!(verdict instanceof Promise)) return judged(verdict);
+  return connection.suspend(packet, verdict, judged);
+}
+
+function refuseCredential(connection: MqttConnection, packet: ConnectPacket, { refused, ...why }: Refusal): false {
+  connection.context.counters.authFailures++;
+  const wrong = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
+  return connection.refuse(refusalCode(why, wrong), refused);
+}
+
+/** The code for a refusal: `wrong`, unless the credential was not looked at. */
+export function refusalCode({ retryAfterMs, busy }: Omit<Refusal, "refused">, wrong: number): number {
+  if (busy === true) return ReasonCode.ServerBusy;
+  return retryAfterMs === undefined ? wrong : ReasonCode.ConnectionRateExceeded;
+}
+
+/** The client is who it says: now for what it asks. False when that is refused. */
+export function letIn(connection: MqttConnection, packet: ConnectPacket, who: Identity, extra?: Properties): boolean {
+  const properties = packet.properties ?? {};
   connection.principal = who.principal;
   if (!resolveMeta(connection, properties)) return false;
   const clientId = resolveClientId(connection, packet);
@@ -55,18 +71,24 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
   agreeOnKeepAlive(connection, packet);
   connection.clientId = clientId;
   connection.requestedExpiry = expiryOf(connection, packet);
-  const aliases = Math.min(properties.topicAliasMaximum ?? 0, context.limits.topicAliasMax);
+  const aliases = Math.min(properties.topicAliasMaximum ?? 0, connection.context.limits.topicAliasMax);
   if (aliases > 0) connection.out.aliases = new OutboundAliases(aliases);
   const request: AttachRequest = {
     principal: who.principal,
     keyId: who.keyId,
+    ...(who.expiresAt !== undefined && { expiresAt: who.expiresAt }),
     clientId,
     cleanStart: packet.cleanStart,
     expirySeconds: connection.requestedExpiry,
     receiveMaximum: properties.receiveMaximum ?? receiveMaximumDefault,
     will,
   };
-  return attach(connection, packet, request);
+  connection.connackProperties = { ...agreed(connection, packet), ...extra };
+  connection.attaching();
+  const result = connection.context.engine.attach(connection, request);
+  if ("reason" in result) return connection.refuse(result.reason, result.text);
+  connection.established(result);
+  return true;
 }
 
 /**
@@ -82,19 +104,6 @@ export function refuseFailedConnect(connection: MqttConnection, failure: DecodeF
   connection.out.speak(version);
   connection.refuse(failure.reasonCode, failure.reason);
   return true;
-}
-
-function attach(connection: MqttConnection, packet: ConnectPacket, request: AttachRequest): boolean {
-  connection.connackProperties = agreed(connection, packet);
-  connection.attaching();
-  const result = connection.context.engine.attach(connection, request);
-  if (isRefusal(result)) return connection.refuse(result.reason, result.text);
-  connection.established(result);
-  return true;
-}
-
-function isRefusal(result: SessionHandle | Refusal): result is Refusal {
-  return "reason" in result;
 }
 
 /** What differs from what the client asked for or would assume [MQTT-3.2.2-16, MQTT-3.2.2-21]. */
