@@ -7,7 +7,7 @@ import {
   isRefused,
   type Refused,
 } from "../../../model/authentication.ts";
-import { letIn, refusalCode } from "./handle-connect.ts";
+import { letIn, refusalCode } from "./let-in.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 
 /** The method a connection named in CONNECT, and its run under way. */
