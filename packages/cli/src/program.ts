@@ -16,6 +16,7 @@ import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
+import { registerWhoCan } from "./commands/who-can.ts";
 import { registerWhy } from "./commands/why.ts";
 import { emptyProgram } from "./empty-program.ts";
 import type { Io } from "./io.ts";
@@ -41,6 +42,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerKey,
   registerPolicy,
   registerWhy,
+  registerWhoCan,
   registerPair,
   registerDoctor,
   registerVerify,

@@ -24,10 +24,29 @@ export interface Explanation {
   readonly role?: string;
 }
 
+/** Somebody who may do what was asked. */
+export interface Holder {
+  readonly principal: string;
+  readonly because: string;
+  readonly role?: string;
+}
+
+/** What a policy would answer to questions that were really asked. */
+export interface DecisionReview {
+  /** Different questions that were tried: the newest of them. */
+  readonly tried: number;
+  /** One line for each whose answer changes, for people: `- shop publish "orders/1"`; bounded. */
+  readonly changed: readonly string[];
+  /** Changed ones that `changed` leaves out. */
+  readonly more: number;
+}
+
 export interface PolicyChange {
   /** One line a difference, for people: `+ role auditor (2 grants)`. */
   readonly lines: readonly string[];
   readonly applied: boolean;
+  /** Of a dry run. */
+  readonly decisions?: DecisionReview;
 }
 
 export interface Health {
@@ -67,6 +86,8 @@ export interface Administration {
   policy(): PolicyDocument;
   applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange>;
   why(principal: string, action: Action, topic: string): Explanation;
+  /** Everybody who may do it, sorted by name; of a very large policy the first 10,000. */
+  whoCan(action: Action, topic: string): readonly Holder[];
   /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
   backup(by: string): Promise<Backup>;
   health(): Health;

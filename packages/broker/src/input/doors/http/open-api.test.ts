@@ -64,6 +64,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "PUT /v1/topics/{filter}": { body: {} },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "PUT /v1/policy": { body: { roles: {} } },
+  "GET /v1/who-can": { query: "action=publish&topic=a" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
   ...Object.fromEntries(
     ["ack", "nack", "reject", "release", "extend"].map((verb) => [
