@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type AuthenticatorParts, BrokerAuthenticator } from "./authenticator.ts";
 import { CredentialThrottle } from "./identity/credential-throttle.ts";
-import type { PresentedCertificate, Verdict } from "./model/authentication.ts";
+import type { Identity, PresentedCertificate, Verdict } from "./model/authentication.ts";
 
 const peer = { address: "192.0.2.1", kind: "tls" };
 const certificate: PresentedCertificate = {
@@ -12,7 +12,7 @@ const certificate: PresentedCertificate = {
   issuer: "",
   expiresAt: 9,
 };
-const alice: Verdict = { principal: "alice", keyId: "k_1", method: "key" };
+const alice: Identity = { principal: "alice", keyId: "k_1", method: "key" };
 
 function open(parts: Partial<AuthenticatorParts> = {}): {
   authenticator: BrokerAuthenticator;
