@@ -22,7 +22,6 @@ import { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
-import type { CredentialThrottle } from "./identity/credential-throttle.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
@@ -91,7 +90,6 @@ interface Parts {
   readonly isListening: boolean;
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
-  readonly throttle: CredentialThrottle;
   readonly authenticator: BrokerAuthenticator;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
@@ -382,7 +380,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       upgrade: door.accept,
       counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
-      throttle: parts.throttle,
+      authenticator: parts.authenticator,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
     }),
