@@ -146,6 +146,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
@@ -155,6 +156,7 @@ export class Broker implements AsyncDisposable {
     const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
+    engine.onTick((now) => administrator.storage.upkeep(now));
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {

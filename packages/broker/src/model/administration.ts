@@ -1,6 +1,7 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
+import type { StorageAdministration } from "./storage-administration.ts";
 
 export interface KeyView {
   readonly id: string;
@@ -75,6 +76,7 @@ export class AdministrationError extends Error {
 }
 
 export interface Administration {
+  readonly storage: StorageAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
   /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
