@@ -32,11 +32,13 @@ import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
+import type { SignatureVerifier } from "./model/signing.ts";
 import { openAuthenticator } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
+import { JournaledKeysVerifier } from "./signature-verifier.ts";
 import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
 
@@ -91,6 +93,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
+  readonly signatures: SignatureVerifier;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -154,7 +157,8 @@ export class Broker implements AsyncDisposable {
     const throttle = new CountingThrottle(config.limits, tally);
     const anonymous = config.insecureDev ? devPrincipal : undefined;
     const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
+    const signatures = new JournaledKeysVerifier(engine.machine);
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     const isTemporary = memoryKek !== undefined && isListening;
@@ -172,6 +176,7 @@ export class Broker implements AsyncDisposable {
         admission,
         throttle,
         authenticator,
+        signatures,
         door,
         httpCounters,
         tls,
@@ -312,8 +317,10 @@ function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promis
   });
 }
 
-function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator">): MqttDoor {
-  const { config, host, engine, administrator, authenticator } = parts;
+function openDoor(
+  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "signatures">,
+): MqttDoor {
+  const { config, host, engine, administrator, authenticator, signatures } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -322,6 +329,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
     timers: host.timers,
     random: host.random,
     authenticator,
+    signatures,
     audit: (event, detail) => administrator.audit(event, detail),
   });
 }
@@ -377,6 +385,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
       signingKeys: administrator.signingKeys,
+      signatures: parts.signatures,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

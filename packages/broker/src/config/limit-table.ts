@@ -153,6 +153,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     "Signed messages remembered for the window, so that none is taken twice; past it signed publishes wait. About 30 bytes each.",
   ),
   noncesPerPrincipalMax: count(0, 100_000_000, "Signed messages remembered of one publisher."),
+  signedBytesMax: bytes(
+    64 * KiB,
+    64 * GiB,
+    "Signed MQTT publishes whose signatures are being verified, all connections together.",
+  ),
   signingKeysMax: count(0, 10_000_000, "Keys of signed messages, all principals together."),
   signingKeysPerPrincipalMax: count(0, 10_000, "Keys of signed messages of one principal."),
   batchMessagesMax: count(1, 100_000, "Messages of one batch."),

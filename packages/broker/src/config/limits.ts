@@ -73,6 +73,8 @@ export interface Limits {
   /** Signed messages that are remembered so that none is taken twice. */
   noncesMax: number;
   noncesPerPrincipalMax: number;
+  /** Bytes of signed MQTT publishes that are being verified. */
+  signedBytesMax: number;
   signingKeysMax: number;
   signingKeysPerPrincipalMax: number;
   batchMessagesMax: number;
@@ -153,6 +155,7 @@ export const defaultLimits: Limits = {
   signatureWindowMs: 300_000,
   noncesMax: 1_000_000,
   noncesPerPrincipalMax: 250_000,
+  signedBytesMax: 64 * MiB,
   signingKeysMax: 100_000,
   signingKeysPerPrincipalMax: 16,
   batchMessagesMax: 1_000,

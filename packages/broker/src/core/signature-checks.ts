@@ -37,20 +37,24 @@ export class SignatureChecks {
 
   /** Why it is not taken; undefined when it is, or when it is the same packet once more. `coming`: what a batch brought before it. */
   fault(use: NonceUse, draft: MessageDraft, coming: ReadonlySet<string>): SignatureFault | undefined {
-    const { nonces, limits } = this.#state;
+    const { nonces } = this.#state;
     if (this.isSamePacket(use, draft)) return undefined;
     if (nonces.has(use) || coming.has(nonceKey(use))) {
       return signatureFault("sig.replay", "a message with this signature was taken before; sign it anew");
     }
-    if (!nonces.isTimely(use.issuedAt)) {
-      const seconds = limits.signatureWindowMs / 1_000;
-      return signatureFault(
-        "sig.stale",
-        `"iat" is more than ${seconds} s from the broker's time, ${Math.floor(nonces.now() / 1_000)}`,
-      );
-    }
+    const stale = this.stale(use.issuedAt);
+    if (stale !== undefined) return stale;
     const full = nonces.whyFull(use.principal, coming.size);
     return full === "" ? undefined : signatureFault("sig.busy", full);
+  }
+
+  /** Why a signature of that time is not taken now. */
+  stale(issuedAt: number): SignatureFault | undefined {
+    const { nonces, limits } = this.#state;
+    if (nonces.isTimely(issuedAt)) return undefined;
+    const seconds = limits.signatureWindowMs / 1_000;
+    const now = Math.floor(nonces.now() / 1_000);
+    return signatureFault("sig.stale", `"iat" is more than ${seconds} s from the broker's time, ${now}`);
   }
 
   /** The client did not hear the answer and sends the packet again [MQTT-3.3.1-1]: it is answered again, and stored once. */

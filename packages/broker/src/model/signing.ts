@@ -83,3 +83,35 @@ export function parseSignedNonce(text: string): SignedNonce {
     packetId: Number(packetId),
   };
 }
+
+/** What of a message's properties is signed. Absent and empty are not the same. */
+export interface SignedProperties {
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlationData?: Uint8Array | undefined;
+  readonly userProperties?: readonly (readonly [name: string, value: string])[] | undefined;
+}
+
+/** A message as a door received it, with its signature. */
+export interface SignedMessage {
+  readonly principal: string;
+  readonly topic: string;
+  readonly properties: SignedProperties;
+  /** Not to be changed until the verdict is there. */
+  readonly payload: Uint8Array;
+  /** As `mess-signature` has it. */
+  readonly signature: string;
+}
+
+/** `nonce` is what the message has to bear in the journal; undefined where its topic asks for no verification. */
+export type SignatureVerdict = { readonly nonce: Omit<SignedNonce, "packetId"> | undefined } | SignatureFault;
+
+/** Whether a signature holds, and is of the right key. Whether it was taken before the engine says, when it takes the message. */
+export interface SignatureVerifier {
+  /** At once where no arithmetic is needed; a promise never rejects. Refusals are audited here. */
+  verify(message: SignedMessage): SignatureVerdict | Promise<SignatureVerdict>;
+}
+
+export function isFault(verdict: SignatureVerdict): verdict is SignatureFault {
+  return "problem" in verdict;
+}

@@ -3,7 +3,14 @@ import { type JsonSchema, type Retention, signingModes, type TopicSettings } fro
 import { patternLevels, patternProblem, patternsOverlap } from "../model/topic-pattern.ts";
 import type { PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
-import { declaredFilterProblem, readChoice, readDuration, readPrincipal, readSize, type SettingPlace } from "./setting-readers.ts";
+import {
+  declaredFilterProblem,
+  readChoice,
+  readDuration,
+  readPrincipal,
+  readSize,
+  type SettingPlace,
+} from "./setting-readers.ts";
 
 const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */

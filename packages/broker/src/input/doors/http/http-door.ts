@@ -9,6 +9,7 @@ import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
 import type { Admission } from "../../admission.ts";
@@ -51,6 +52,7 @@ export interface StartHttpOptions {
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
   readonly signingKeys: SigningKeyAdministration;
+  readonly signatures: SignatureVerifier;
   readonly authenticator: Authenticator;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;

@@ -16,7 +16,7 @@ import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
-import { TestSigningKeys } from "./signing-keys.test-data.ts";
+import { TestSignatures, TestSigningKeys } from "./signing-keys.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
@@ -114,6 +114,7 @@ export interface Door {
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
   readonly signingKeys: TestSigningKeys;
+  readonly signatures: TestSignatures;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -144,6 +145,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
   const signingKeys = new TestSigningKeys();
+  const signatures = new TestSignatures();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -158,6 +160,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     engine: engine.engine,
     queueAdministration,
     signingKeys,
+    signatures,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
     authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
@@ -173,6 +176,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     engine,
     queueAdministration,
     signingKeys,
+    signatures,
     admission,
     hits: counters.hits,
     failures,

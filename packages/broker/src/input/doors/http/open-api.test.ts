@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { defaultLimits } from "../../../config/limits.ts";
 import { AdministrationError } from "../../../model/administration.ts";
 import { defaultSubscriptionSettings } from "../../../model/settings.ts";
+import type { SignatureProblem } from "../../../model/signing.ts";
 import { until } from "../../input.test-data.ts";
 import type { JsonForm } from "./fields.ts";
 import {
@@ -143,12 +144,19 @@ const provocations: Partial<Record<ProblemCode, (route: Route) => Promise<Reply>
   "quota-exceeded": (route) => refused(route, "conflict", 0x97),
   "too-large": (route) => refused(route, "conflict", 0x95),
   "schema-violation": (route) => refused(route, "conflict", 0x99),
+  "signature-refused": (route) => unsigned(route, "sig.required", 0x87),
+  "signature-replayed": (route) => unsigned(route, "sig.replay", 0x87),
   "lease-gone": (route) => {
     door.queues.results.set("t", "gone");
     return send(route);
   },
   "upgrade-required": (route) => send(route),
 };
+
+function unsigned(route: Route, signature: SignatureProblem, reason: number): Promise<Reply> {
+  door.queues.answer = () => ({ reason, text: "because", signature, offset: 0, duplicate: false });
+  return send(route);
+}
 
 function targetWithVerbose(route: Route): string {
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => params[name] ?? "");

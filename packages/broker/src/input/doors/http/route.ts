@@ -6,6 +6,7 @@ import type { Engine } from "../../../model/engine.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { Caller } from "./authentication.ts";
@@ -20,6 +21,7 @@ export interface Services {
   readonly administration: Administration;
   readonly queueAdministration: QueueAdministration;
   readonly signingKeys: SigningKeyAdministration;
+  readonly signatures: SignatureVerifier;
   readonly engine: Engine;
   readonly queues: Queues;
   readonly limits: Limits;

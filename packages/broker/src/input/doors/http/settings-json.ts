@@ -12,8 +12,8 @@ import {
   defaultSubscriptionSettings,
   type Position,
   type Retention,
-  signingModes,
   type SubscriptionSettings,
+  signingModes,
   type TopicSettings,
 } from "../../../model/settings.ts";
 import { patternProblem } from "../../../model/topic-pattern.ts";

@@ -1,11 +1,30 @@
 /** Keys of signed messages in memory, for the tests of the HTTP door. */
 import { AdministrationError } from "../../../model/administration.ts";
+import {
+  type SignatureVerdict,
+  type SignatureVerifier,
+  type SignedMessage,
+  signatureFault,
+  signatureProblems,
+} from "../../../model/signing.ts";
 import type {
   AddedSigningKey,
   NewSigningKey,
   SigningKeyAdministration,
   SigningKeyView,
 } from "../../../model/signing-key-administration.ts";
+
+/** Takes each signature that does not name a problem: `sig.bad`, … */
+export class TestSignatures implements SignatureVerifier {
+  readonly asked: SignedMessage[] = [];
+
+  async verify(message: SignedMessage): Promise<SignatureVerdict> {
+    this.asked.push(message);
+    const problem = signatureProblems.find((one) => message.signature.startsWith(one));
+    if (problem !== undefined) return signatureFault(problem, "because");
+    return { nonce: { keyId: "sk_a", nonce: Buffer.alloc(16, this.asked.length), issuedAt: 1 } };
+  }
+}
 
 export class TestSigningKeys implements SigningKeyAdministration {
   readonly added: { by: string; key: NewSigningKey }[] = [];

@@ -4,6 +4,7 @@ import type { TopicHandle } from "../../../model/engine.ts";
 import { MessageDraft, noExpiry, withoutAttributes, writeAttributes } from "../../../model/message.ts";
 import { canonicalPublish } from "./deliver.ts";
 import { handleSettlement, isSettlement } from "./handle-settlement.ts";
+import { handleSigned } from "./handle-signed.ts";
 import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { readPublishProperties } from "./publish-properties.ts";
@@ -34,9 +35,19 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   if (topic === undefined) return connection.isOpen;
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
+  return publishDraft(connection, topic, draft, view.packetId);
+}
+
+/** False when the connection is closing. */
+export function publishDraft(
+  connection: MqttConnection,
+  topic: TopicHandle,
+  message: MessageDraft,
+  packetId: number,
+): boolean {
   const { engine } = connection.context;
-  const reason = connection.answers.publish(connection.handle, topic, draft, view.packetId);
-  if (reason >= 0x80 && view.qos === 0) {
+  const reason = connection.answers.publish(connection.handle, topic, message, packetId);
+  if (reason >= 0x80 && message.qos === 0) {
     connection.fail(reason, engine.explainRefusal() || refusalText(reason));
     return false;
   }
@@ -166,7 +177,15 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
   const { limits, clock } = connection.context;
   const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd)?.userProperties ?? [];
   const read = readPublishProperties(properties, limits, clock.now());
-  if (!isRefused(read)) return handleStored(connection, view, writeAttributes(read.attributes));
+  if (!isRefused(read)) {
+    const { attributes, signature } = read;
+    if (signature === undefined) return handleStored(connection, view, writeAttributes(attributes));
+    if (!connection.flushRun()) return false;
+    const topic = resolveTopic(connection, view);
+    connection.lastTopic = topic;
+    if (topic === undefined) return connection.isOpen;
+    return handleSigned(connection, view, { topic, attributes, signature });
+  }
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.propertyRefused(firstReserved(properties));
