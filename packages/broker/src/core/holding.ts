@@ -127,8 +127,10 @@ export class Holding {
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
     const { publishing, audit } = this.#parts;
     const reason = publishing.refusal(session, topic, draft);
-    auditRefusal(audit, publishing.checks, { reason, principal: session.principal, topic: topic.name });
-    if (reason !== 0) return reason;
+    if (reason !== 0) {
+      auditRefusal(audit, publishing.checks, { reason, principal: session.principal, topic: topic.name });
+      return reason;
+    }
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
     const { heldBytesMax } = this.#state.limits;
     if (this.#state.heldBytes + payloadBytes <= heldBytesMax) return 0;

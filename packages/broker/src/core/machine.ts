@@ -238,11 +238,10 @@ export class Machine implements Engine, JournalListener {
     const reason = reserved
       ? this.publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : this.publishing.live(session as Session, topic as Topic, run, source);
-    auditRefusal(this.audit, this.publishing.checks, {
-      reason,
-      principal: (session as Session).principal,
-      topic: name,
-    });
+    if (reason !== Reason.success) {
+      const { principal } = session as Session;
+      auditRefusal(this.audit, this.publishing.checks, { reason, principal, topic: name });
+    }
     return reason;
   }
 
