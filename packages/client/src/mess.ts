@@ -248,8 +248,9 @@ export class Mess implements AsyncDisposable {
   }
 
   #contextOf(): ClientContext {
-    const { world, tracing, diagnostics } = this.#options;
+    const { world, tracing, diagnostics, verify } = this.#options;
     return {
+      verify: verify?.verify,
       world,
       tracing,
       publish: (topic, payload, options, more) => this.#publish(topic, payload, options, more),

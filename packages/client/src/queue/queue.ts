@@ -165,6 +165,7 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
   async #decode(leased: Leased): Promise<QueueMessage<Value> | undefined> {
     const { message } = leased;
     try {
+      await this.#context.verify?.(message);
       return queueMessage(leased, (await this.#payload.decode(message.payload)) as Value);
     } catch (error) {
       if (!(error instanceof MessError)) throw error;

@@ -71,6 +71,7 @@ export class Responder<Request = unknown> implements AsyncDisposable {
       retained: false,
       decode: async (message) => {
         context.received(message);
+        await context.verify?.(message);
         const { responseTopic, correlationData } = message.properties;
         let value: unknown;
         let invalid: MessError | undefined;

@@ -69,6 +69,7 @@ export class Stream<Value = unknown> {
       userProperties: () => [["mess-from", position]],
       decode: async (message) => {
         this.#context.received(message);
+        await this.#context.verify?.(message);
         return messageOf(message, (await this.#payload.decode(message.payload)) as Value, {});
       },
       onArrival: (message: MqttMessage) => {

@@ -82,7 +82,8 @@ export class Reader<Value, Params>
       // What was read stays read, and the connection comes back.
       interrupted: () => undefined,
       ended: (reason) => {
-        if (reason === undefined) this.#drop();
+        // After `finish` the loop reads what has arrived, however slow it is.
+        if (reason === undefined && !this.#ended) this.#drop();
         this.#end(reason);
         this.#readyReject(reason ?? clientClosed());
       },

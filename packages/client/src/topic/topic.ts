@@ -120,6 +120,7 @@ export class Topic<Template extends string = string, Input = unknown, Output = I
       qos: durability === "persisted" ? 1 : 0,
       retained,
       decode: async (message: MqttMessage) => {
+        await this.#context.verify?.(message);
         const value = (await this.#payload.decode(message.payload)) as Output;
         const params = this.#template.params(message.topic) as TopicParamTexts<Template>;
         this.#context.received(message);
