@@ -1,4 +1,7 @@
 // Signed messages: what was altered, is of somebody else or was taken before is not taken (THREATS A16, C5, D7).
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Broker } from "@mess/broker";
 import { TestClock } from "@mess/broker/testing";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -203,6 +206,34 @@ describe("what is refused", () => {
     expect(metrics).toMatch(/mess_signature_refusals_total\{problem="sig\.required"\} [1-9]/);
     expect(shared.server.stderr).toMatch(/"msg":"sig\.bad"|sig\.bad/);
     expect(shared.server.stderr).not.toMatch(/"d":|"k":/);
+  });
+});
+
+describe("by the command line", () => {
+  it("signs what it publishes, and prints only what one of the keys signed", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "mess-signed-"));
+    try {
+      const [own, keys] = [join(directory, "admin.jwk"), join(directory, "keys.json")];
+      const ok = async (...words: string[]): Promise<string> => {
+        const { code, stdout, stderr } = await messAt(shared.server, words);
+        expect([words[0], code, stderr]).toEqual([words[0], 0, expect.any(String)]);
+        return stdout;
+      };
+      await ok("signing-key", "add", "admin", "--out", own);
+      writeFileSync(keys, await ok("signing-key", "list", "--jwks"));
+      const [signed, unsigned] = [newTopic(), `open/${unique()}`];
+      await ok("pub", signed, "hello", "--retain", "--sign-key", own, "--header", "unit=C");
+      await ok("pub", unsigned, "forged", "--retain");
+      const words = ["--verify", keys, "-t", "10s", "--quiet"];
+      expect(await ok("sub", signed, "--limit", "1", ...words)).toBe("hello\n");
+      const { code, stdout, stderr } = await messAt(shared.server, ["sub", unsigned, "--verify", keys, "-t", "1s"]);
+      expect({ code, stdout }).toEqual({ code: 77, stdout: "" });
+      expect(stderr).toContain("the message is not signed");
+      const refusedUnsigned = await messAt(shared.server, ["pub", signed, "x"]);
+      expect([refusedUnsigned.code, refusedUnsigned.stderr]).toEqual([77, expect.stringContaining("sig.required")]);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 

@@ -7,6 +7,7 @@ import { handleSettlement, isSettlement } from "./handle-settlement.ts";
 import { handleSigned } from "./handle-signed.ts";
 import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import { publishDraft } from "./publish-draft.ts";
 import { readPublishProperties } from "./publish-properties.ts";
 import { refusalText } from "./send.ts";
 
@@ -36,23 +37,6 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
   return publishDraft(connection, topic, draft, view.packetId);
-}
-
-/** False when the connection is closing. */
-export function publishDraft(
-  connection: MqttConnection,
-  topic: TopicHandle,
-  message: MessageDraft,
-  packetId: number,
-): boolean {
-  const { engine } = connection.context;
-  const reason = connection.answers.publish(connection.handle, topic, message, packetId);
-  if (reason >= 0x80 && message.qos === 0) {
-    connection.fail(reason, engine.explainRefusal() || refusalText(reason));
-    return false;
-  }
-  if (engine.congested) connection.waitForCalm();
-  return connection.isOpen;
 }
 
 function handleLive(connection: MqttConnection, view: PublishView): boolean {

@@ -7,9 +7,9 @@ import type { TopicHandle } from "../../../model/engine.ts";
 import type { MessageAttributes } from "../../../model/message.ts";
 import { MessageDraft, noExpiry, writeAttributes } from "../../../model/message.ts";
 import { formatSignedNonce, isFault, type SignatureVerdict } from "../../../model/signing.ts";
-import { publishDraft } from "./handle-publish.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { PropertyBytes } from "./property-bytes.ts";
+import { publishDraft } from "./publish-draft.ts";
 
 /** What was read of it before the answer is there; it owns its bytes. */
 interface Signed {
