@@ -9,7 +9,6 @@ import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { publishDraft } from "./publish-draft.ts";
 import { readPublishProperties } from "./publish-properties.ts";
-import { refusalText } from "./send.ts";
 
 const dollar = 0x24;
 const draft: MessageDraft = new MessageDraft();
