@@ -20,6 +20,7 @@ import type {
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
 import type { KeysAtRest } from "./model/storage-administration.ts";
+import { PasswordAdministrator } from "./password-administrator.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -53,6 +54,7 @@ export class Administrator implements Administration {
   #isApplying = false;
   readonly queues: QueueAdministrator;
   readonly storage: StorageAdministrator;
+  readonly passwords: PasswordAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -65,6 +67,8 @@ export class Administrator implements Administration {
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
+    const isFree = parts.devPrincipal !== undefined;
+    this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 

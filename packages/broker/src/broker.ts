@@ -152,8 +152,7 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const anonymous = config.insecureDev ? devPrincipal : undefined;
-    const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
+    const authenticator = openAuthenticator({ config, host, home, engine, administrator, throttle, devPrincipal });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));

@@ -1,21 +1,26 @@
 /** Joins the authenticator to the parts that know credentials. */
 import type { Administrator } from "./administrator.ts";
 import { BrokerAuthenticator } from "./authenticator.ts";
-import type { Limits } from "./config/limits.ts";
+import type { ServeConfig } from "./config/serve-config.ts";
+import type { DataHome } from "./data-home.ts";
+import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import type { CredentialThrottle } from "./identity/credential-throttle.ts";
+import { ScramLogin } from "./scram-login.ts";
 
 export interface OpenAuthenticatorParts {
-  readonly limits: Limits;
+  readonly config: ServeConfig;
   readonly host: Host;
+  readonly home: DataHome;
+  readonly engine: BrokerEngine;
   readonly administrator: Administrator;
   readonly throttle: CredentialThrottle;
-  /** In insecure development mode: who everybody is. */
-  readonly anonymous: string | undefined;
+  /** Who everybody is in insecure development mode. */
+  readonly devPrincipal: string;
 }
 
 export function openAuthenticator(parts: OpenAuthenticatorParts): BrokerAuthenticator {
-  const { limits, host, administrator, throttle, anonymous } = parts;
+  const { config, host, home, engine, administrator, throttle, devPrincipal } = parts;
   return new BrokerAuthenticator({
     throttle,
     monotonic: () => host.clock.monotonic(),
@@ -24,8 +29,13 @@ export function openAuthenticator(parts: OpenAuthenticatorParts): BrokerAuthenti
       const principal = administrator.authenticate(keyId, secret);
       return principal === undefined ? undefined : { principal, keyId, method: "key" };
     },
-    checksMax: limits.authenticationsMax,
+    scram: new ScramLogin({
+      passwords: engine.machine.state.passwords,
+      secret: home.keyring.box.derive("scram-unknown-names"),
+      random: host.random,
+    }),
+    checksMax: config.limits.authenticationsMax,
     audit: (event, detail) => administrator.audit(event, detail),
-    ...(anonymous !== undefined && { anonymous }),
+    ...(config.insecureDev && { anonymous: devPrincipal }),
   });
 }
