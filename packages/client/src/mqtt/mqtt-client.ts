@@ -1,7 +1,8 @@
 import type { Properties } from "@mess/wire";
 import { MessageQueue } from "./message-queue.ts";
-import { MqttConnection, type MqttConnectionOptions, type SubscribeFilter } from "./mqtt-connection.ts";
+import { MqttConnection, type MqttConnectionOptions } from "./mqtt-connection.ts";
 import type { MqttMessage } from "./mqtt-message.ts";
+import type { SubscribeFilter } from "./subscribe-filter.ts";
 
 export interface MqttClientOptions extends Omit<MqttConnectionOptions, "onMessage" | "onEnded"> {
   readonly queueMessagesMax: number;

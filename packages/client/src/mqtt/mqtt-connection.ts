@@ -1,18 +1,21 @@
 import {
   type AckPacket,
+  type AuthPacket,
   type ConnackPacket,
+  type ConnectPacket,
   type DisconnectPacket,
   type Packet,
   PacketType,
   type Properties,
   type ProtocolVersion,
   type QoS,
-  type Subscription,
 } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Timer, World } from "../world.ts";
 import { checkTopic, payloadBytes } from "./check.ts";
+import { answerChallenge, type ClientExchange, naming } from "./client-exchange.ts";
+import { closedByOwner, lost, notConnected } from "./connection-errors.ts";
 import { Link, type LinkEvents } from "./link.ts";
 import type { MqttMessage } from "./mqtt-message.ts";
 import type { MqttProfile, PublishPart, ReceivePart } from "./mqtt-profile.ts";
@@ -20,6 +23,7 @@ import { PacketIds } from "./packet-ids.ts";
 import type { MqttPublishResult, Settled } from "./publisher.ts";
 import { refusal } from "./refusal.ts";
 import { Requests } from "./requests.ts";
+import { type SubscribeFilter, subscription } from "./subscribe-filter.ts";
 
 /** Milliseconds between two looks at the deadlines. */
 const tickMs = 250;
@@ -67,16 +71,6 @@ export interface DisconnectOptions {
   readonly sessionExpiry?: number;
 }
 
-export interface SubscribeFilter {
-  readonly filter: string;
-  /** 1 by default. */
-  readonly qos?: QoS;
-  readonly noLocal?: boolean;
-  readonly retainAsPublished?: boolean;
-  /** 0 send retained messages, 1 only if the subscription is new, 2 never. */
-  readonly retainHandling?: 0 | 1 | 2;
-}
-
 /** One connection of a client, from CONNECT on. When it ends, everything pending fails. */
 export class MqttConnection implements AsyncDisposable {
   readonly #options: MqttConnectionOptions;
@@ -89,6 +83,7 @@ export class MqttConnection implements AsyncDisposable {
   #publisher: PublishPart | undefined;
   #connack: ConnackPacket | undefined;
   #onConnack: ((error: MessError | undefined) => void) | undefined;
+  #exchange: ClientExchange | undefined;
   #timer: Timer | undefined;
   #goodTopic: string | undefined;
   #closing = false;
@@ -234,7 +229,8 @@ export class MqttConnection implements AsyncDisposable {
   }
 
   /** Not for callers: sends CONNECT and resolves at a good CONNACK. */
-  handshake(connect: Packet): Promise<void> {
+  handshake(connect: ConnectPacket, exchange?: ClientExchange): Promise<void> {
+    this.#exchange = exchange;
     this.#schedule();
     return new Promise((resolve, reject) => {
       this.#onConnack = (error) => {
@@ -242,7 +238,7 @@ export class MqttConnection implements AsyncDisposable {
         if (error === undefined) resolve();
         else reject(error);
       };
-      const error = this.#link.send(connect);
+      const error = this.#link.send(exchange === undefined ? connect : naming(connect, exchange));
       if (error !== undefined) this.#link.fail(error);
     });
   }
@@ -273,6 +269,8 @@ export class MqttConnection implements AsyncDisposable {
         return;
       case PacketType.DISCONNECT:
         return this.#disconnected(packet);
+      case PacketType.AUTH:
+        return this.#challenged(packet);
       default:
         return this.#link.protocolError("the server sent a packet only clients may send", 0x82);
     }
@@ -289,6 +287,11 @@ export class MqttConnection implements AsyncDisposable {
     if (packet.reasonCode !== 0) {
       return this.#link.fail(refusal("the server refused the connection", packet.reasonCode, packet.properties));
     }
+    try {
+      this.#exchange?.finish(packet.properties?.authenticationData);
+    } catch (error) {
+      return this.#link.fail(error as MessError);
+    }
     this.#connack = packet;
     const properties = packet.properties ?? {};
     this.#link.established(properties.serverKeepAlive ?? this.#options.keepAlive, properties.maximumPacketSize);
@@ -302,6 +305,17 @@ export class MqttConnection implements AsyncDisposable {
       Math.min(properties.receiveMaximum ?? 65_535, this.#options.inFlightMax),
     );
     this.#onConnack?.(undefined);
+  }
+
+  #challenged(packet: AuthPacket): void {
+    const exchange = this.#connack === undefined ? this.#exchange : undefined;
+    if (exchange === undefined || packet.properties?.authenticationMethod !== exchange.method) {
+      return this.#link.protocolError("the server asks for an authentication that was not begun", 0x82);
+    }
+    void answerChallenge(exchange, packet).then(
+      (answer) => void this.#link.send(answer),
+      (error: MessError) => this.#link.fail(error),
+    );
   }
 
   #disconnected(packet: DisconnectPacket): void {
@@ -383,30 +397,4 @@ export class MqttConnection implements AsyncDisposable {
     if (maximumQoS !== undefined && qos > maximumQoS) return refusal("the message was not sent", 0x9b);
     return retain && retainAvailable === false ? refusal("the message was not sent", 0x9a) : undefined;
   }
-}
-
-function subscription(from: string | SubscribeFilter): Subscription {
-  const options: SubscribeFilter = typeof from === "string" ? { filter: from } : from;
-  return {
-    filter: options.filter,
-    qos: options.qos ?? 1,
-    noLocal: options.noLocal ?? false,
-    retainAsPublished: options.retainAsPublished ?? false,
-    retainHandling: options.retainHandling ?? 0,
-  };
-}
-
-function notConnected(): MessError {
-  return new MessError("CLOSED", "the client is not connected");
-}
-
-function closedByOwner(): MessError {
-  return new MessError("CLOSED", "the client was disconnected");
-}
-
-function lost(established: boolean): MessError {
-  if (established) return new MessError("CONNECTION_LOST", "the server closed the connection");
-  return new MessError("CONNECTION_LOST", "the server closed the connection before it answered CONNECT", {
-    hint: "is it an MQTT port, and mqtts:// where it speaks TLS?",
-  });
 }
