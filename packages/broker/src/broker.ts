@@ -68,7 +68,7 @@ export type EmbeddedOptions = Omit<
 /** The same for a client without what the SDK adds. */
 export type EmbeddedMqttOptions = Omit<
   MqttConnectOptions,
-  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+  "keyId" | "secret" | "scram" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
 >;
 
 export interface Addresses {

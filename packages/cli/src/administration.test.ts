@@ -1,5 +1,6 @@
 /** The commands that speak to the HTTP side, against a small one. */
 
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "smol-toml";
@@ -71,6 +72,49 @@ describe("key", () => {
 
   it("resets only offline", async () => {
     expect(await mess(["key", "reset"])).toMatchObject({ code: 64, err: expect.stringContaining("--offline") });
+  });
+});
+
+describe("password", () => {
+  const set = ["password", "set", "dev 7", "--iterations", "15000"];
+
+  it("sends what a password can be checked by, and never the password", async () => {
+    server.answer = () => ({ status: 204 });
+    const { code, out, err } = await mess(set, { stdin: "correct horse\n" });
+    expect({ code, out, err }).toEqual({ code: 0, out: "", err: "the password of dev 7 is set\n" });
+    const [seen] = server.seen as { url: string; method: string; body: Record<string, unknown> }[];
+    expect([seen?.method, seen?.url]).toEqual(["PUT", "/v1/principals/dev%207/password"]);
+    const { salt, iterations, storedKey, serverKey } = seen?.body ?? {};
+    expect(iterations).toBe(15_000);
+    const salted = pbkdf2Sync("correct horse", Buffer.from(String(salt), "base64"), 15_000, 32, "sha256");
+    const hmac = (text: string): Buffer => createHmac("sha256", salted).update(text).digest();
+    expect(storedKey).toBe(createHash("sha256").update(hmac("Client Key")).digest("base64"));
+    expect(serverKey).toBe(hmac("Server Key").toString("base64"));
+    expect(JSON.stringify(server.seen)).not.toContain("horse");
+  });
+
+  it("refuses short ones, odd characters and little work, and shows nothing of what was said", async () => {
+    for (const [words, stdin, why] of [
+      [set, "short\n", "8 characters"],
+      [set, "with a bell \u0007\n", "control character"],
+      [[...set.slice(0, 4), "14999"], "correct horse\n", "15000"],
+    ] as const) {
+      const { code, err } = await mess([...words], { stdin });
+      expect({ code, err }).toEqual({ code: 64, err: expect.stringContaining(why) });
+      expect(err).not.toContain(stdin.trim());
+    }
+    expect(server.seen).toEqual([]);
+  });
+
+  it("lists and removes", async () => {
+    server.answer = () => ({ body: { passwords: [{ principal: "dev7", iterations: 600_000, setAt: 0 }] } });
+    expect((await mess(["password", "list"])).out).toBe(
+      "PRINCIPAL  ITERATIONS  SET (UTC)\ndev7       600000      1970-01-01 00:00\n",
+    );
+    server.answer = () => ({ status: 204 });
+    expect(await mess(["password", "remove", "dev7"])).toMatchObject({ code: 64 });
+    expect(await mess(["password", "rm", "dev7", "--yes"])).toMatchObject({ code: 0, out: "" });
+    expect(server.seen.at(-1)).toMatchObject({ method: "DELETE", url: "/v1/principals/dev7/password" });
   });
 });
 

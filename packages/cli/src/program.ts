@@ -9,6 +9,7 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
+import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
@@ -41,6 +42,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDead,
   registerDelayed,
   registerKey,
+  registerPassword,
   registerPolicy,
   registerWhy,
   registerWhoCan,
