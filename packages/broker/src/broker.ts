@@ -2,14 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ConnectOptions,
-  connect,
-  connectMqtt,
-  type Mess,
-  type MqttClient,
-  type MqttConnectOptions,
-} from "@mess/client";
+import { connect, connectMqtt, type Mess, type MqttClient } from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
@@ -17,7 +10,14 @@ import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
-import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
+import {
+  checkPrincipal,
+  type EmbeddedJoint,
+  type EmbeddedMqttOptions,
+  type EmbeddedOptions,
+  embeddedJoint,
+  embeddedUrl,
+} from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
@@ -59,17 +59,6 @@ export interface BrokerOptions {
   readonly policy?: string | Readonly<Record<string, unknown>>;
   readonly onFailure?: (reason: string) => void;
 }
-
-/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
-export type EmbeddedOptions = Omit<
-  ConnectOptions,
-  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
-/** The same for a client without what the SDK adds. */
-export type EmbeddedMqttOptions = Omit<
-  MqttConnectOptions,
-  "keyId" | "secret" | "scram" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
 
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
