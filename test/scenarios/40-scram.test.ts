@@ -1,70 +1,37 @@
 // Passwords by SCRAM-SHA-256 over MQTT 5.0 enhanced authentication (RFC 5802, 7677, 9266; MQTT 5.0 section 4.12; THREATS A2, A15, D2).
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type ClientWish, TestScramClient } from "../../packages/broker/src/identity/scram-client.test-data.ts";
+import { TestScramClient } from "../../packages/broker/src/identity/scram-client.test-data.ts";
 import { connectMqtt } from "../../packages/client/src/index.ts";
 import { adminKeyOf, ask } from "../support/ask.ts";
 import { createKey, messAt } from "../support/cli.ts";
-import type { Packet } from "../support/decoder.ts";
 import * as build from "../support/packets.ts";
-import { type ConnectOptions, RawClient } from "../support/raw-client.ts";
+import { RawClient } from "../support/raw-client.ts";
+import {
+  bindingOf,
+  dataOf,
+  type Login,
+  type LoginWish,
+  logIn,
+  scram,
+  scramPlus,
+  setPassword,
+} from "../support/scram-login.ts";
 import type { Endpoint } from "../support/streams.ts";
 import { lasting, topic, unique, useServer, will } from "../support/suite.ts";
 
 const shared = useServer({ mode: "secure" });
 const password = "correct horse battery";
-const plus = "SCRAM-SHA-256-PLUS";
-const plain = "SCRAM-SHA-256";
 let principal = "";
-
-async function setPassword(name: string, text: string): Promise<void> {
-  const ran = await messAt(shared.server, ["password", "set", name, "--iterations", "15000"], { input: `${text}\n` });
-  if (ran.code !== 0) throw new Error(ran.stderr);
-}
 
 beforeAll(async () => {
   principal = unique("p");
   await createKey(shared.server, principal, "admin");
-  await setPassword(principal, password);
+  await setPassword(shared.server, principal, password);
 }, 30_000);
 
-function bindingOf(client: RawClient): Buffer {
-  const socket = client.stream.socket as TLSSocket;
-  return socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
-}
-
-interface Login extends Partial<ClientWish> {
-  readonly method?: string;
-  readonly connect?: ConnectOptions;
-}
-
-/** A raw client that has sent CONNECT and answered the challenge; what comes then is the test's to see. */
-async function login(
-  endpoint: Endpoint,
-  wish: Login = {},
-): Promise<{ client: RawClient; scram: TestScramClient; challenge: string }> {
-  const client = await RawClient.open(endpoint);
-  const { method = plus, connect = {}, ...rest } = wish;
-  const header = method === plus ? "p=tls-exporter,," : "n,,";
-  const binding = method === plus ? bindingOf(client) : Buffer.alloc(0);
-  const scram = new TestScramClient({ username: principal, password, nonce: "fyko", header, binding, ...rest });
-  client.send(
-    build.connect({
-      clientId: unique("c"),
-      ...connect,
-      properties: { authenticationMethod: method, authenticationData: scram.first },
-    }),
-  );
-  const asked = await client.next("AUTH");
-  expect([asked.code, asked.properties.authenticationMethod]).toEqual([0x18, method]);
-  const challenge = Buffer.from(asked.properties.authenticationData as Uint8Array);
-  client.send(build.auth(0x18, { authenticationMethod: method, authenticationData: scram.final(challenge) }));
-  return { client, scram, challenge: challenge.toString() };
-}
-
-function proofOf({ properties }: Packet): string {
-  return Buffer.from((properties.authenticationData as Uint8Array | undefined) ?? []).toString();
-}
+const login = (endpoint: Endpoint, wish: Partial<LoginWish> = {}): Promise<Login> =>
+  logIn(endpoint, { username: principal, password, ...wish });
 
 describe("the client of mess", () => {
   it("logs in with a password, bound to its TLS connection, and may what its principal may", async () => {
@@ -72,7 +39,7 @@ describe("the client of mess", () => {
     const url = `mqtts://localhost:${server.mqtt.port}`;
     const options = { ca: server.ca, scram: { username: principal, password } };
     await using client = await connectMqtt(url, options);
-    expect(client.serverProperties.authenticationMethod).toBe(plus);
+    expect(client.serverProperties.authenticationMethod).toBe(scramPlus);
     const name = topic();
     await client.subscribe([name]);
     await client.publish(name, "hello");
@@ -81,12 +48,12 @@ describe("the client of mess", () => {
       break;
     }
     await using unbound = await connectMqtt(url, { ...options, scram: { ...options.scram, channelBinding: false } });
-    expect(unbound.serverProperties.authenticationMethod).toBe(plain);
-    for (const scram of [
+    expect(unbound.serverProperties.authenticationMethod).toBe(scram);
+    for (const wrong of [
       { username: principal, password: `${password}!` },
       { username: "nobody", password },
     ]) {
-      await expect(connectMqtt(url, { ca: server.ca, scram })).rejects.toMatchObject({
+      await expect(connectMqtt(url, { ca: server.ca, scram: wrong })).rejects.toMatchObject({
         code: "NOT_AUTHORIZED",
         reasonCode: 0x86,
       });
@@ -96,13 +63,13 @@ describe("the client of mess", () => {
 
 for (const transport of ["mqtt", "webSocket"] as const) {
   describe(transport === "mqtt" ? "over TLS" : "over WebSocket over TLS", () => {
-    it.each([plus, plain])(
+    it.each([scramPlus, scram])(
       "%s lets in who knows the password, and proves that the server knows it too",
       async (method) => {
-        const { client, scram } = await login(shared.server[transport], { method });
+        const { client, scram: proved } = await login(shared.server[transport], { method });
         const connack = await client.next("CONNACK");
         expect([connack.code, connack.properties.authenticationMethod]).toEqual([0, method]);
-        expect(proofOf(connack)).toBe(scram.serverSignature);
+        expect(dataOf(connack).toString()).toBe(proved.serverSignature);
         const name = topic();
         await client.subscribe(name);
         await client.publish({ topic: name, payload: "x", qos: 1 });
@@ -116,7 +83,7 @@ for (const transport of ["mqtt", "webSocket"] as const) {
       ["a name of another case", { username: "P" }],
       ["the binding of another connection", { binding: Buffer.alloc(32, 1) }],
       ["no binding in a bound login", { binding: Buffer.alloc(0) }],
-    ] as [string, Login][])("%s is refused alike, and nothing sent behind it counts", async (_, wish) => {
+    ] as [string, Partial<LoginWish>][])("%s is refused alike, and nothing sent behind it counts", async (_, wish) => {
       const name = topic();
       const { client } = await login(shared.server[transport], { ...wish, connect: { will: will(name, "will") } });
       const { code, properties } = (await client.refused([0x86], { mustTell: true })) ?? { code: 0, properties: {} };
@@ -137,7 +104,7 @@ it("a client that could bind and was told that it cannot is not let in: somebody
   const client = await RawClient.open(shared.server.mqtt);
   const { first } = new TestScramClient({ username: principal, password, nonce: "fyko", header: "y,," });
   client.send(
-    build.connect({ clientId: unique("c"), properties: { authenticationMethod: plain, authenticationData: first } }),
+    build.connect({ clientId: unique("c"), properties: { authenticationMethod: scram, authenticationData: first } }),
   );
   expect((await client.refused([0x86], { mustTell: true }))?.properties.reasonString).toContain("channel binding");
 });
@@ -145,7 +112,7 @@ it("a client that could bind and was told that it cannot is not let in: somebody
 it("without TLS 1.3 there is nothing to bind to, and the method that needs it is refused", async () => {
   const { port, ca = "" } = shared.server.mqtt;
   const socket = connectTls({ host: "127.0.0.1", port, ca, servername: "localhost", maxVersion: "TLSv1.2" });
-  const properties = { authenticationMethod: plus, authenticationData: Buffer.from("p=tls-exporter,,n=x,r=y") };
+  const properties = { authenticationMethod: scramPlus, authenticationData: Buffer.from("p=tls-exporter,,n=x,r=y") };
   socket.once("secureConnect", () => socket.write(build.connect({ clientId: unique("c"), properties })));
   const answer = await new Promise<Buffer>((resolve, reject) => {
     socket.once("data", resolve);
@@ -156,16 +123,20 @@ it("without TLS 1.3 there is nothing to bind to, and the method that needs it is
 });
 
 it("nobody finds out which names have a password: an unknown one is asked alike, and the same over a restart", async () => {
+  const ask = async (username: string): Promise<string> => {
+    const { asked } = await login(shared.server.mqtt, { username });
+    return dataOf(asked).toString();
+  };
   const saltOf = (challenge: string): string => challenge.replace(/^r=[^,]+,/, "");
-  const known = (await login(shared.server.mqtt)).challenge;
-  const unknown = (await login(shared.server.mqtt, { username: "nobody" })).challenge;
+  const known = await ask(principal);
+  const unknown = await ask("nobody");
   expect(unknown).toMatch(/^r=fyko[\x21-\x2b\x2d-\x7e]{20,},s=[A-Za-z0-9+/]{22}==,i=\d+$/);
-  expect(saltOf((await login(shared.server.mqtt, { username: "nobody" })).challenge)).toBe(saltOf(unknown));
-  expect(saltOf((await login(shared.server.mqtt, { username: "noone" })).challenge)).not.toBe(saltOf(unknown));
+  expect(saltOf(await ask("nobody"))).toBe(saltOf(unknown));
+  expect(saltOf(await ask("noone"))).not.toBe(saltOf(unknown));
   await shared.server.kill();
   await shared.server.start();
-  expect(saltOf((await login(shared.server.mqtt, { username: "nobody" })).challenge)).toBe(saltOf(unknown));
-  expect(saltOf((await login(shared.server.mqtt)).challenge)).toBe(saltOf(known));
+  expect(saltOf(await ask("nobody"))).toBe(saltOf(unknown));
+  expect(saltOf(await ask(principal))).toBe(saltOf(known));
 });
 
 it("[MQTT-4.12.1-2] a connection proves itself again while it works, and ends when it cannot", async () => {
@@ -175,18 +146,18 @@ it("[MQTT-4.12.1-2] a connection proves itself again while it works, and ends wh
   await client.subscribe(name);
   const again = async (text: string): Promise<TestScramClient> => {
     const wish = { username: principal, password: text, nonce: "again", header: "p=tls-exporter,," };
-    const scram = new TestScramClient({ ...wish, binding: bindingOf(client) });
-    client.send(build.auth(0x19, { authenticationMethod: plus, authenticationData: scram.first }));
+    const next = new TestScramClient({ ...wish, binding: bindingOf(client) });
+    client.send(build.auth(0x19, { authenticationMethod: scramPlus, authenticationData: next.first }));
     client.send(build.publish({ topic: name, payload: "meanwhile" }));
     const asked = await client.take("AUTH");
     expect(asked.code).toBe(0x18);
-    const challenge = Buffer.from(asked.properties.authenticationData as Uint8Array);
-    client.send(build.auth(0x18, { authenticationMethod: plus, authenticationData: scram.final(challenge) }));
-    return scram;
+    const authenticationData = next.final(dataOf(asked));
+    client.send(build.auth(0x18, { authenticationMethod: scramPlus, authenticationData }));
+    return next;
   };
-  const scram = await again(password);
+  const proved = await again(password);
   const done = await client.take("AUTH");
-  expect([done.code, proofOf(done)]).toEqual([0, scram.serverSignature]);
+  expect([done.code, dataOf(done).toString()]).toEqual([0, proved.serverSignature]);
   expect((await client.message()).payload.toString()).toBe("meanwhile");
   await again("wrong horse battery");
   expect((await client.take("DISCONNECT")).code).toBe(0x87);
@@ -196,7 +167,7 @@ it("a password that is changed ends who came by the old one, will and all; the n
   const { server } = shared;
   const name = unique("p");
   await createKey(server, name, "admin");
-  await setPassword(name, "first password");
+  await setPassword(server, name, "first password");
   const { id, secret } = server.admin;
   const watcher = await RawClient.connect(server.mqtt, { clientId: unique("c"), username: id, password: secret });
   const told = topic();
@@ -204,7 +175,7 @@ it("a password that is changed ends who came by the old one, will and all; the n
   const connect = { ...lasting(5), will: will(told, "of who knew the old one") };
   const { client } = await login(server.mqtt, { username: name, password: "first password", connect });
   expect((await client.next("CONNACK")).code).toBe(0);
-  await setPassword(name, "second password");
+  await setPassword(server, name, "second password");
   await client.refused([0x87], { within: 2_000 });
   await watcher.expectNothing(200);
   await server.kill();

@@ -104,7 +104,7 @@ test("a login by password that fails counts as any other failure", async () => {
   const exchange = authenticator.begin("SCRAM-SHA-256", peer);
   if (!("next" in exchange)) throw new Error("not begun");
   expect(await exchange.next(bytes("no SCRAM"))).toHaveProperty("refused");
-  authenticator.authenticate("k_1", bytes("wrong"), peer);
+  await authenticator.authenticate("k_1", bytes("wrong"), peer);
   expect(authenticator.begin("SCRAM-SHA-256", peer)).toHaveProperty("retryAfterMs");
   expect(audited).toEqual(["auth.fail scram tls", "auth.fail key tls"]);
 });
