@@ -38,8 +38,15 @@ export function connectMqtt(url: string, options: MqttConnectOptions = {}): Prom
   if (scram !== undefined) checkScram(options);
   return openMqtt(url, options, {
     openTransport: openNodeTransport,
-    ...(scram !== undefined && { exchange: (binding) => new ScramLogin(scram, binding, world) }),
-    make: (opened) => new MqttClient({ ...opened, queueMessagesMax, queueBytesMax, acknowledge, profile }),
+    make: (opened) =>
+      new MqttClient({
+        ...opened,
+        queueMessagesMax,
+        queueBytesMax,
+        acknowledge,
+        profile,
+        ...(scram !== undefined && { login: (binding) => new ScramLogin(scram, binding, world) }),
+      }),
   });
 }
 

@@ -1,6 +1,5 @@
 import {
   type AckPacket,
-  type AuthPacket,
   type ConnackPacket,
   type ConnectPacket,
   type DisconnectPacket,
@@ -11,10 +10,10 @@ import {
   type QoS,
 } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
+import type { Transport } from "../transport/transport.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Timer, World } from "../world.ts";
 import { checkTopic, payloadBytes } from "./check.ts";
-import { answerChallenge, type ClientExchange, naming } from "./client-exchange.ts";
 import { closedByOwner, lost, notConnected } from "./connection-errors.ts";
 import { Link, type LinkEvents } from "./link.ts";
 import type { MqttMessage } from "./mqtt-message.ts";
@@ -83,7 +82,6 @@ export class MqttConnection implements AsyncDisposable {
   #publisher: PublishPart | undefined;
   #connack: ConnackPacket | undefined;
   #onConnack: ((error: MessError | undefined) => void) | undefined;
-  #exchange: ClientExchange | undefined;
   #timer: Timer | undefined;
   #goodTopic: string | undefined;
   #closing = false;
@@ -229,8 +227,7 @@ export class MqttConnection implements AsyncDisposable {
   }
 
   /** Not for callers: sends CONNECT and resolves at a good CONNACK. */
-  handshake(connect: ConnectPacket, exchange?: ClientExchange): Promise<void> {
-    this.#exchange = exchange;
+  handshake(connect: ConnectPacket, _transport?: Transport): Promise<void> {
     this.#schedule();
     return new Promise((resolve, reject) => {
       this.#onConnack = (error) => {
@@ -238,7 +235,7 @@ export class MqttConnection implements AsyncDisposable {
         if (error === undefined) resolve();
         else reject(error);
       };
-      const error = this.#link.send(exchange === undefined ? connect : naming(connect, exchange));
+      const error = this.#link.send(connect);
       if (error !== undefined) this.#link.fail(error);
     });
   }
@@ -269,11 +266,14 @@ export class MqttConnection implements AsyncDisposable {
         return;
       case PacketType.DISCONNECT:
         return this.#disconnected(packet);
-      case PacketType.AUTH:
-        return this.#challenged(packet);
       default:
-        return this.#link.protocolError("the server sent a packet only clients may send", 0x82);
+        return this.unexpected(packet);
     }
+  }
+
+  /** Not for callers: a packet that a plain client does not wait for. */
+  protected unexpected(_packet: Packet): void {
+    this.#link.protocolError("the server sent a packet only clients may send", 0x82);
   }
 
   #ack(type: AckPacket["type"], packetId: number, reasonCode: number, properties: Properties | undefined): void {
@@ -286,11 +286,6 @@ export class MqttConnection implements AsyncDisposable {
     if (this.#connack !== undefined) return this.#link.protocolError("a second CONNACK", 0x82);
     if (packet.reasonCode !== 0) {
       return this.#link.fail(refusal("the server refused the connection", packet.reasonCode, packet.properties));
-    }
-    try {
-      this.#exchange?.finish(packet.properties?.authenticationData);
-    } catch (error) {
-      return this.#link.fail(error as MessError);
     }
     this.#connack = packet;
     const properties = packet.properties ?? {};
@@ -305,17 +300,6 @@ export class MqttConnection implements AsyncDisposable {
       Math.min(properties.receiveMaximum ?? 65_535, this.#options.inFlightMax),
     );
     this.#onConnack?.(undefined);
-  }
-
-  #challenged(packet: AuthPacket): void {
-    const exchange = this.#connack === undefined ? this.#exchange : undefined;
-    if (exchange === undefined || packet.properties?.authenticationMethod !== exchange.method) {
-      return this.#link.protocolError("the server asks for an authentication that was not begun", 0x82);
-    }
-    void answerChallenge(exchange, packet).then(
-      (answer) => void this.#link.send(answer),
-      (error: MessError) => this.#link.fail(error),
-    );
   }
 
   #disconnected(packet: DisconnectPacket): void {

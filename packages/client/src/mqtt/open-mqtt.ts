@@ -4,7 +4,6 @@ import type { OpenTransport } from "../transport/transport.ts";
 import { realWorld, type World } from "../world.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { payloadBytes } from "./check.ts";
-import type { ClientExchange } from "./client-exchange.ts";
 import type { MqttConnection, MqttConnectionOptions } from "./mqtt-connection.ts";
 
 export interface WillOptions {
@@ -69,8 +68,6 @@ export type OpenedOptions = Omit<MqttConnectionOptions, "onMessage" | "onEnded" 
 /** What is opened, and over which transport, unless the options name one. */
 export interface MqttStack<C extends MqttConnection> {
   readonly openTransport: OpenTransport;
-  /** Logs in by a method of several steps, bound to the channel if it can be. */
-  readonly exchange?: (binding: Uint8Array | undefined) => ClientExchange;
   readonly make: (options: OpenedOptions) => C;
 }
 
@@ -78,7 +75,7 @@ export interface MqttStack<C extends MqttConnection> {
 export async function openMqtt<C extends MqttConnection>(
   url: string,
   options: OpenMqttOptions,
-  { openTransport, make, exchange }: MqttStack<C>,
+  { openTransport, make }: MqttStack<C>,
 ): Promise<C> {
   const address = parseAddress(url);
   const packet = connectPacket(address, options);
@@ -92,7 +89,7 @@ export async function openMqtt<C extends MqttConnection>(
     inFlightMax: options.inFlightMax ?? (packet.version === 5 ? 65_535 : 20),
     world: options.world ?? realWorld,
   });
-  await open(client, address, packet, { ...options, transport: options.transport ?? openTransport, exchange });
+  await open(client, address, packet, { ...options, transport: options.transport ?? openTransport });
   return client;
 }
 
@@ -100,10 +97,7 @@ async function open(
   client: MqttConnection,
   address: Address,
   packet: ConnectPacket,
-  options: OpenMqttOptions & {
-    readonly transport: OpenTransport;
-    readonly exchange: MqttStack<MqttConnection>["exchange"];
-  },
+  options: OpenMqttOptions & { readonly transport: OpenTransport },
 ): Promise<void> {
   const timeout = options.connectTimeout ?? 30_000;
   const { ca, serverName, world = realWorld } = options;
@@ -119,7 +113,7 @@ async function open(
     const transport = await options.transport({ address, ca, serverName, signal }, client.link.transportEvents());
     client.link.attach(transport);
     signal.addEventListener("abort", giveUp, { once: true });
-    await client.handshake(packet, options.exchange?.(transport.channelBinding?.()));
+    await client.handshake(packet, transport);
   } catch (error) {
     throw error instanceof MessError && error.code === "ABORTED" ? late() : error;
   } finally {

@@ -17,6 +17,14 @@ const policyBody = { roles: { r: { allow: [{ publish: "x/#" }] } }, principals: 
 const valid: Record<string, { path?: string; body?: unknown }> = {
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
+  "PUT /v1/principals/:name/password": {
+    body: {
+      salt: Buffer.alloc(16).toString("base64"),
+      iterations: 15_000,
+      storedKey: Buffer.alloc(32).toString("base64"),
+      serverKey: Buffer.alloc(32).toString("base64"),
+    },
+  },
   "PUT /v1/policy": { body: policyBody },
   "GET /v1/who-can": { path: "/v1/who-can?action=publish&topic=a" },
   "GET /v1/why": { path: "/v1/why?principal=p&action=publish&topic=a" },
