@@ -367,6 +367,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

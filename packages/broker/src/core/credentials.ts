@@ -42,13 +42,17 @@ export class Credentials {
     this.#parts.audit.act(event, { id, principal, by, ...(expiresAt !== undefined && { expiresAt }) });
   }
 
-  /** A key that is there gets an end, or another one. */
-  endKeyAt(key: KeyRecord, expiresAt: number, by: string): void {
-    const changed: KeyCreated = { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), expiresAt, by };
-    this.#record(RecordKind.keyCreated, changed);
-    this.applyKeyCreated(changed);
+  /** `next` takes the place of `key`, which counts until `endsAt`. */
+  rotateKey(key: KeyRecord, next: KeyCreated, endsAt: number): void {
+    const { id, principal } = key;
+    const secretHash = Buffer.from(key.secretHash).toString("base64");
+    const old: KeyCreated = { ...key, secretHash, expiresAt: endsAt, replacedBy: next.id, by: next.by };
+    for (const one of [next, old]) {
+      this.#record(RecordKind.keyCreated, one);
+      this.applyKeyCreated(one);
+    }
     this.#expiry.schedule();
-    this.#parts.audit.act("key.endSet", { id: key.id, principal: key.principal, by, expiresAt });
+    this.#parts.audit.act("key.rotated", { id, principal, by: next.by, replacedBy: next.id, endsAt });
   }
 
   revokeKey(revoked: KeyRevoked): void {
@@ -58,7 +62,14 @@ export class Credentials {
       if (session.keyId === revoked.id) this.#parts.attaching.kick(session, "not-authorized", "the key was revoked");
     }
     this.#parts.consuming.keyEnded(revoked.id, "the key was revoked");
+    this.revokeTokensOf(revoked.id, revoked.by);
     this.#expiry.schedule();
+  }
+
+  /** With a credential that is taken back go the tokens made with it: who has stolen the one may have made the others. */
+  revokeTokensOf(credential: string, by: string): void {
+    const made = [...this.#state.keys.values()].filter(({ madeWith }) => madeWith === credential);
+    for (const { id } of made) this.revokeKey({ id, by });
   }
 
   #endKey(ended: KeyRevoked): void {
@@ -75,7 +86,7 @@ export class Credentials {
   }
 
   applyKeyCreated(key: KeyCreated): void {
-    const { expiresAt, scope, isToken } = key;
+    const { expiresAt, scope, isToken, madeWith, replacedBy } = key;
     this.#state.keys.set({
       id: key.id,
       principal: key.principal,
@@ -85,6 +96,8 @@ export class Credentials {
       ...(expiresAt !== undefined && { expiresAt }),
       ...(scope !== undefined && { scope }),
       ...(isToken !== undefined && { isToken }),
+      ...(madeWith !== undefined && { madeWith }),
+      ...(replacedBy !== undefined && { replacedBy }),
     });
   }
 

@@ -98,14 +98,27 @@ describe("a key with an end", () => {
     const client = world.connected("one", { principal: "shop", keyId: "k_a" });
     const record = world.machine.state.keys.get("k_a");
     if (record === undefined) throw new Error("no key");
-    world.machine.credentials.endKeyAt(record, start + minute, "admin");
+    world.machine.credentials.rotateKey(record, key("k_b"), start + minute);
     world.commit();
+    expect(idsOf(world.machine)).toEqual(["k_a", "k_b"]);
     world.restart();
     const again = world.connected("one", { principal: "shop", keyId: "k_a" });
     expect(client).toBeDefined();
     world.wait(minute);
     expect(again.link.ended).toBe("not-authorized");
-    expect(idsOf(world.machine)).toEqual([]);
+    expect(idsOf(world.machine)).toEqual(["k_b"]);
+  });
+
+  it("takes with it, when it is revoked, the tokens that were made with it", () => {
+    const tokens = [token("k_1"), token("k_2", [allow("publish", "a")]), token("k_3")];
+    const world = made(key("k_a"), ...tokens.map((one, index) => ({ ...one, madeWith: index < 2 ? "k_a" : "k_b" })));
+    const client = world.connected("one", { principal: "shop", keyId: "k_1" });
+    world.machine.credentials.revokeKey({ id: "k_a", by: "admin" });
+    world.commit();
+    expect(idsOf(world.machine)).toEqual(["k_3"]);
+    expect(client.link.ended).toBe("not-authorized");
+    world.restart();
+    expect(idsOf(world.machine)).toEqual(["k_3"]);
   });
 
   it("takes nothing back: the will of its session goes out, and that of a revoked one does not", () => {

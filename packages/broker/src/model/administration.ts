@@ -7,6 +7,10 @@ export interface KeyView {
   readonly principal: string;
   readonly name: string;
   readonly createdAt: number;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
+  /** The key that took its place. */
+  readonly replacedBy?: string;
 }
 
 export interface NewKey {
@@ -14,6 +18,8 @@ export interface NewKey {
   /** Shown once; only its hash is stored. */
   readonly secret: string;
   readonly principal: string;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
 }
 
 export interface Explanation {
@@ -79,8 +85,12 @@ export interface Administration {
   authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
-  /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
-  createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
+  /**
+   * The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`.
+   * Without `lifetimeMs` it counts until it is revoked.
+   */
+  createKey(by: string, name: string, roles: readonly string[], lifetimeMs?: number): Promise<NewKey>;
+  /** Tokens are not among them. */
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;
   policy(): PolicyDocument;

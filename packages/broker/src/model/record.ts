@@ -186,6 +186,8 @@ export interface KeyCreated {
   readonly expiresAt?: number | undefined;
   readonly scope?: readonly Grant[] | undefined;
   readonly isToken?: boolean | undefined;
+  readonly madeWith?: string | undefined;
+  readonly replacedBy?: string | undefined;
 }
 
 export interface KeyRevoked {

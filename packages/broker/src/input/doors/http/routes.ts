@@ -12,6 +12,7 @@ import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
 
@@ -28,6 +29,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
     ...keyRoutes(),
+    ...tokenRoutes(limits),
     ...backupRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
