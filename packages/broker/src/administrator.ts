@@ -20,17 +20,20 @@ import type {
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import { type Action, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { explain } from "./security/explain.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { whoCan } from "./security/who-can.ts";
+import { StorageAdministrator } from "./storage-administrator.ts";
 
 export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
+  readonly keys: KeysAtRest;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -45,6 +48,7 @@ export class Administrator implements Administration {
   #isApplying = false;
   readonly queues: QueueAdministrator;
   readonly keys: KeyAdministrator;
+  readonly storage: StorageAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -58,6 +62,7 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 

@@ -11,6 +11,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
@@ -31,6 +32,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...keyRoutes(),
     ...tokenRoutes(limits),
     ...backupRoutes(),
+    ...storageRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];

@@ -26,13 +26,15 @@ describe("POST /v1/tokens", () => {
       principal: "reader~k_token",
       expiresAt: 9,
     });
-    expect(door.keyAdministration.asked).toEqual([
-      { verb: "createToken", caller, wish: { lifetimeMs: 15 * 60_000 } },
-    ]);
+    expect(door.keyAdministration.asked).toEqual([{ verb: "createToken", caller, wish: { lifetimeMs: 15 * 60_000 } }]);
   });
 
   it("narrows it to grants, in either form of a policy", async () => {
-    const allow = [{ publish: ["a/#", "b"] }, { action: "subscribe", filter: "dev/{principal}/#" }, { admin: "metrics" }];
+    const allow = [
+      { publish: ["a/#", "b"] },
+      { action: "subscribe", filter: "dev/{principal}/#" },
+      { admin: "metrics" },
+    ];
     expect((await make({ allow, expiresIn: "2h" })).status).toBe(201);
     expect(door.keyAdministration.asked).toEqual([
       {
