@@ -1,6 +1,7 @@
 /** Where the keys of an issuer come from: a file that is read at start and on reload, or an address with a cache before it. */
 import { open } from "node:fs/promises";
-import { type JwksKey, type JwksSet, type JwtAlgorithm, jwksBytesMax, readJwks } from "./jwks.ts";
+import type { JwtAlgorithm } from "../model/jwt.ts";
+import { type JwksKey, type JwksSet, jwksBytesMax, readJwks } from "./jwks.ts";
 
 export interface JwksSource {
   /** The key of exactly this id; `undefined` when there is none, or it cannot be had. Never rejects. */

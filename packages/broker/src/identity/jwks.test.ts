@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { jwksBytesMax, jwtAlgorithms, readJwks } from "./jwks.ts";
+import { jwtAlgorithms } from "../model/jwt.ts";
+import { jwksBytesMax, readJwks } from "./jwks.ts";
 import { jwksText, type TestKey, testKey } from "./jwt.test-data.ts";
 
 let ed: TestKey;

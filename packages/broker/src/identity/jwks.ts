@@ -1,9 +1,7 @@
 /** Public keys of an issuer as a JWK Set (RFC 7517): read once, bounded, each key for one algorithm and found by its exact `kid`. */
 import { createPublicKey } from "node:crypto";
 import { type CryptoKey, importJWK, type JWK } from "jose";
-
-export const jwtAlgorithms = ["EdDSA", "ES256", "RS256"] as const;
-export type JwtAlgorithm = (typeof jwtAlgorithms)[number];
+import { type JwtAlgorithm, jwtAlgorithms } from "../model/jwt.ts";
 
 export interface JwksKey {
   readonly algorithm: JwtAlgorithm;

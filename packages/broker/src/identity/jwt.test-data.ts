@@ -1,7 +1,8 @@
 /** Issuers with keys of every kind, and tokens of them as the tests want them. */
 import { createHmac, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { type JWK, SignJWT } from "jose";
-import { type JwksKey, type JwtAlgorithm, readJwks } from "./jwks.ts";
+import type { JwtAlgorithm } from "../model/jwt.ts";
+import { type JwksKey, readJwks } from "./jwks.ts";
 import type { JwksSource } from "./jwks-source.ts";
 import type { JwtIssuer } from "./jwt.ts";
 

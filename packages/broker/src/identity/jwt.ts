@@ -12,7 +12,8 @@ import {
   type ProtectedHeaderParameters,
 } from "jose";
 import type { Identity, Refused } from "../model/authentication.ts";
-import { isKid, type JwtAlgorithm } from "./jwks.ts";
+import type { JwtAlgorithm } from "../model/jwt.ts";
+import { isKid } from "./jwks.ts";
 import type { JwksSource } from "./jwks-source.ts";
 
 /** One that this broker takes tokens of. */
