@@ -5,7 +5,6 @@ import { AdministratorRights } from "./administrator-rights.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
-import { verifySecret } from "./identity/api-key.ts";
 import { KeyAdministrator } from "./key-administrator.ts";
 import type {
   Administration,
@@ -19,7 +18,7 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import { type Action, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
@@ -68,9 +67,7 @@ export class Administrator implements Administration {
 
   authenticate(keyId: string, secret: string): string | undefined {
     if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
-    const key = this.#engine.machine.state.keys.get(keyId);
-    if (!verifySecret(secret, key?.secretHash) || key === undefined) return undefined;
-    return hasEnded(key, this.#parts.host.clock.now()) ? undefined : principalOfKey(key);
+    return this.keys.identify(keyId, secret)?.principal;
   }
 
   authorize(principal: string, action: Action, topic?: string): boolean {

@@ -59,6 +59,22 @@ describe("a key with an end", () => {
     expect(view?.expiresAt).toBe(key.expiresAt);
   });
 
+  it("says what it is, so that the door can end what came by it", async () => {
+    const key = await shopKey(day);
+    const { expiresAt } = key;
+    expect(keys().identify(key.id, key.secret)).toEqual({ principal: "shop", keyId: key.id, method: "key", expiresAt });
+    const token = await keys().createToken(holder(key), { lifetimeMs: minute, scope });
+    expect(keys().identify(token.id, token.secret)).toEqual({
+      principal: `shop~${token.id}`,
+      keyId: token.id,
+      method: "token",
+      expiresAt: token.expiresAt,
+    });
+    expect(keys().identify(key.id, token.secret)).toBeUndefined();
+    expect(keys().identify(key.id, "")).toBeUndefined();
+    expect(keys().identify("k_none", "")).toBeUndefined();
+  });
+
   it("is refused from its end on, though its record is still there", async () => {
     const key = await shopKey(1);
     await new Promise((resolve) => setTimeout(resolve, 5));

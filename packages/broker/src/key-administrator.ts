@@ -2,8 +2,9 @@
 import type { AdministratorActs } from "./administrator-acts.ts";
 import type { Machine } from "./core/machine.ts";
 import type { Clock, RandomSource } from "./host/host.ts";
-import { hashSecret, newApiKey } from "./identity/api-key.ts";
+import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
 import type { AdministrationError, KeyView, NewKey } from "./model/administration.ts";
+import type { Identity } from "./model/authentication.ts";
 import { derivedPrincipal, isDerived } from "./model/derived-principal.ts";
 import type {
   CredentialHolder,
@@ -14,7 +15,7 @@ import type {
   TokenView,
   TokenWish,
 } from "./model/key-administration.ts";
-import { type AdminAction, hasEnded, type KeyRecord } from "./model/policy.ts";
+import { type AdminAction, hasEnded, type KeyRecord, principalOfKey } from "./model/policy.ts";
 import type { KeyCreated } from "./model/record.ts";
 import { authorizeAdmin, type CompiledPolicy } from "./security/authorize.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
@@ -44,6 +45,16 @@ export class KeyAdministrator implements KeyAdministration {
     this.#parts = parts;
     this.#machine = parts.machine;
     this.#acts = parts.acts;
+  }
+
+  /** Whose key or token it is. Takes the same time whether the id exists or not. */
+  identify(keyId: string, secret: string): Identity | undefined {
+    const key = this.#machine.state.keys.get(keyId);
+    const isRight = verifySecret(secret, key?.secretHash);
+    if (!isRight || key === undefined || hasEnded(key, this.#parts.clock.now())) return undefined;
+    const { isToken, expiresAt } = key;
+    const method = isToken === true ? "token" : "key";
+    return { principal: principalOfKey(key), keyId, method, ...(expiresAt !== undefined && { expiresAt }) };
   }
 
   async create(by: string, name: string, roles: readonly string[], lifetimeMs: number | undefined): Promise<NewKey> {
