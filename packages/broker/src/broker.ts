@@ -32,7 +32,8 @@ import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
-import { openAuthenticator } from "./open-authenticator.ts";
+import type { JwtIssuers } from "./jwt-issuers.ts";
+import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
@@ -80,6 +81,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
+  readonly issuers: JwtIssuers;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -120,6 +122,7 @@ export class Broker implements AsyncDisposable {
     const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
+    const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
     const home = await openDataHome({ host, kek, limits: config.limits });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
@@ -131,6 +134,7 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const opened = { config, host, home, engine };
     const administrator: Administrator = new Administrator({
       engine,
       host,
@@ -141,7 +145,7 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const authenticator = openAuthenticator({ config, host, home, engine, administrator, throttle, devPrincipal });
+    const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
@@ -158,8 +162,8 @@ export class Broker implements AsyncDisposable {
         engine,
         administrator,
         admission,
-        throttle,
         authenticator,
+        issuers,
         door,
         httpCounters,
         tls,
@@ -225,15 +229,16 @@ export class Broker implements AsyncDisposable {
     return this.#parts.engine.journal.hasFailed;
   }
 
-  /** SIGHUP: certificate and policy again. What is broken keeps the old, is told, and holds nothing else up. */
+  /** SIGHUP: certificate, policy and keys of issuers again. What is broken keeps the old, is told, and holds nothing else up. */
   async reload(): Promise<void> {
-    const { tls, config, log } = this.#parts;
+    const { tls, config, log, issuers } = this.#parts;
     const path = config.policyFile;
     const certificate = await this.#reloaded("certificate", () => tls?.reload());
     const policy = await this.#reloaded("policy", () =>
       path === undefined ? undefined : applyPolicyFile(this.#parts, path),
     );
-    if (certificate && policy) log.info("reload.done");
+    const tokens = await this.#reloaded("keys of JWT issuers", () => issuers.reload());
+    if (certificate && policy && tokens) log.info("reload.done");
   }
 
   async #reloaded(what: string, reload: () => Promise<void> | undefined): Promise<boolean> {
@@ -364,6 +369,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

@@ -57,9 +57,35 @@ describe("key", () => {
     ];
     server.answer = () => ({ body: { keys: list } });
     expect((await mess(["key", "list"])).out).toBe(
-      "ID   PRINCIPAL  NAME         CREATED (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
+      "ID   PRINCIPAL  NAME         CREATED (UTC)     ENDS (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
     );
     expect((await mess(["key", "ls", "--json"])).out).toBe(list.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  });
+
+  it("makes one that ends, and rotates it", async () => {
+    server.answer = () => ({ status: 201, body: { ...key, expiresAt: 1_700_000_000_000 } });
+    const made = await mess(["key", "create", "dev7", "--expires", "90d"]);
+    expect(made.out).toBe("k_2.mess_shown-once\n");
+    expect(made.err).toContain("until 2023-11-14 22:13 UTC");
+    const answer = { ...key, replaces: "k_1", replacedEndsAt: 1_700_000_000_000 };
+    server.answer = () => ({ status: 201, body: answer });
+    const rotated = await mess(["key", "rotate", "k/1"]);
+    expect(rotated.out).toBe("k_2.mess_shown-once\n");
+    expect(rotated.err).toContain("the old key k/1 counts until 2023-11-14 22:13 UTC");
+    const other = await mess(["key", "rotate", "k_1", "--overlap", "0s", "--expires", "30d", "--json"]);
+    expect(JSON.parse(other.out)).toEqual({ ...key, replaces: "k_1", replacedEndsAt: 1_700_000_000_000 });
+    expect(server.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ["POST", "/v1/keys", { name: "dev7", roles: [], expiresIn: 90 * 86_400_000 }],
+      ["POST", "/v1/keys/k%2F1/rotation", { overlap: 86_400_000 }],
+      ["POST", "/v1/keys/k_1/rotation", { overlap: 0, expiresIn: 30 * 86_400_000 }],
+    ]);
+    expect(await mess(["key", "rotate", "k_1", "--overlap", "soon"])).toMatchObject({ code: 64 });
+  });
+
+  it("lists when keys end, and what replaced them", async () => {
+    const one = { id: "k_1", principal: "a", name: "a", createdAt: 0, expiresAt: 60_000, replacedBy: "k_2" };
+    server.answer = () => ({ body: { keys: [one] } });
+    expect((await mess(["key", "list"])).out).toContain("1970-01-01 00:01  replaced by k_2");
   });
 
   it("revokes one, and asks first", async () => {
@@ -116,6 +142,62 @@ describe("password", () => {
     expect(await mess(["password", "rm", "dev7", "--yes"])).toMatchObject({ code: 0, out: "" });
     expect(server.seen.at(-1)).toMatchObject({ method: "DELETE", url: "/v1/principals/dev7/password" });
   });
+});
+
+describe("token", () => {
+  const token = { id: "k_3", secret: "mess_shown-once", principal: "shop~k_3", expiresAt: 1_700_000_000_000 };
+
+  it("makes one, with the word create or without, narrowed or not", async () => {
+    server.answer = () => ({ status: 201, body: token });
+    const made = await mess(["token"]);
+    expect(made).toMatchObject({ code: 0, out: "k_3.mess_shown-once\n" });
+    expect(made.err).toContain("token k_3 of shop~k_3, until 2023-11-14 22:13 UTC");
+    const words = ["--allow", "subscribe=a/#", "--allow", "publish=b=c", "--allow", "admin=metrics", "--expires", "1h"];
+    expect(JSON.parse((await mess(["token", "create", ...words, "--json"])).out)).toEqual(token);
+    expect(server.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ["POST", "/v1/tokens", { expiresIn: 900_000 }],
+      [
+        "POST",
+        "/v1/tokens",
+        { expiresIn: 3_600_000, allow: [{ subscribe: "a/#" }, { publish: "b=c" }, { admin: "metrics" }] },
+      ],
+    ]);
+  });
+
+  it.each(["subscribe", "=a", "subscribe="])("refuses %s as a grant, unasked", async (grant) => {
+    expect(await mess(["token", "--allow", grant])).toMatchObject({ code: 64 });
+    expect(server.seen).toEqual([]);
+  });
+
+  it("lists and revokes", async () => {
+    const tokens = [
+      { id: "k_3", principal: "shop", createdAt: 0, expiresAt: 60_000, allow: [{ action: "publish", filter: "a" }] },
+      { id: "k_4", principal: "shop", createdAt: 0, expiresAt: 60_000 },
+      { id: "k_5", principal: "shop", createdAt: 0, expiresAt: 60_000, allow: [] },
+    ];
+    server.answer = () => ({ body: { tokens } });
+    const { out } = await mess(["token", "list"]);
+    expect(out.split("\n").map((line) => line.split("  ").at(-1))).toEqual([
+      "MAY",
+      "publish=a",
+      "all its principal may",
+      "nothing",
+      "",
+    ]);
+    server.answer = () => ({ status: 204 });
+    expect(await mess(["token", "revoke", "k/3"])).toMatchObject({ code: 0, out: "" });
+    expect(server.seen.at(-1)).toMatchObject({ method: "DELETE", url: "/v1/tokens/k%2F3" });
+  });
+
+  it("goes into a file for its owner alone", () =>
+    withDirectory(async (cwd) => {
+      server.answer = () => ({ status: 201, body: token });
+      expect(await mess(["token", "--out", "t"], { cwd })).toMatchObject({ code: 0, out: "" });
+      expect((await stat(join(cwd, "t"))).mode & 0o777).toBe(0o600);
+      const again = await mess(["token", "--out", "t"], { cwd });
+      expect(again).toMatchObject({ code: 74 });
+      expect(again.err).toContain("mess token revoke k_3");
+    }));
 });
 
 describe("policy", () => {

@@ -16,6 +16,7 @@ import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
+import { registerToken } from "./commands/token.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWhoCan } from "./commands/who-can.ts";
@@ -43,6 +44,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDelayed,
   registerKey,
   registerPassword,
+  registerToken,
   registerPolicy,
   registerWhy,
   registerWhoCan,

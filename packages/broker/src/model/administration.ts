@@ -9,6 +9,10 @@ export interface KeyView {
   readonly principal: string;
   readonly name: string;
   readonly createdAt: number;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
+  /** The key that took its place. */
+  readonly replacedBy?: string;
 }
 
 export interface NewKey {
@@ -16,6 +20,8 @@ export interface NewKey {
   /** Shown once; only its hash is stored. */
   readonly secret: string;
   readonly principal: string;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
 }
 
 export interface Explanation {
@@ -81,8 +87,12 @@ export interface Administration {
   readonly passwords: PasswordAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
-  /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
-  createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
+  /**
+   * The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`.
+   * Without `lifetimeMs` it counts until it is revoked.
+   */
+  createKey(by: string, name: string, roles: readonly string[], lifetimeMs?: number): Promise<NewKey>;
+  /** Tokens are not among them. */
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;
   policy(): PolicyDocument;

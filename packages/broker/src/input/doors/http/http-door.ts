@@ -7,6 +7,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
@@ -49,6 +50,7 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
+  readonly keyAdministration: KeyAdministration;
   readonly authenticator: Authenticator;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;

@@ -16,6 +16,7 @@ import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
+import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
@@ -131,6 +132,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -160,6 +162,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -173,6 +176,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
     authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
@@ -187,6 +191,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    keyAdministration,
     admission,
     hits: counters.hits,
     failures,

@@ -175,6 +175,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   const refusal = { reason, text: "because" };
   const error = new AdministrationError(code, "because");
   door.queueAdministration.error = error;
+  door.keyAdministration.error = error;
   door.queues.refusal = refusal;
   door.queues.answer = () => ({ ...refusal, offset: 0, duplicate: false });
   door.queues.results.set("t", code === "forbidden" ? "forbidden" : "failed");

@@ -14,6 +14,7 @@ import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
 
@@ -31,6 +32,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...keyRoutes(),
     ...passwordRoutes(),
+    ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
     ...healthRoutes(),
