@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { type AuthenticatorParts, BrokerAuthenticator } from "./authenticator.ts";
 import { CredentialThrottle } from "./identity/credential-throttle.ts";
 import type { Identity, PresentedCertificate, Verdict } from "./model/authentication.ts";
+import { ScramLogin } from "./scram-login.ts";
 
 const peer = { address: "192.0.2.1", kind: "tls" };
 const certificate: PresentedCertificate = {
@@ -26,6 +27,11 @@ function open(parts: Partial<AuthenticatorParts> = {}): {
     monotonic: () => clock.now,
     now: () => 1_000 + clock.now,
     keys: (id, secret) => (id === "k_1" && secret === "right" ? alice : undefined),
+    scram: new ScramLogin({
+      passwords: new Map(),
+      secret: new Uint8Array(32),
+      random: { bytes: (n) => new Uint8Array(n) },
+    }),
     checksMax: 1,
     audit: (event, detail) => audited.push(`${event} ${detail["method"]} ${detail["transport"]}`),
     ...parts,
@@ -85,9 +91,20 @@ test("without a credential nobody is let in, but in insecure development mode ev
   const { authenticator, audited } = open();
   expect(authenticator.authenticate(undefined, undefined, peer)).toHaveProperty("refused");
   expect(audited).toEqual(["auth.fail none tls"]);
+  expect(open({ anonymous: "dev" }).authenticator.begin("SCRAM-SHA-256", peer)).toHaveProperty("refused");
   expect(open({ anonymous: "dev" }).authenticator.authenticate(undefined, undefined, peer)).toEqual({
     principal: "dev",
     keyId: "",
     method: "none",
   });
+});
+
+test("a login by password that fails counts as any other failure", async () => {
+  const { authenticator, audited } = open();
+  const exchange = authenticator.begin("SCRAM-SHA-256", peer);
+  if (!("next" in exchange)) throw new Error("not begun");
+  expect(await exchange.next(bytes("no SCRAM"))).toHaveProperty("refused");
+  await authenticator.authenticate("k_1", bytes("wrong"), peer);
+  expect(authenticator.begin("SCRAM-SHA-256", peer)).toHaveProperty("retryAfterMs");
+  expect(audited).toEqual(["auth.fail scram tls", "auth.fail key tls"]);
 });

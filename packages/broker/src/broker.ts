@@ -2,14 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ConnectOptions,
-  connect,
-  connectMqtt,
-  type Mess,
-  type MqttClient,
-  type MqttConnectOptions,
-} from "@mess/client";
+import { connect, connectMqtt, type Mess, type MqttClient } from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
@@ -17,7 +10,14 @@ import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
-import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
+import {
+  checkPrincipal,
+  type EmbeddedJoint,
+  type EmbeddedMqttOptions,
+  type EmbeddedOptions,
+  embeddedJoint,
+  embeddedUrl,
+} from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
@@ -32,8 +32,9 @@ import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
+import type { JwtIssuers } from "./jwt-issuers.ts";
 import type { SignatureVerifier } from "./model/signing.ts";
-import { openAuthenticator } from "./open-authenticator.ts";
+import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
@@ -62,17 +63,6 @@ export interface BrokerOptions {
   readonly onFailure?: (reason: string) => void;
 }
 
-/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
-export type EmbeddedOptions = Omit<
-  ConnectOptions,
-  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
-/** The same for a client without what the SDK adds. */
-export type EmbeddedMqttOptions = Omit<
-  MqttConnectOptions,
-  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
-
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
   readonly mqtt: string;
@@ -94,6 +84,7 @@ interface Parts {
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
   readonly signatures: SignatureVerifier;
+  readonly issuers: JwtIssuers;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -134,6 +125,7 @@ export class Broker implements AsyncDisposable {
     const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
+    const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
     const home = await openDataHome({ host, kek, limits: config.limits });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
@@ -145,6 +137,7 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const opened = { config, host, home, engine };
     const administrator: Administrator = new Administrator({
       engine,
       host,
@@ -155,8 +148,7 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const anonymous = config.insecureDev ? devPrincipal : undefined;
-    const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
+    const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
     const signatures = new JournaledKeysVerifier(engine.machine);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures });
     engine.onTick(door.sweep);
@@ -174,9 +166,9 @@ export class Broker implements AsyncDisposable {
         engine,
         administrator,
         admission,
-        throttle,
         authenticator,
         signatures,
+        issuers,
         door,
         httpCounters,
         tls,
@@ -242,15 +234,16 @@ export class Broker implements AsyncDisposable {
     return this.#parts.engine.journal.hasFailed;
   }
 
-  /** SIGHUP: certificate and policy again. What is broken keeps the old, is told, and holds nothing else up. */
+  /** SIGHUP: certificate, policy and keys of issuers again. What is broken keeps the old, is told, and holds nothing else up. */
   async reload(): Promise<void> {
-    const { tls, config, log } = this.#parts;
+    const { tls, config, log, issuers } = this.#parts;
     const path = config.policyFile;
     const certificate = await this.#reloaded("certificate", () => tls?.reload());
     const policy = await this.#reloaded("policy", () =>
       path === undefined ? undefined : applyPolicyFile(this.#parts, path),
     );
-    if (certificate && policy) log.info("reload.done");
+    const tokens = await this.#reloaded("keys of JWT issuers", () => issuers.reload());
+    if (certificate && policy && tokens) log.info("reload.done");
   }
 
   async #reloaded(what: string, reload: () => Promise<void> | undefined): Promise<boolean> {
@@ -386,6 +379,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       queueAdministration: administrator.queues,
       signingKeys: administrator.signingKeys,
       signatures: parts.signatures,
+      keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

@@ -27,7 +27,8 @@ export class JournaledKeysVerifier implements SignatureVerifier {
   readonly #machine: Machine;
   /** Made once a key, and gone with it. */
   readonly #keys: WeakMap<SigningKeyRecord, Promise<SignatureKey>> = new WeakMap();
-  readonly #waiting: (() => void)[] = [];
+  /** First come, first served. */
+  readonly #waiting: Set<() => void> = new Set();
   #underWay = 0;
 
   constructor(machine: Machine) {
@@ -57,7 +58,7 @@ export class JournaledKeysVerifier implements SignatureVerifier {
     signature: MessageSignature,
     record: SigningKeyRecord,
   ): Promise<SignatureVerdict> {
-    if (this.#underWay >= underWayMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#underWay >= underWayMax) await new Promise<void>((resolve) => void this.#waiting.add(resolve));
     else this.#underWay++;
     try {
       const holds = await signatureHolds(signature, await this.#keyOf(record), message.payload);
@@ -67,9 +68,12 @@ export class JournaledKeysVerifier implements SignatureVerifier {
       return { nonce: { keyId, nonce, issuedAt } };
     } finally {
       // The place goes to the next one that waits, or is free.
-      const next = this.#waiting.shift();
+      const [next] = this.#waiting;
       if (next === undefined) this.#underWay--;
-      else next();
+      else {
+        this.#waiting.delete(next);
+        next();
+      }
     }
   }
 

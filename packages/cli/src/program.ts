@@ -9,6 +9,7 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
+import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
@@ -16,6 +17,7 @@ import { registerServe } from "./commands/serve.ts";
 import { registerSigningKey } from "./commands/signing-key.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
+import { registerToken } from "./commands/token.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWhoCan } from "./commands/who-can.ts";
@@ -43,6 +45,8 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDelayed,
   registerKey,
   registerSigningKey,
+  registerPassword,
+  registerToken,
   registerPolicy,
   registerWhy,
   registerWhoCan,

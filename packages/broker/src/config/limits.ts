@@ -79,6 +79,10 @@ export interface Limits {
   signingKeysPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
+  // credentials
+  tokensPerPrincipalMax: number;
+  tokensMax: number;
+  tokenMsMax: number;
   // storage
   segmentBytes: number;
   frameBytesSoft: number;
@@ -160,6 +164,9 @@ export const defaultLimits: Limits = {
   signingKeysPerPrincipalMax: 16,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  tokensPerPrincipalMax: 1_000,
+  tokensMax: 100_000,
+  tokenMsMax: 24 * 3_600_000,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

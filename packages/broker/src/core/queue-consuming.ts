@@ -130,8 +130,11 @@ export class QueueConsuming {
   }
 
   keyEnded(keyId: string, text: string): void {
-    for (const attached of [...this.#attached])
-      if (attached.keyId === keyId) this.end(attached, "not-authorized", text);
+    this.keysEnded(new Set([keyId]), text);
+  }
+
+  keysEnded(ids: ReadonlySet<string>, text: string): void {
+    for (const attached of [...this.#attached]) if (ids.has(attached.keyId)) this.end(attached, "not-authorized", text);
   }
 
   /** Rights changed: who may not consume any more is told so. */

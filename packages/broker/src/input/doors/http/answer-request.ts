@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { type Administration, AdministrationError } from "../../../model/administration.ts";
+import { ownerOf } from "../../../model/derived-principal.ts";
 import type { AdminAction } from "../../../model/policy.ts";
 import { type AuthenticationParts, authenticate, type Caller, presentedBy } from "./authentication.ts";
 import { faultsOf } from "./faults.ts";
@@ -48,7 +49,7 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
   const response = await answering(parts, async () => {
     checkFromWhere(parts, request.head, route.longLived === true);
     const caller = route.permission === "public" ? nobody : await admit(parts, request);
-    if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(caller.principal, parts.monotonic()));
+    if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(ownerOf(caller.principal), parts.monotonic()));
     if (route.permission !== "public" && route.permission !== "authenticated") {
       authorize(parts, caller, route.permission, request);
     }
@@ -56,7 +57,7 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
     const query = readQuery(route.query, request);
     const params = readParams(request);
     const body = await readBody(parts, route, request.incoming);
-    const giveBack = route.longLived === true ? parts.quota?.open(caller.principal) : undefined;
+    const giveBack = route.longLived === true ? parts.quota?.open(ownerOf(caller.principal)) : undefined;
     if (giveBack !== undefined) onGone(request.outgoing, giveBack);
     const answer = await route.handle({
       services: parts.services,
@@ -148,7 +149,10 @@ function admit(parts: AnswerParts, { incoming }: IncomingRequest): Promise<Calle
 }
 
 function authorize(parts: AnswerParts, caller: Caller, action: AdminAction, request: IncomingRequest): void {
-  const { administration } = parts;
+  const { administration, services } = parts;
+  // Who has stolen a token must not make a key of it that outlives it.
+  if (action === "admin.keys" && services.keyAdministration.isToken(caller.keyId))
+    throw new HttpRefusal("forbidden", "a token makes and ends no credentials; use the key that it was made with");
   if (administration.authorize(caller.principal, action)) return;
   administration.audit("acl.deny", { principal: caller.principal, action, path: request.path });
   throw new HttpRefusal("forbidden", `${action} is needed`);

@@ -7,6 +7,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import type { SignatureVerifier } from "../../../model/signing.ts";
@@ -53,6 +54,7 @@ export interface StartHttpOptions {
   readonly queueAdministration: QueueAdministration;
   readonly signingKeys: SigningKeyAdministration;
   readonly signatures: SignatureVerifier;
+  readonly keyAdministration: KeyAdministration;
   readonly authenticator: Authenticator;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;

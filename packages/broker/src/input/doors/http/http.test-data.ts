@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
+import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
@@ -15,6 +16,7 @@ import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
+import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 import { TestSignatures, TestSigningKeys } from "./signing-keys.test-data.ts";
 
@@ -66,6 +68,7 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    passwords: memoryPasswords(),
     storage: {
       status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
       rotateDataKey: () => Promise.resolve(2),
@@ -78,6 +81,23 @@ function memoryAdministration(): MemoryAdministration {
     },
     metrics: () => [{ name: "mess_up", help: "Up.", type: "gauge", value: 1 }],
     audit: (event, detail) => void audited.push({ event, detail }),
+  };
+}
+
+function memoryPasswords(): PasswordAdministration {
+  const passwords = new Map<string, PasswordView>();
+  return {
+    list: () => [...passwords.values()],
+    set(_by, principal, { iterations }) {
+      if (principal === "nobody")
+        return Promise.reject(new AdministrationError("not-found", "there is no such principal"));
+      passwords.set(principal, { principal, iterations, setAt: 1 });
+      return Promise.resolve();
+    },
+    remove(_by, principal) {
+      if (passwords.delete(principal)) return Promise.resolve();
+      return Promise.reject(new AdministrationError("not-found", "it has no password"));
+    },
   };
 }
 
@@ -115,6 +135,7 @@ export interface Door {
   readonly queueAdministration: TestQueueAdministration;
   readonly signingKeys: TestSigningKeys;
   readonly signatures: TestSignatures;
+  readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -146,6 +167,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queueAdministration = new TestQueueAdministration();
   const signingKeys = new TestSigningKeys();
   const signatures = new TestSignatures();
+  const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -161,6 +183,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queueAdministration,
     signingKeys,
     signatures,
+    keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
     authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
@@ -177,6 +200,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queueAdministration,
     signingKeys,
     signatures,
+    keyAdministration,
     admission,
     hits: counters.hits,
     failures,

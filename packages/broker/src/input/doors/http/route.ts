@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -22,6 +23,7 @@ export interface Services {
   readonly queueAdministration: QueueAdministration;
   readonly signingKeys: SigningKeyAdministration;
   readonly signatures: SignatureVerifier;
+  readonly keyAdministration: KeyAdministration;
   readonly engine: Engine;
   readonly queues: Queues;
   readonly limits: Limits;
