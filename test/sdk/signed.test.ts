@@ -115,5 +115,15 @@ describe("a client that verifies", () => {
     await using responder = one.respond("signed/double", (value) => (value as number) * 2);
     await responder.ready;
     expect(await other.request("signed/double", 21, { timeout: "5s" })).toBe(42);
+    // What is not signed is not handed to the handler, and a reply that is not is not believed.
+    await using unsigned = await broker.connect("sensor");
+    await using open = one.respond("free/double", () => expect.unreachable());
+    await open.ready;
+    await expect(unsigned.request("free/double", 21, { timeout: "5s" })).rejects.toMatchObject({
+      code: "REMOTE_FAILURE",
+    });
+    await using forger = unsigned.respond("free/answer", () => 42);
+    await forger.ready;
+    await expect(other.request("free/answer", 21, { timeout: "5s" })).rejects.toMatchObject({ code: "BAD_SIGNATURE" });
   });
 });

@@ -41,7 +41,7 @@ export interface ClientContext {
   sharedLane(filter: string): LaneHandle;
   ownLane(options: OwnLaneOptions): LaneHandle;
   /** Of what is received. */
-  readonly verify: MessageVerifier["verify"] | undefined;
+  readonly verify: MessageVerifier | undefined;
   /** For diagnostics. */
   received(message: RawMessage): void;
   /** A payload that is not what the reader expects: to the reader's own callback, or to the event `invalid`. */

@@ -116,7 +116,7 @@ function resolve(platform: Platform, url: string, options: ConnectOptions): Reso
       maxMessages: whole(offline.maxMessages ?? 10_000, "offline.maxMessages", Number.MAX_SAFE_INTEGER),
       maxBytes: whole(offline.maxBytes ?? 8 * mebibyte, "offline.maxBytes", Number.MAX_SAFE_INTEGER),
       whenFull: offline.whenFull ?? "reject",
-      signer: options.sign,
+      sign: options.sign,
     },
     publishTimeoutMs: milliseconds(options.publishTimeout ?? 60_000, "publishTimeout"),
     verify: options.verify,

@@ -248,11 +248,11 @@ export class Mess implements AsyncDisposable {
   }
 
   #contextOf(): ClientContext {
-    const { world, tracing, diagnostics, verify } = this.#options;
+    const { world, tracing, diagnostics } = this.#options;
     return {
-      verify: verify?.verify,
       world,
       tracing,
+      verify: this.#options.verify,
       publish: (topic, payload, options, more) => this.#publish(topic, payload, options, more),
       sharedLane: (filter) => this.#sharedLane(filter),
       ownLane: (options) => ownHandle(this.#ownLane(options)),

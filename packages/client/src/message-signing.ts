@@ -8,18 +8,14 @@ export interface SignedContent {
   readonly properties: Properties;
 }
 
-/** Signs messages. `messageSigner` of `@mess/client/signing` makes one. */
-export interface MessageSigner {
-  /**
-   * The properties with the signature among them, in the order of the calls. `now`: wall-clock milliseconds.
-   *
-   * @throws MessError INVALID_ARGUMENT
-   */
-  sign(content: SignedContent, now: number): Promise<Properties>;
-}
+/**
+ * Signs messages; `messageSigner` of `@mess/client/signing` makes one. Resolves with the properties and the signature among
+ * them, in the order of the calls. `now`: wall-clock milliseconds. Rejects with MessError INVALID_ARGUMENT.
+ */
+export type MessageSigner = (content: SignedContent, now: number) => Promise<Properties>;
 
-/** Verifies signatures. `messageVerifier` of `@mess/client/signing` makes one. */
-export interface MessageVerifier {
-  /** @throws MessError BAD_SIGNATURE, also when there is none and one is wanted */
-  verify(message: SignedContent): Promise<void>;
-}
+/**
+ * Verifies signatures; `messageVerifier` of `@mess/client/signing` makes one. Rejects with MessError BAD_SIGNATURE, also
+ * when there is none and one is wanted.
+ */
+export type MessageVerifier = (message: SignedContent) => Promise<void>;

@@ -161,7 +161,7 @@ type Publish = (message: Outgoing) => Promise<MqttPublishResult>;
 function publisher(client: MqttClient, signer: MessageSigner | undefined): Publish {
   if (signer === undefined) return ({ topic, payload, options }) => client.publish(topic, payload, options);
   return async ({ topic, payload, options }) => {
-    const properties = await signer.sign({ topic, payload, properties: options.properties ?? {} }, Date.now());
+    const properties = await signer({ topic, payload, properties: options.properties ?? {} }, Date.now());
     return client.publish(topic, payload, { ...options, properties });
   };
 }

@@ -179,7 +179,7 @@ async function problemOf(
   { verifier }: Verified,
 ): Promise<string | undefined> {
   try {
-    await verifier?.verify({ topic, payload, properties });
+    await verifier?.({ topic, payload, properties });
     return undefined;
   } catch (error) {
     if (error instanceof MessError) return error.message;

@@ -15,7 +15,7 @@ export interface OutboxOptions {
   /** Their bytes. */
   readonly maxBytes: number;
   readonly whenFull: "reject" | "wait";
-  readonly signer?: MessageSigner | undefined;
+  readonly sign?: MessageSigner | undefined;
 }
 
 export interface Outgoing {
@@ -145,23 +145,28 @@ export class Outbox {
       return this.#settle(entry, new MessError("TIMEOUT", "the message expired before it could be sent"));
     }
     const properties = propertiesNow(headers, now);
-    const { signer } = this.#options;
-    if (signer === undefined) return this.#hand(entry, client, properties);
+    const { sign } = this.#options;
+    if (sign === undefined) return this.#hand(entry, client, properties);
     // Each time anew: the broker takes no signature twice.
-    signer.sign({ ...entry, properties }, this.#world.now()).then(
-      (signed) => {
-        if (client.open && !entry.settled) this.#hand(entry, client, signed);
-      },
+    sign({ ...entry, properties }, this.#world.now()).then(
+      (signed) => this.#hand(entry, client, signed),
       (error: MessError) => this.#settle(entry, error),
     );
   }
 
   #hand(entry: Entry, client: MqttConnection, properties: Properties): void {
+    // Signing takes time.
+    if (!client.open || entry.settled) return;
     entry.sent = true;
-    const { topic, payload, retain, durability } = entry;
-    const qos = durability === "persisted" ? (1 as const) : (0 as const);
-    const options = { qos, retain, properties, timeout: Number.POSITIVE_INFINITY };
-    client.publishThen(topic, payload, options, (error, result) => this.#answered(entry, client, error, result));
+    const options = {
+      qos: entry.durability === "persisted" ? (1 as const) : (0 as const),
+      retain: entry.retain,
+      properties,
+      timeout: Number.POSITIVE_INFINITY,
+    };
+    client.publishThen(entry.topic, entry.payload, options, (error, result) => {
+      this.#answered(entry, client, error, result);
+    });
   }
 
   #answered(entry: Entry, client: MqttConnection, error: MessError | undefined, result: MqttPublishResult): void {

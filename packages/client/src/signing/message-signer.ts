@@ -29,14 +29,12 @@ export async function messageSigner(jwk: SigningJwk): Promise<MessageSigner> {
     return { ...properties, userProperties: [...(properties.userProperties ?? []), ["mess-signature", value]] };
   };
   let before: Promise<unknown> = Promise.resolve();
-  return {
-    // Many at a time; what is published keeps its order all the same.
-    sign(content, now) {
-      const one = signed(content, now);
-      one.catch(() => undefined);
-      const after = before.then(() => one);
-      before = after.catch(() => undefined);
-      return after;
-    },
+  // Many at a time; what is published keeps its order all the same.
+  return (content, now) => {
+    const one = signed(content, now);
+    one.catch(() => undefined);
+    const after = before.then(() => one);
+    before = after.catch(() => undefined);
+    return after;
   };
 }

@@ -27,15 +27,10 @@ export async function messageVerifier({ keys, unsigned = "reject" }: VerifierOpt
     known.set(key.kid, key);
   }
   if (known.size === 0) throw new MessError("INVALID_ARGUMENT", "there is no key to verify messages with");
-  return {
-    async verify(message) {
-      const signature = signatureOf(message.properties.userProperties);
-      if (signature === undefined) {
-        if (unsigned === "accept") return;
-        throw bad("the message is not signed");
-      }
-      await verifySignature(asPublished(message), signature, known);
-    },
+  return async (message) => {
+    const signature = signatureOf(message.properties.userProperties);
+    if (signature !== undefined) return await verifySignature(asPublished(message), signature, known);
+    if (unsigned === "reject") throw bad("the message is not signed");
   };
 }
 

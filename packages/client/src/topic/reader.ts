@@ -83,7 +83,7 @@ export class Reader<Value, Params>
       interrupted: () => undefined,
       ended: (reason) => {
         // After `finish` the loop reads what has arrived, however slow it is.
-        if (reason === undefined && !this.#ended) this.#drop();
+        if (!this.#ended && reason === undefined) this.#drop();
         this.#end(reason);
         this.#readyReject(reason ?? clientClosed());
       },
