@@ -12,6 +12,28 @@ import { a10 } from "./a10-tampering.ts";
 import { a11 } from "./a11-data-loss.ts";
 import { a12 } from "./a12-interception.ts";
 import { a13 } from "./a13-injection-of-messages.ts";
+import { a14 } from "./a14-delivery-disruption.ts";
+import { a15 } from "./a15-unauthorized-publishing.ts";
+import { a16 } from "./a16-message-spoofing.ts";
+import { a17 } from "./a17-consumer-access.ts";
 import type { Attack } from "./support/attack.ts";
 
-export const attacks: readonly Attack[] = [a01, a02, a03, a04, a05, a06, a07, a08, a09, a10, a11, a12, a13];
+export const attacks: readonly Attack[] = [
+  a01,
+  a02,
+  a03,
+  a04,
+  a05,
+  a06,
+  a07,
+  a08,
+  a09,
+  a10,
+  a11,
+  a12,
+  a13,
+  a14,
+  a15,
+  a16,
+  a17,
+];

@@ -36,6 +36,8 @@ export interface Attempt {
 
 const answerMs = 5_000;
 
+const roleOf = (name: string): string => `role-of-${name}`;
+
 export class Arena {
   readonly broker: Broker;
   /** The sizes of the threat model's text instead of those a build can afford. */
@@ -82,13 +84,17 @@ export class Arena {
 
   /** The same with grants of its own, written as in a policy: `{ publish: "a/#" }`. */
   async principalWith(rights: Rights, name: string = unique("p")): Promise<Principal> {
-    if (!this.isMess) return this.#withKey(name, "");
+    await this.setRights(name, rights);
+    return this.#withKey(name, roleOf(name));
+  }
+
+  /** Gives a principal of `principalWith` other grants. */
+  async setRights(name: string, rights: Rights): Promise<void> {
+    if (!this.isMess) return;
     const policy = JSON.parse((await this.admin("/v1/policy")).text) as { roles?: Record<string, unknown> };
-    const role = `role-of-${name}`;
-    const body = { ...policy, roles: { ...policy.roles, [role]: rights } };
+    const body = { ...policy, roles: { ...policy.roles, [roleOf(name)]: rights } };
     const { status, text } = await this.admin("/v1/policy", { method: "PUT", body });
-    if (status !== 200) throw new Error(`no role ${role}: ${status} ${text}`);
-    return this.#withKey(name, role);
+    if (status !== 200) throw new Error(`no rights for ${name}: ${status} ${text}`);
   }
 
   async #withKey(name: string, role: string): Promise<Principal> {
@@ -139,6 +145,19 @@ export class Arena {
   /** Asks over HTTPS as the owner of the first key. */
   admin(path: string, question: Question = {}): Promise<Reply> {
     return ask(this.server, path, { key: adminKeyOf(this.server), ...question });
+  }
+
+  /** The status of an answer that may never end, as that of an event stream. */
+  statusOf(who: Principal | undefined, path: string): Promise<number> {
+    const headers = who === undefined ? {} : { authorization: `Bearer ${who.id}.${who.secret}` };
+    return new Promise((resolve, reject) => {
+      const request = get(new URL(path, this.server.httpUrl), { ca: this.server.ca, agent: false, headers });
+      request.once("response", (response) => {
+        resolve(response.statusCode ?? 0);
+        request.destroy();
+      });
+      request.on("error", reject);
+    });
   }
 
   /** Starts somebody who has nothing to do with the attack. */
