@@ -1,4 +1,5 @@
 /** What an attack works with: the broker, principals, clients, and everything that can be seen from outside. */
+import { get } from "node:https";
 import { adminKeyOf, ask, type Question, type Reply } from "../../test/support/ask.ts";
 import type { Packet } from "../../test/support/decoder.ts";
 import * as build from "../../test/support/packets.ts";
