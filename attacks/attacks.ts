@@ -16,6 +16,10 @@ import { a14 } from "./a14-delivery-disruption.ts";
 import { a15 } from "./a15-unauthorized-publishing.ts";
 import { a16 } from "./a16-message-spoofing.ts";
 import { a17 } from "./a17-consumer-access.ts";
+import { c01 } from "./c01-no-authentication.ts";
+import { c02 } from "./c02-network-trust.ts";
+import { c03 } from "./c03-simple-storage.ts";
+import { c04 } from "./c04-metadata.ts";
 import type { Attack } from "./support/attack.ts";
 
 export const attacks: readonly Attack[] = [
@@ -36,4 +40,8 @@ export const attacks: readonly Attack[] = [
   a15,
   a16,
   a17,
+  c01,
+  c02,
+  c03,
+  c04,
 ];

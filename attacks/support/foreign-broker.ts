@@ -22,7 +22,7 @@ function mosquitto(port: number): Command {
 
 /** MQTT of nats-server needs JetStream and a port; nothing else is set. */
 function nats(port: number, corePort: number, root: string): Command {
-  const file = join(root, "nats.conf");
+  const file = join(root, `nats-${port}.conf`);
   const settings = [
     "host: 127.0.0.1",
     `port: ${corePort}`,
@@ -98,6 +98,22 @@ class ForeignBroker implements Broker {
 
   stop(): Promise<void> {
     return this.#end("SIGTERM");
+  }
+
+  async second(): Promise<number | null | "running"> {
+    const [port, corePort] = [await freePort(), await freePort()];
+    const command = this.name === "nats" ? nats(port, corePort, this.#root) : mosquitto(port);
+    const child = spawn(tool(command.program) ?? "", command.args, { stdio: "ignore", cwd: this.dataDir });
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    const until = Date.now() + 3_000;
+    while (child.exitCode === null && Date.now() < until && !(await answers(port))) await sleep(50);
+    if (child.exitCode === null && (await answers(port))) {
+      child.kill("SIGKILL");
+      await ended;
+      return "running";
+    }
+    child.kill("SIGKILL");
+    return ended;
   }
 
   async remove(): Promise<void> {
