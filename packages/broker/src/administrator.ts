@@ -18,9 +18,8 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
 import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
