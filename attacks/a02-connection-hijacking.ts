@@ -61,7 +61,7 @@ async function queueOfTheAbsent(arena: Arena): Promise<void> {
 
 async function plainOnTls(arena: Arena): Promise<void> {
   const { credentials } = await arena.principal();
-  for (const { endpoint } of arena.broker.doors) {
+  for (const { endpoint } of arena.doors) {
     const answer = await new Promise<Buffer>((resolve) => {
       const bytes: Buffer[] = [];
       const socket = connectTcp({ host: endpoint.host, port: endpoint.port });

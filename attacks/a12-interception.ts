@@ -44,7 +44,7 @@ export const a12 = attack({
 });
 
 async function plainHttp(arena: Arena): Promise<void> {
-  for (const { endpoint } of arena.broker.doors) {
+  for (const { endpoint } of arena.doors) {
     const { host, port } = endpoint;
     const status = await new Promise<number>((resolve) => {
       const request = get({ host, port, path: "/livez", timeout: 8_000 }, (response) => {

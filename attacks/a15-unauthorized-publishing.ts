@@ -64,7 +64,7 @@ async function beyondGrants(arena: Arena, door: Door): Promise<void> {
 async function deniedWill(arena: Arena): Promise<void> {
   const owner = await arena.principal();
   const thief = await arena.principal();
-  for (const door of arena.broker.doors) {
+  for (const door of arena.doors) {
     const will = { topic: owner.topic("x"), payload: "forged" };
     const { connack } = await arena.attempt(thief, { will }, door);
     hold(connack?.code === 0x87, `a will beyond the grants is answered ${connack?.code}`);

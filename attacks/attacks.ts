@@ -16,6 +16,21 @@ import { a14 } from "./a14-delivery-disruption.ts";
 import { a15 } from "./a15-unauthorized-publishing.ts";
 import { a16 } from "./a16-message-spoofing.ts";
 import { a17 } from "./a17-consumer-access.ts";
+import { b01 } from "./b01-entry-point.ts";
+import { b02 } from "./b02-network-connections.ts";
+import { b03 } from "./b03-input-validation.ts";
+import { b04 } from "./b04-topic-management.ts";
+import { b05 } from "./b05-topic-names.ts";
+import { b06 } from "./b06-revocation.ts";
+import { b08 } from "./b08-access-to-medium.ts";
+import { b09 } from "./b09-encryption-at-rest.ts";
+import { b10 } from "./b10-integrity-checks.ts";
+import { b11 } from "./b11-encryption-in-transit.ts";
+import { b12 } from "./b12-integrity-of-delivery.ts";
+import { b13 } from "./b13-producer-authentication.ts";
+import { b14 } from "./b14-producer-authorization.ts";
+import { b15 } from "./b15-consumer-authentication.ts";
+import { b16 } from "./b16-consumer-authorization.ts";
 import { c01 } from "./c01-no-authentication.ts";
 import { c02 } from "./c02-network-trust.ts";
 import { c03 } from "./c03-simple-storage.ts";
@@ -40,6 +55,21 @@ export const attacks: readonly Attack[] = [
   a15,
   a16,
   a17,
+  b01,
+  b02,
+  b03,
+  b04,
+  b05,
+  b06,
+  b08,
+  b09,
+  b10,
+  b11,
+  b12,
+  b13,
+  b14,
+  b15,
+  b16,
   c01,
   c02,
   c03,

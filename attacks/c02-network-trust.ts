@@ -63,7 +63,7 @@ async function crossSite(arena: Arena): Promise<void> {
 }
 
 async function claimedAddress(arena: Arena): Promise<void> {
-  for (const door of arena.broker.doors) {
+  for (const door of arena.doors) {
     for (const header of proxyHeaders) {
       const client = await arena.open({ ...door, endpoint: { ...door.endpoint } });
       client.send(header);

@@ -37,12 +37,21 @@ export interface Attempt {
 
 const answerMs = 5_000;
 
+/** Each arena comes from an address of its own: what one attack does wrong must not be held against the next. */
+let addresses = 0;
+function nextAddress(): string {
+  addresses += 1;
+  return `127.${1 + (addresses >> 16)}.${(addresses >> 8) & 255}.${addresses & 255}`;
+}
+
 const roleOf = (name: string): string => `role-of-${name}`;
 
 export class Arena {
   readonly broker: Broker;
   /** The sizes of the threat model's text instead of those a build can afford. */
   readonly full: boolean;
+  /** Where its clients come from. */
+  readonly address: string = nextAddress();
   readonly #clients: RawClient[] = [];
   readonly #owned: Arena[] = [];
   #bystander: Bystander | undefined;
@@ -62,8 +71,13 @@ export class Arena {
     return this.broker.mess;
   }
 
+  /** The ways in for MQTT, from the address of this arena. */
+  get doors(): readonly Door[] {
+    return this.broker.doors.map((door) => ({ ...door, endpoint: { ...door.endpoint, from: this.address } }));
+  }
+
   get door(): Door {
-    return this.broker.doors[0] as Door;
+    return this.doors[0] as Door;
   }
 
   /** Numbers and log of the broker from now on. */
@@ -140,7 +154,7 @@ export class Arena {
   /** Asks over HTTPS as `who`. */
   ask(who: Pick<Principal, "id" | "secret"> | undefined, path: string, question: Question = {}): Promise<Reply> {
     const key = who === undefined ? {} : { key: `${who.id}.${who.secret}` };
-    return ask(this.server, path, { ...key, ...question });
+    return ask(this.server, path, { from: this.address, ...key, ...question });
   }
 
   /** Asks over HTTPS as the owner of the first key. */
@@ -151,8 +165,9 @@ export class Arena {
   /** The status of an answer that may never end, as that of an event stream. */
   statusOf(who: Principal | undefined, path: string): Promise<number> {
     const headers = who === undefined ? {} : { authorization: `Bearer ${who.id}.${who.secret}` };
+    const from = { localAddress: this.address };
     return new Promise((resolve, reject) => {
-      const request = get(new URL(path, this.server.httpUrl), { ca: this.server.ca, agent: false, headers });
+      const request = get(new URL(path, this.server.httpUrl), { ca: this.server.ca, agent: false, headers, ...from });
       request.once("response", (response) => {
         resolve(response.statusCode ?? 0);
         request.destroy();
