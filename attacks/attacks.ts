@@ -35,6 +35,20 @@ import { c01 } from "./c01-no-authentication.ts";
 import { c02 } from "./c02-network-trust.ts";
 import { c03 } from "./c03-simple-storage.ts";
 import { c04 } from "./c04-metadata.ts";
+import { c05 } from "./c05-replay.ts";
+import { d02 } from "./d02-authentication.ts";
+import { d03 } from "./d03-topic-authorization.ts";
+import { d04 } from "./d04-file-permissions.ts";
+import { d05 } from "./d05-input-limits.ts";
+import { d10 } from "./d10-logging.ts";
+import { d11 } from "./d11-roles-and-keys.ts";
+import { e01 } from "./e01-wills.ts";
+import { e02 } from "./e02-retained-of-revoked.ts";
+import { e03 } from "./e03-second-half.ts";
+import { e04 } from "./e04-client-id-ownership.ts";
+import { e05 } from "./e05-shared-subscriptions.ts";
+import { e06 } from "./e06-aliases-and-identifiers.ts";
+import { e07 } from "./e07-dashboard.ts";
 import type { Attack } from "./support/attack.ts";
 
 export const attacks: readonly Attack[] = [
@@ -74,4 +88,18 @@ export const attacks: readonly Attack[] = [
   c02,
   c03,
   c04,
+  c05,
+  d02,
+  d03,
+  d04,
+  d05,
+  d10,
+  d11,
+  e01,
+  e02,
+  e03,
+  e04,
+  e05,
+  e06,
+  e07,
 ];

@@ -188,6 +188,7 @@ export class Arena {
 
   /** Ends all that was opened here. */
   async leave(): Promise<void> {
+    this.#bystander?.leave();
     for (const client of this.#clients.splice(0)) client.stream.destroy();
     for (const arena of this.#owned.splice(0)) {
       await arena.leave();

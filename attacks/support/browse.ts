@@ -15,8 +15,8 @@ export async function browse(arena: Arena, who: Principal, filter: string): Prom
   const all: Browsed[] = [];
   let cursor = "";
   for (let page = 0; page < pagesMax; page += 1) {
-    const query = `filter=${encodeURIComponent(filter)}&from=earliest`;
-    const path = `/v1/messages?${cursor === "" ? query : `${query}&cursor=${cursor}`}`;
+    const place = cursor === "" ? "from=earliest" : `cursor=${cursor}`;
+    const path = `/v1/messages?filter=${encodeURIComponent(filter)}&${place}`;
     const { status, text } = await arena.ask(who, path);
     if (status !== 200) throw new Error(`${path} is answered ${status} ${text}`);
     const { messages, next } = JSON.parse(text) as { messages: Browsed[]; next?: string };

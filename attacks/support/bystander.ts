@@ -30,6 +30,10 @@ export class Bystander {
     return new Bystander(arena, client, topic);
   }
 
+  leave(): void {
+    this.#client.stream.destroy();
+  }
+
   /** Still the same process, still connected, still served; what it sees are its own messages and no others. */
   async check(): Promise<void> {
     const { broker } = this.#arena;

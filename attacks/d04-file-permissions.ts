@@ -1,0 +1,53 @@
+import { chmodSync, lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { mess } from "../test/support/cli.ts";
+import type { Arena } from "./support/arena.ts";
+import { attack, hasNone, hold, lacks } from "./support/attack.ts";
+import { eventsOf } from "./support/observe.ts";
+
+export const d04 = attack({
+  id: "D4",
+  title: "File system permissions",
+  threat:
+    "Rights of the file system are too wide, or the process has rights that it does not need, and nobody is told.",
+  mitigation:
+    "Files that others could read or write refuse the start; running as root is told; a start names what to mend.",
+  ways: ["disk", "process"],
+  steps: [
+    {
+      name: "each file of the directory opened to others",
+      run: openedFiles,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default: A11"),
+        nats: lacks("does not look at the modes of its files"),
+      },
+    },
+    { name: "running as root without a word", run: asRoot, elsewhere: { mosquitto: hasNone("becomes another user") } },
+  ],
+});
+
+async function openedFiles(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  await arena.broker.stop();
+  const { dataDir } = arena.broker;
+  const names = readdirSync(dataDir).filter((name) =>
+    /^(segment|keyring|admin\.key|ca\.key|server\.key|HEAD)/.test(name),
+  );
+  if (names.length < 4) throw new Error(`only ${names.join(" ")} are there`);
+  for (const path of [...names.map((name) => join(dataDir, name)), `${dataDir}.kek`]) {
+    const { mode } = lstatSync(path);
+    chmodSync(path, 0o644);
+    const args = ["serve", "--data", dataDir, "--mqtt-port", "0", "--http-port", "0"];
+    const { code, stdout, stderr } = await mess(args, { timeout: 8_000 });
+    chmodSync(path, mode & 0o777);
+    hold(code === 78 || code === 65, `${path} of mode 0644 is taken (exit ${code}) ${stdout}`);
+    hold(stderr.includes(path.split("/").at(-1) ?? ""), `the refusal does not name ${path}`);
+  }
+}
+
+async function asRoot(arena: Arena): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { output } = arena.broker;
+  const isTold = arena.isMess ? eventsOf(output).some(({ event }) => event === "process.root") : /root/.test(output);
+  hold(isTold, "it runs as root and says nothing");
+}
