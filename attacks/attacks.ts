@@ -36,10 +36,13 @@ import { c02 } from "./c02-network-trust.ts";
 import { c03 } from "./c03-simple-storage.ts";
 import { c04 } from "./c04-metadata.ts";
 import { c05 } from "./c05-replay.ts";
+import { d01 } from "./d01-tls.ts";
 import { d02 } from "./d02-authentication.ts";
 import { d03 } from "./d03-topic-authorization.ts";
 import { d04 } from "./d04-file-permissions.ts";
 import { d05 } from "./d05-input-limits.ts";
+import { d08 } from "./d08-dependencies.ts";
+import { d09 } from "./d09-guidelines.ts";
 import { d10 } from "./d10-logging.ts";
 import { d11 } from "./d11-roles-and-keys.ts";
 import { e01 } from "./e01-wills.ts";
@@ -49,6 +52,13 @@ import { e04 } from "./e04-client-id-ownership.ts";
 import { e05 } from "./e05-shared-subscriptions.ts";
 import { e06 } from "./e06-aliases-and-identifiers.ts";
 import { e07 } from "./e07-dashboard.ts";
+import { e09 } from "./e09-nonce-reuse.ts";
+import { e10 } from "./e10-failed-sync.ts";
+import { e11 } from "./e11-pagination.ts";
+import { e12 } from "./e12-decompression.ts";
+import { e13 } from "./e13-forwarded-addresses.ts";
+import { e14 } from "./e14-supply-chain.ts";
+import { e15 } from "./e15-javascript.ts";
 import type { Attack } from "./support/attack.ts";
 
 export const attacks: readonly Attack[] = [
@@ -89,10 +99,13 @@ export const attacks: readonly Attack[] = [
   c03,
   c04,
   c05,
+  d01,
   d02,
   d03,
   d04,
   d05,
+  d08,
+  d09,
   d10,
   d11,
   e01,
@@ -102,4 +115,11 @@ export const attacks: readonly Attack[] = [
   e05,
   e06,
   e07,
+  e09,
+  e10,
+  e11,
+  e12,
+  e13,
+  e14,
+  e15,
 ];
