@@ -24,13 +24,15 @@ async function keyUpdates(arena: Arena): Promise<void> {
   const { host, port } = arena.door.endpoint;
   const seen = await arena.observe();
   const child = spawn(openssl, ["s_client", "-tls1_3", "-connect", `${host}:${port}`], {
-    stdio: ["pipe", "pipe", "ignore"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   try {
     let said = "";
-    child.stdout.on("data", (bytes: Buffer) => {
-      said += bytes.toString("latin1");
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (bytes: Buffer) => {
+        said += bytes.toString("latin1");
+      });
+    }
     child.stdin.on("error", () => undefined);
     for (let waited = 0; waited < 100 && !said.includes("SSL handshake has read"); waited += 1) await sleep(20);
     for (let sent = 0; sent < count && child.exitCode === null; sent += 1) {

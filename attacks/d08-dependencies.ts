@@ -59,7 +59,7 @@ async function lockFile(): Promise<void> {
 async function callsHome(outer: Arena): Promise<void> {
   if (strace === undefined) throw new CannotTry("strace is not installed");
   const trace = join(scratch(), "trace");
-  const wrapper = [strace, "-f", "-e", "trace=connect", "-o", trace];
+  const wrapper = [strace, "-D", "-f", "-e", "trace=connect", "-e", "signal=none", "-o", trace];
   const arena = await outer.own({ wrapper });
   await arena.connect(await arena.principal());
   await arena.broker.stop();

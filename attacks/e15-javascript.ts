@@ -126,6 +126,7 @@ function expressions(): Map<string, RegExp> {
 async function shippedExpressions(): Promise<void> {
   const all = expressions();
   if (all.size < 20) throw new Error(`only ${all.size} expressions were found`);
+  const slow = new Set<string>();
   for (const [where, expression] of all) {
     for (const seed of seeds) {
       const text = seed.repeat(Math.ceil(repeated / seed.length));
@@ -133,9 +134,9 @@ async function shippedExpressions(): Promise<void> {
         const began = performance.now();
         expression.lastIndex = 0;
         expression.test(tried);
-        const took = performance.now() - began;
-        hold(took < linearMs, `${where} takes ${Math.round(took)} ms for ${JSON.stringify(seed)} repeated`);
+        if (performance.now() - began > linearMs) slow.add(`${where} with ${JSON.stringify(seed)} repeated`);
       }
     }
   }
+  hold(slow.size === 0, `not linear: ${[...slow].join("; ")}`);
 }

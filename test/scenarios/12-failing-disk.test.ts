@@ -5,7 +5,7 @@ import { breakCalls, strace } from "../support/break-calls.ts";
 import * as build from "../support/packets.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { Server } from "../support/server.ts";
-import { lasting, sleep, topic, unique } from "../support/suite.ts";
+import { lasting, topic, unique } from "../support/suite.ts";
 
 const failures: [string, string, string][] = [
   ["fdatasync fails with EIO", "fdatasync", "EIO"],
