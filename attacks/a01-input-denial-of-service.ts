@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
-import { sleep } from "../test/support/suite.ts";
+import { sleep } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold } from "./support/attack.ts";
 import { atEachDoor, cutOff } from "./support/moves.ts";

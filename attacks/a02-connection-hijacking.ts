@@ -1,6 +1,6 @@
 import { connect as connectTcp } from "node:net";
+import { unique } from "../test/support/names.ts";
 import { connect as packetConnect } from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { atEachDoor, nothingComes } from "./support/moves.ts";

@@ -1,5 +1,5 @@
+import { unique } from "../test/support/names.ts";
 import type { RawClient } from "../test/support/raw-client.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import type { Door } from "./support/broker.ts";

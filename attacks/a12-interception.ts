@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import { mess } from "../test/support/cli.ts";
+import { unique } from "../test/support/names.ts";
 import { openStream } from "../test/support/streams.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { scratch } from "./support/files.ts";

@@ -1,4 +1,4 @@
-import { sleep, unique } from "../test/support/suite.ts";
+import { sleep, unique } from "../test/support/names.ts";
 import type { Arena, Principal } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import type { Door } from "./support/broker.ts";

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
-import { sleep } from "../test/support/suite.ts";
+import { sleep } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold } from "./support/attack.ts";
 

@@ -1,6 +1,6 @@
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { unique } from "../test/support/names.ts";
 import * as build from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena, Principal } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { nothingComes } from "./support/moves.ts";

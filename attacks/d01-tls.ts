@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { sleep } from "../test/support/suite.ts";
+import { sleep } from "../test/support/names.ts";
 import { tool } from "../test/support/tools.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, CannotTry, hold, lacks } from "./support/attack.ts";

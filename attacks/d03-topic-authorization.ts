@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mess } from "../test/support/cli.ts";
-import { sleep } from "../test/support/suite.ts";
+import { sleep } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { scratch } from "./support/files.ts";

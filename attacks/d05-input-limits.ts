@@ -1,7 +1,7 @@
 import { text } from "../test/support/bytes.ts";
+import { unique } from "../test/support/names.ts";
 import * as build from "../test/support/packets.ts";
 import type { RawClient } from "../test/support/raw-client.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena, Principal } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { atEachDoor } from "./support/moves.ts";

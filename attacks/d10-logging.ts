@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { sleep, unique } from "../test/support/suite.ts";
+import { sleep, unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { readable } from "./support/files.ts";

@@ -4,7 +4,7 @@ import { defaultLimits } from "../packages/broker/src/config/limits.ts";
 import { routesOf } from "../packages/broker/src/input/doors/http/routes.ts";
 import { builtInRoles } from "../packages/broker/src/security/built-in-roles.ts";
 import { mess } from "../test/support/cli.ts";
-import { unique } from "../test/support/suite.ts";
+import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { copyOfData, segmentsOf } from "./support/files.ts";

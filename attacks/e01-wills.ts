@@ -1,4 +1,4 @@
-import { sleep, unique } from "../test/support/suite.ts";
+import { sleep, unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { nothingComes } from "./support/moves.ts";

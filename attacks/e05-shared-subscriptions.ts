@@ -1,5 +1,5 @@
+import { unique } from "../test/support/names.ts";
 import * as build from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { atEachDoor } from "./support/moves.ts";

@@ -1,7 +1,7 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import type { Arena } from "./support/arena.ts";
-import { attack, hasNone, lacks } from "./support/attack.ts";
+import { attack, hasNone } from "./support/attack.ts";
 import { scratch } from "./support/files.ts";
 import { NonceBook } from "./support/nonces.ts";
 
@@ -19,7 +19,7 @@ export const e09 = attack({
       run: twoFutures,
       elsewhere: {
         mosquitto: hasNone("keeps nothing on disk by default: A11"),
-        nats: lacks("does not encrypt by default"),
+        nats: hasNone("does not encrypt by default: B9"),
       },
     },
   ],

@@ -1,6 +1,6 @@
 import { breakCalls, strace } from "../test/support/break-calls.ts";
+import { unique } from "../test/support/names.ts";
 import * as build from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, CannotTry, hold } from "./support/attack.ts";
 

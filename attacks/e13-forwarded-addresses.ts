@@ -1,6 +1,6 @@
-import { sleep, unique } from "../test/support/suite.ts";
+import { sleep, unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
-import { attack, hold, lacks } from "./support/attack.ts";
+import { attack, hasNone, hold } from "./support/attack.ts";
 import { atEachDoor } from "./support/moves.ts";
 
 const claimed = "198.51.100.7";
@@ -23,7 +23,7 @@ export const e13 = attack({
     {
       name: "addresses in headers reach the audit trail",
       run: inTheTrail,
-      elsewhere: lacks("writes no record of a refusal that could be believed"),
+      elsewhere: hasNone("has no HTTP API by default"),
     },
     atEachDoor("a PROXY line in front of CONNECT", async (arena, door) => {
       const client = await arena.open(door);

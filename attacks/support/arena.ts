@@ -2,10 +2,10 @@
 import { get } from "node:https";
 import { adminKeyOf, ask, type Question, type Reply } from "../../test/support/ask.ts";
 import type { Packet } from "../../test/support/decoder.ts";
+import { unique } from "../../test/support/names.ts";
 import * as build from "../../test/support/packets.ts";
 import { type ConnectOptions, RawClient } from "../../test/support/raw-client.ts";
 import type { Server } from "../../test/support/server.ts";
-import { unique } from "../../test/support/suite.ts";
 import type { Broker, BrokerOptions, Door } from "./broker.ts";
 import { Bystander } from "./bystander.ts";
 import { type Observed, observe } from "./observe.ts";

@@ -1,5 +1,5 @@
 /** Every method of authentication at every door with a bad credential, for producers and for consumers. */
-import { unique } from "../../test/support/suite.ts";
+import { unique } from "../../test/support/names.ts";
 import type { Arena, Principal } from "./arena.ts";
 import { hasNone, hold, type Step } from "./attack.ts";
 import { atEachDoor, nothingComes } from "./moves.ts";

@@ -1,6 +1,7 @@
 /** Somebody who uses the broker in the ordinary way while it is attacked. */
+
+import { unique } from "../../test/support/names.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
-import { unique } from "../../test/support/suite.ts";
 import type { Arena } from "./arena.ts";
 import { hold, holds } from "./attack.ts";
 

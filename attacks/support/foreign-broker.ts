@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "../../test/support/suite.ts";
-import { tool } from "../../test/support/tools.ts";
+import { sleep } from "../../test/support/names.ts";
+import { run, tool } from "../../test/support/tools.ts";
 import type { Broker, Door, OtherTarget } from "./broker.ts";
 
 const startMs = 10_000;
@@ -32,6 +32,14 @@ function nats(port: number, corePort: number, root: string): Command {
   ];
   writeFileSync(file, `${settings.join("\n")}\n`);
   return { program: "nats-server", args: ["-c", file] };
+}
+
+/** `mosquitto 2.0.11` */
+export async function versionOf(name: OtherTarget): Promise<string> {
+  const [program, argument] = name === "nats" ? ["nats-server", "--version"] : ["mosquitto", "-h"];
+  const { stdout } = await run(tool(program) ?? program, [argument]);
+  const found = /(mosquitto|nats-server)(?: version |: v)([\w.]+)/.exec(stdout);
+  return found === null ? program : `${found[1]} ${found[2]}`;
 }
 
 export async function startForeign(name: OtherTarget): Promise<Broker> {

@@ -1,5 +1,5 @@
 /** The same question through every door: random rights, random topics, and one verdict from all. */
-import { unique } from "../../test/support/suite.ts";
+import { unique } from "../../test/support/names.ts";
 import type { Arena, Principal, Rights } from "./arena.ts";
 import { hold } from "./attack.ts";
 import { randomOf } from "./random.ts";

@@ -1,6 +1,6 @@
 /** System calls of a running process that fail from now on. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { sleep } from "./suite.ts";
+import { sleep } from "./names.ts";
 import { tool } from "./tools.ts";
 
 /** Undefined where it is not installed (Debian: strace). */
