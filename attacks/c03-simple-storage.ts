@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, linkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { mess } from "../test/support/cli.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { copyOfData, scratch, segmentsOf } from "./support/files.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
 
 const keepsNothing = { mosquitto: hasNone("keeps nothing on disk by default: A11") };
 
@@ -49,17 +49,14 @@ async function disguised(outer: Arena): Promise<void> {
     ["a pipe", (path) => replaced(path, () => spawnSync("mkfifo", ["-m", "600", path]))],
     ["a directory", (path) => replaced(path, () => spawnSync("mkdir", ["-m", "700", path]))],
   ];
-  for (const [what, trick] of tricks) {
-    for (const kind of ["segment", "keyring"]) {
+  const starts = tricks.flatMap(([what, trick]) =>
+    ["segment", "keyring"].map((kind) => {
       const copy = copyOfData(arena.broker.dataDir);
-      const path = kind === "segment" ? (segmentsOf(copy).at(-1) ?? "") : join(copy, "keyring");
-      trick(path);
-      const args = ["serve", "--data", copy, "--mqtt-port", "0", "--http-port", "0"];
-      const { code, stdout } = await mess(args, { timeout: 8_000 });
-      const isRefused = (code === 65 || code === 78) && !stdout.includes("ready");
-      hold(isRefused, `${what} as ${kind} is served (exit ${code})`);
-    }
-  }
+      trick(kind === "segment" ? (segmentsOf(copy).at(-1) ?? "") : join(copy, "keyring"));
+      return { what: `${what} as ${kind}`, dataDir: copy, codes: [65, 78] };
+    }),
+  );
+  await allStartsRefused(starts);
 }
 
 function moved(path: string, link: (elsewhere: string) => void): void {

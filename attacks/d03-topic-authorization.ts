@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { mess } from "../test/support/cli.ts";
 import { sleep } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { scratch } from "./support/files.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
 
 const noPolicy = hasNone("has no policy by default: A6, A15");
 
@@ -33,24 +33,15 @@ export const d03 = attack({
 });
 
 async function brokenStart(): Promise<void> {
-  for (const [what, text] of [...broken, ["a file that is not there", ""] as const]) {
-    const directory = scratch();
-    const path = join(directory, "policy.toml");
-    if (text !== "") writeFileSync(path, text);
-    const args = [
-      "serve",
-      "--data",
-      join(directory, "data"),
-      "--policy-file",
-      path,
-      "--mqtt-port",
-      "0",
-      "--http-port",
-      "0",
-    ];
-    const { code, stdout } = await mess(args, { timeout: 10_000 });
-    hold(code === 78 && !stdout.includes("ready"), `${what}: the start ends with ${code} ${stdout}`);
-  }
+  const files: readonly (readonly [string, string])[] = [...broken.slice(0, 4), ["a file that is not there", ""]];
+  await allStartsRefused(
+    files.map(([what, text]) => {
+      const directory = scratch();
+      const path = join(directory, "policy.toml");
+      if (text !== "") writeFileSync(path, text);
+      return { what, dataDir: join(directory, "data"), args: ["--policy-file", path], codes: [78] };
+    }),
+  );
 }
 
 async function brokenReload(outer: Arena): Promise<void> {

@@ -1,9 +1,10 @@
-import { chmodSync, lstatSync, readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { mess } from "../test/support/cli.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
+import { copyOfData } from "./support/files.ts";
 import { eventsOf } from "./support/observe.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
 
 export const d04 = attack({
   id: "D4",
@@ -31,23 +32,23 @@ async function openedFiles(outer: Arena): Promise<void> {
   await arena.broker.stop();
   const { dataDir } = arena.broker;
   const names = readdirSync(dataDir).filter((name) =>
-    /^(segment|keyring|admin\.key|ca\.key|server\.key|HEAD)/.test(name),
+    /^(segment|keyring|admin\.key|server\.key)/.test(name),
   );
   if (names.length < 4) throw new Error(`only ${names.join(" ")} are there`);
-  for (const path of [...names.map((name) => join(dataDir, name)), `${dataDir}.kek`]) {
-    const { mode } = lstatSync(path);
-    chmodSync(path, 0o644);
-    const args = ["serve", "--data", dataDir, "--mqtt-port", "0", "--http-port", "0"];
-    const { code, stdout, stderr } = await mess(args, { timeout: 8_000 });
-    chmodSync(path, mode & 0o777);
-    hold(code === 78 || code === 65, `${path} of mode 0644 is taken (exit ${code}) ${stdout}`);
-    hold(stderr.includes(path.split("/").at(-1) ?? ""), `the refusal does not name ${path}`);
-  }
+  const kek = ".kek";
+  const starts = [...names, kek].map((name) => {
+    const copy = copyOfData(dataDir);
+    chmodSync(name === kek ? `${copy}${kek}` : join(copy, name), 0o644);
+    return { what: `${name} of mode 0644`, dataDir: copy, codes: [65, 78], says: name };
+  });
+  await allStartsRefused(starts);
 }
 
 async function asRoot(arena: Arena): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { output } = arena.broker;
-  const isTold = arena.isMess ? eventsOf(output).some(({ event }) => event === "process.root") : output.includes("root");
+  const isTold = arena.isMess
+    ? eventsOf(output).some(({ event }) => event === "process.root")
+    : output.includes("root");
   hold(isTold, "it runs as root and says nothing");
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseSource } from "../tools/tidy/source-file.ts";
+import ts from "typescript";
 import { attack, hasNone, hold } from "./support/attack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -37,7 +37,7 @@ async function unlisted(): Promise<void> {
     for (const file of readdirSync(join(directory, "src"), { recursive: true }) as string[]) {
       if (!file.endsWith(".ts") || /\.(test|test-data|bench)\.ts$/.test(file)) continue;
       const text = readFileSync(join(directory, "src", file), "utf8");
-      for (const { specifier } of parseSource(file, text).imports) {
+      for (const { fileName: specifier } of ts.preProcessFile(text).importedFiles) {
         if (specifier.startsWith(".") || specifier.startsWith("node:")) continue;
         const [scope = "", rest = ""] = specifier.split("/");
         const wanted = scope.startsWith("@") ? `${scope}/${rest}` : scope;

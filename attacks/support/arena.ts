@@ -36,6 +36,8 @@ export interface Attempt {
 }
 
 const answerMs = 5_000;
+/** Data directories of own brokers are copied and read as a whole. */
+const smallSegments = { MESS_LIMITS__SEGMENT_BYTES: "8MiB" };
 
 /** Each arena comes from an address of its own: what one attack does wrong must not be held against the next. */
 let addresses = 0;
@@ -87,7 +89,8 @@ export class Arena {
 
   /** Another broker of the same kind, for an attack that breaks it; removed with this arena. */
   async own(options: BrokerOptions = {}): Promise<Arena> {
-    const arena = new Arena(await startTarget(this.broker.name, options), this.full);
+    const env = { ...smallSegments, ...options.env };
+    const arena = new Arena(await startTarget(this.broker.name, { ...options, env }), this.full);
     this.#owned.push(arena);
     return arena;
   }
