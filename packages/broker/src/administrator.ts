@@ -65,6 +65,7 @@ export class Administrator implements Administration {
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
+  /** The principal of a valid key. Takes the same time whether the id exists or not. */
   authenticate(keyId: string, secret: string): string | undefined {
     if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
     return this.keys.identify(keyId, secret)?.principal;

@@ -12,6 +12,7 @@ import {
 } from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
+import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
@@ -21,7 +22,6 @@ import { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
-import type { CredentialThrottle } from "./identity/credential-throttle.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
@@ -32,6 +32,7 @@ import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
+import { openAuthenticator } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
@@ -89,7 +90,7 @@ interface Parts {
   readonly isListening: boolean;
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
-  readonly throttle: CredentialThrottle;
+  readonly authenticator: BrokerAuthenticator;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -151,7 +152,9 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
+    const anonymous = config.insecureDev ? devPrincipal : undefined;
+    const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     const isTemporary = memoryKek !== undefined && isListening;
@@ -159,7 +162,20 @@ export class Broker implements AsyncDisposable {
     try {
       const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
       const admission = openAdmission(config, host, tally);
-      const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
+      const made = {
+        config,
+        log,
+        host,
+        home,
+        engine,
+        administrator,
+        admission,
+        throttle,
+        authenticator,
+        door,
+        httpCounters,
+        tls,
+      };
       const parts: Parts = { ...made, files, isListening, isTemporary };
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
@@ -296,8 +312,8 @@ function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promis
   });
 }
 
-function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "throttle">): MqttDoor {
-  const { config, host, engine, administrator, throttle } = parts;
+function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator">): MqttDoor {
+  const { config, host, engine, administrator, authenticator } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -305,16 +321,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
     clock: host.clock,
     timers: host.timers,
     random: host.random,
-    authenticate: (username, password, address) => {
-      if (config.insecureDev) return { principal: devPrincipal, keyId: "" };
-      const now = host.clock.monotonic();
-      if (!throttle.allow(address, now)) return undefined;
-      const secret = Buffer.from(password ?? []).toString("utf8");
-      const principal = administrator.authenticate(username ?? "", secret);
-      if (principal !== undefined && username !== undefined) return { principal, keyId: username };
-      throttle.failed(address, now);
-      return undefined;
-    },
+    authenticator,
     audit: (event, detail) => administrator.audit(event, detail),
   });
 }
@@ -376,7 +383,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       upgrade: door.accept,
       counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
-      throttle: parts.throttle,
+      authenticator: parts.authenticator,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
     }),

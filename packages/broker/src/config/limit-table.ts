@@ -68,6 +68,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     1_000_000,
     "Failed authentications one address may make a minute; past it, it is refused unasked.",
   ),
+  authenticationsMax: count(
+    1,
+    100_000,
+    "Checks of credentials that take time (JWT) under way at once; past it clients are told that the broker is busy.",
+  ),
   packetBytesMax: bytes(1 * KiB, PACKET_BYTES, "Largest MQTT packet; announced as Maximum Packet Size."),
   topicBytesMax: bytes(16, TWO_BYTES, "Length of a topic name or filter, in UTF-8."),
   topicLevelsMax: count(1, 1_024, "Levels of a topic name or filter."),

@@ -83,8 +83,6 @@ export class AdministrationError extends Error {
 
 export interface Administration {
   readonly storage: StorageAdministration;
-  /** The principal of a valid credential. Takes the same time whether the id exists or not. */
-  authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
   /**

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
-import { AdministrationError } from "../../../model/administration.ts";
+import { type Administration, AdministrationError } from "../../../model/administration.ts";
 import { ownerOf } from "../../../model/derived-principal.ts";
 import type { AdminAction } from "../../../model/policy.ts";
-import { type AuthenticationParts, authenticate, type Caller } from "./authentication.ts";
+import { type AuthenticationParts, authenticate, type Caller, presentedBy } from "./authentication.ts";
 import { faultsOf } from "./faults.ts";
 import { NDJSON_MEDIA_TYPE } from "./media-types.ts";
 import { HttpRefusal, PROBLEM_MEDIA_TYPE, type ProblemCode, problemDocument } from "./problem.ts";
@@ -13,6 +13,9 @@ import type { RequestQuota } from "./request-quota.ts";
 import type { Answer, Route, Services } from "./route.ts";
 
 export interface AnswerParts extends AuthenticationParts {
+  readonly administration: Administration;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   readonly services: Services;
   /** Left out in insecure development mode. */
   readonly quota?: RequestQuota;
@@ -45,7 +48,7 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
   const quotaHeaders: Record<string, string> = {};
   const response = await answering(parts, async () => {
     checkFromWhere(parts, request.head, route.longLived === true);
-    const caller = route.permission === "public" ? nobody : admit(parts, request);
+    const caller = route.permission === "public" ? nobody : await admit(parts, request);
     if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(ownerOf(caller.principal), parts.monotonic()));
     if (route.permission !== "public" && route.permission !== "authenticated") {
       authorize(parts, caller, route.permission, request);
@@ -65,8 +68,8 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
       headers: request.incoming.headersDistinct,
       body,
       onGone: (run) => onGone(request.outgoing, run),
-      demand: (action) => {
-        const asking = caller === nobody ? admit(parts, request) : caller;
+      demand: async (action) => {
+        const asking = caller === nobody ? await admit(parts, request) : caller;
         authorize(parts, asking, action, request);
         return asking;
       },
@@ -104,7 +107,7 @@ export async function answerNoRoute(
   return await answering(parts, async () => {
     checkFromWhere(parts, request.head, false);
     // Without a key one cannot find out what exists below /v1 (THREATS C1).
-    if (request.path === "/v1" || request.path.startsWith("/v1/")) admit(parts, request);
+    if (request.path === "/v1" || request.path.startsWith("/v1/")) await admit(parts, request);
     if (allowed.length === 0) throw new HttpRefusal("not-found", "nothing is served under this path");
     throw notAllowed(allowed);
   });
@@ -141,9 +144,8 @@ function checkFromWhere(parts: AnswerParts, head: RequestHead, isStream: boolean
   if (isStream || (head.method !== "GET" && head.method !== "HEAD")) checkOrigin(head);
 }
 
-function admit(parts: AnswerParts, request: IncomingRequest): Caller {
-  const address = request.incoming.socket.remoteAddress ?? "";
-  return authenticate(parts, request.incoming.headers.authorization, address);
+function admit(parts: AnswerParts, { incoming }: IncomingRequest): Promise<Caller> {
+  return authenticate(parts, incoming.headers.authorization, presentedBy(incoming.socket));
 }
 
 function authorize(parts: AnswerParts, caller: Caller, action: AdminAction, request: IncomingRequest): void {

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
@@ -30,10 +31,6 @@ interface MemoryAdministration extends Administration {
 
 /** `admin` may everything, `reader` nothing. */
 function memoryAdministration(): MemoryAdministration {
-  const secrets = new Map([
-    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
-    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
-  ]);
   const keys = new Map<string, KeyView>();
   const audited: MemoryAdministration["audited"] = [];
   let current: Policy = {
@@ -45,7 +42,6 @@ function memoryAdministration(): MemoryAdministration {
     ready: true,
     applied: undefined,
     broken: false,
-    authenticate: (id, secret) => (secrets.get(id)?.secret === secret ? secrets.get(id)?.principal : undefined),
     authorize: (principal) => principal === "admin",
     createKey(by, name, roles) {
       if (roles.includes("none")) throw new AdministrationError("invalid", "there is no role none");
@@ -85,6 +81,33 @@ function memoryAdministration(): MemoryAdministration {
   };
 }
 
+/** Knows the two keys. Each address may fail as often as the limits say. */
+function memoryAuthenticator(administration: MemoryAdministration, limits: Limits): Authenticator {
+  const secrets = new Map([
+    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
+    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
+  ]);
+  const throttle = new CredentialThrottle({
+    failuresPerMinute: limits.authFailuresPerAddressPerMinute,
+    addressesMax: 100,
+  });
+  return {
+    methods: [],
+    begin: () => ({ refused: "no method is served" }),
+    authenticate: (id, secret, { address }) => {
+      const retryAfterMs = throttle.retryAfterMs(address, performance.now());
+      if (retryAfterMs > 0) return { refused: "too often", retryAfterMs };
+      const known = secrets.get(id ?? "");
+      if (known !== undefined && known.secret === Buffer.from(secret ?? []).toString()) {
+        return { principal: known.principal, keyId: id ?? "", method: "key" };
+      }
+      throttle.failed(address, performance.now());
+      administration.audit("auth.fail", { address });
+      return { refused: "wrong" };
+    },
+  };
+}
+
 export interface Door {
   readonly listening: Listening;
   readonly queues: TestQueues;
@@ -102,6 +125,7 @@ export interface DoorOptions {
   readonly limits?: Partial<Limits>;
   readonly tls?: ServerTls;
   readonly anonymous?: string;
+  readonly authenticator?: Authenticator;
   readonly upgrade?: AcceptTransport;
   readonly now?: () => number;
 }
@@ -136,7 +160,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
-    throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
+    authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
     monotonic,
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
     counters: httpCounters,

@@ -42,8 +42,8 @@ export interface RouteRequest<Query, Body> {
   readonly body: Body;
   /** Runs once when the client is gone before it was answered; at once if it is gone already. */
   onGone(run: () => void): void;
-  /** The caller if it holds `action`; throws 401 or 403 otherwise. For routes that ask for more in some cases. */
-  demand(action: AdminAction): Caller;
+  /** The caller if it holds `action`; rejects with 401 or 403 otherwise. For routes that ask for more in some cases. */
+  demand(action: AdminAction): Promise<Caller>;
 }
 
 export interface Answer {
