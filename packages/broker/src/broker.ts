@@ -32,13 +32,14 @@ import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
+import { type JwtIssuers, openJwtIssuers } from "./jwt-issuers.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { openAuthenticator } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
-import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
@@ -91,6 +92,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
+  readonly tokens: JwtIssuers | undefined;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -130,6 +132,8 @@ export class Broker implements AsyncDisposable {
   static async start(options: BrokerOptions): Promise<Broker> {
     const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
+    // Before the data are touched: what the configuration names must be there.
+    const tokens = await openJwtIssuers({ config, log, host, policy: () => engine.machine.state.policy });
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
     const home = await openDataHome({ host, kek, limits: config.limits });
     for (const note of home.notes) log.info("key.made", { note });
@@ -153,7 +157,8 @@ export class Broker implements AsyncDisposable {
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const anonymous = config.insecureDev ? devPrincipal : undefined;
-    const authenticator = openAuthenticator({ limits: config.limits, host, administrator, throttle, anonymous });
+    const common = { limits: config.limits, host, administrator, throttle };
+    const authenticator = openAuthenticator({ ...common, tokens, anonymous });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
@@ -162,21 +167,8 @@ export class Broker implements AsyncDisposable {
     try {
       const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
       const admission = openAdmission(config, host, tally);
-      const made = {
-        config,
-        log,
-        host,
-        home,
-        engine,
-        administrator,
-        admission,
-        throttle,
-        authenticator,
-        door,
-        httpCounters,
-        tls,
-      };
-      const parts: Parts = { ...made, files, isListening, isTemporary };
+      const joined = { config, log, host, home, engine, administrator, admission, authenticator, tokens, door };
+      const parts: Parts = { ...joined, httpCounters, tls, files, isListening, isTemporary };
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
       if (config.policyFile !== undefined) await applyPolicyFile(parts, config.policyFile);
@@ -237,15 +229,16 @@ export class Broker implements AsyncDisposable {
     return this.#parts.engine.journal.hasFailed;
   }
 
-  /** SIGHUP: certificate and policy again. What is broken keeps the old, is told, and holds nothing else up. */
+  /** SIGHUP: certificate, policy and keys of issuers again. What is broken keeps the old, is told, and holds nothing else up. */
   async reload(): Promise<void> {
-    const { tls, config, log } = this.#parts;
+    const { tls, config, log, tokens } = this.#parts;
     const path = config.policyFile;
     const certificate = await this.#reloaded("certificate", () => tls?.reload());
     const policy = await this.#reloaded("policy", () =>
       path === undefined ? undefined : applyPolicyFile(this.#parts, path),
     );
-    if (certificate && policy) log.info("reload.done");
+    const keys = await this.#reloaded("jwt", () => tokens?.reload());
+    if (certificate && policy && keys) log.info("reload.done");
   }
 
   async #reloaded(what: string, reload: () => Promise<void> | undefined): Promise<boolean> {
@@ -392,16 +385,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-/** Where the key-encryption key is to come from. */
-export function kekOptionsOf(config: ServeConfig): KekOptions {
-  return {
-    directory: config.data,
-    ...(config.kekFile !== undefined && { kekFile: config.kekFile }),
-    ...(config.kekFd !== undefined && { kekFd: config.kekFd }),
-    ...(config.kekCommand !== undefined && { kekCommand: config.kekCommand }),
-  };
 }
 
 function bracketed(host: string): string {

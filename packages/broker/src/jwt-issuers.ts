@@ -1,6 +1,9 @@
 /** The issuers of the configuration with their keys, as one verifier of tokens. */
 import { readFile } from "node:fs/promises";
+import type { Log } from "./admin/log.ts";
 import type { JwtConfig } from "./config/jwt-config.ts";
+import type { ServeConfig } from "./config/serve-config.ts";
+import type { Host } from "./host/host.ts";
 import { fetchJwks } from "./identity/fetch-jwks.ts";
 import { JwksAddress, JwksFile, type JwksReport, type JwksSource } from "./identity/jwks-source.ts";
 import { JwtVerifier } from "./identity/jwt.ts";
@@ -53,6 +56,23 @@ export class JwtIssuers {
     const outcomes = await Promise.allSettled(this.#files.map((file) => file.reload()));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
+}
+
+/** Those of the configuration; `undefined` when it names none. */
+export async function openJwtIssuers(parts: {
+  readonly config: Pick<ServeConfig, "jwt">;
+  readonly log: Log;
+  readonly host: Pick<Host, "clock">;
+  readonly policy: () => Policy;
+}): Promise<JwtIssuers | undefined> {
+  const { config, log, host, policy } = parts;
+  if (config.jwt.length === 0) return undefined;
+  return JwtIssuers.open({
+    issuers: config.jwt,
+    policy,
+    monotonic: () => host.clock.monotonic(),
+    report: (level, event, detail) => log[level](event, detail),
+  });
 }
 
 async function openKeys({ monotonic, report }: JwtIssuersParts, config: JwtConfig): Promise<JwksSource> {
