@@ -108,7 +108,7 @@ export class KeyAdministrator implements KeyAdministration {
       const message = `this is the last key with ${last} that does not end by itself; make another one first (mess key create admin)`;
       throw this.#acts.refusal(asked, "conflict", message);
     }
-    this.#machine.credentials.revokeKey({ id, by });
+    this.#machine.credentials.revokeKey(id, by);
     await this.#acts.durable();
   }
 
@@ -186,7 +186,7 @@ export class KeyAdministrator implements KeyAdministration {
       const message = "you have no such token";
       throw this.#acts.refusal({ act: "token.revoke", by: principal, target: id }, "not-found", message);
     }
-    this.#machine.credentials.revokeKey({ id, by: principal });
+    this.#machine.credentials.revokeKey(id, principal);
     await this.#acts.durable();
   }
 

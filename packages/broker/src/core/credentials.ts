@@ -55,21 +55,35 @@ export class Credentials {
     this.#parts.audit.act("key.rotated", { id, principal, by: next.by, replacedBy: next.id, endsAt });
   }
 
-  revokeKey(revoked: KeyRevoked): void {
-    this.#endKey(revoked);
-    this.#parts.audit.act("key.revoked", { id: revoked.id, by: revoked.by });
-    for (const session of [...this.#state.sessionsByNumber.values()]) {
-      if (session.keyId === revoked.id) this.#parts.attaching.kick(session, "not-authorized", "the key was revoked");
-    }
-    this.#parts.consuming.keyEnded(revoked.id, "the key was revoked");
-    this.revokeTokensOf(revoked.id, revoked.by);
-    this.#expiry.schedule();
+  /** With it go the tokens made with it: who has stolen the one may have made the others. */
+  revokeKey(id: string, by: string): void {
+    this.#revoke(id, by, this.#madeWith(id));
   }
 
-  /** With a credential that is taken back go the tokens made with it: who has stolen the one may have made the others. */
+  /** Of a credential that is no key and is taken back: `password:…`, `cert:…`. */
   revokeTokensOf(credential: string, by: string): void {
-    const made = [...this.#state.keys.values()].filter(({ madeWith }) => madeWith === credential);
-    for (const { id } of made) this.revokeKey({ id, by });
+    const [first, ...others] = this.#madeWith(credential);
+    if (first !== undefined) this.#revoke(first, by, others);
+  }
+
+  #madeWith(credential: string): string[] {
+    // Tokens make none, and there may be very many.
+    if (this.#state.keys.get(credential)?.isToken === true) return [];
+    return [...this.#state.keys.values()].filter(({ madeWith }) => madeWith === credential).map(({ id }) => id);
+  }
+
+  /** All in one record, and in one walk over the sessions. */
+  #revoke(id: string, by: string, tokens: readonly string[]): void {
+    const { audit, attaching, consuming } = this.#parts;
+    const some = tokens.length > 0;
+    this.#endKey({ id, by, ...(some && { tokens }) });
+    audit.act("key.revoked", { id, by, ...(some && { tokens: tokens.length }) });
+    const ids = new Set([id, ...tokens]);
+    for (const session of [...this.#state.sessionsByNumber.values()]) {
+      if (ids.has(session.keyId)) attaching.kick(session, "not-authorized", "the key was revoked");
+    }
+    consuming.keysEnded(ids, "the key was revoked");
+    this.#expiry.schedule();
   }
 
   #endKey(ended: KeyRevoked): void {
@@ -103,10 +117,11 @@ export class Credentials {
 
   /** What was said with a key that was taken back is void: its wills must not go out, not even later (THREATS A15). */
   applyKeyRevoked(revoked: KeyRevoked): void {
-    this.#state.keys.delete(revoked.id);
+    const ids = new Set([revoked.id, ...(revoked.tokens ?? [])]);
+    for (const id of ids) this.#state.keys.delete(id);
     if (revoked.expired === true) return;
     for (const session of this.#state.sessionsByNumber.values()) {
-      if (session.keyId === revoked.id) this.#parts.attaching.voidWill(session);
+      if (ids.has(session.keyId)) this.#parts.attaching.voidWill(session);
     }
   }
 

@@ -58,6 +58,7 @@ export class KeyExpiry {
     if (over.size > 0) {
       this.#endSessions(over);
       for (const key of over.values()) this.#end(key);
+      this.#parts.consuming.keysEnded(new Set(over.keys()), expiredText);
       journal.commit();
     }
     this.schedule();
@@ -79,7 +80,6 @@ export class KeyExpiry {
 
   #end({ id, principal, isToken }: KeyRecord): void {
     this.#parts.end({ id, by: "mess", expired: true });
-    this.#parts.consuming.keyEnded(id, expiredText);
     // When a token ends is in the record of its making.
     if (isToken !== true) this.#parts.audit.act("key.expired", { id, principal });
   }

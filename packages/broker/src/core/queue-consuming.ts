@@ -129,9 +129,8 @@ export class QueueConsuming {
     }
   }
 
-  keyEnded(keyId: string, text: string): void {
-    for (const attached of [...this.#attached])
-      if (attached.keyId === keyId) this.end(attached, "not-authorized", text);
+  keysEnded(ids: ReadonlySet<string>, text: string): void {
+    for (const attached of [...this.#attached]) if (ids.has(attached.keyId)) this.end(attached, "not-authorized", text);
   }
 
   /** Rights changed: who may not consume any more is told so. */

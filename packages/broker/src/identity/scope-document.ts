@@ -3,7 +3,7 @@ import { readGrants } from "../security/grant-check.ts";
 import { type PolicyProblem, PolicyProblems } from "../security/policy-problems.ts";
 
 /** Of one token: each that has not ended is in memory. */
-export const scopeLimits = { grantsMax: 32, filterBytesMax: 4_096 } as const;
+const scopeLimits = { grantsMax: 32, filterBytesMax: 4_096 } as const;
 
 /**
  * The scope of a token from JSON: an array of grants as a policy has them (`{ "subscribe": "a/#" }`), at most

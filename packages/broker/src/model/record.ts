@@ -195,6 +195,8 @@ export interface KeyRevoked {
   readonly by: string;
   /** Its time was over: nobody took it back, so what was said with it stands. */
   readonly expired?: boolean | undefined;
+  /** Ids of tokens that were made with it, and go with it. */
+  readonly tokens?: readonly string[] | undefined;
 }
 
 export interface PolicyApplied {
