@@ -20,6 +20,7 @@ import type {
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { KeysAtRest } from "./model/storage-administration.ts";
+import { PasswordAdministrator } from "./password-administrator.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -48,6 +49,7 @@ export class Administrator implements Administration {
   readonly queues: QueueAdministrator;
   readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
+  readonly passwords: PasswordAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -62,6 +64,8 @@ export class Administrator implements Administration {
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
+    const isFree = parts.devPrincipal !== undefined;
+    this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 

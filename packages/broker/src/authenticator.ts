@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from "./model/authentication.ts";
 import { isRefused } from "./model/authentication.ts";
+import { type ScramLogin, scramMethods } from "./scram-login.ts";
 
 /** Checks JWTs. A promise never rejects. */
 export interface TokenVerifier {
@@ -26,6 +27,7 @@ export interface AuthenticatorParts {
   readonly keys: (keyId: string, secret: string) => Identity | undefined;
   readonly certificates?: (certificate: PresentedCertificate) => Verdict;
   readonly tokens?: TokenVerifier;
+  readonly scram?: ScramLogin;
   /** Checks that may be under way at once; more are refused as busy. */
   readonly checksMax: number;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
@@ -39,12 +41,13 @@ const busy: Refused = { refused: "too many authentications are under way; try ag
 const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 export class BrokerAuthenticator implements Authenticator {
-  readonly methods: readonly string[] = [];
+  readonly methods: readonly string[];
   readonly #parts: AuthenticatorParts;
   #underWay = 0;
 
   constructor(parts: AuthenticatorParts) {
     this.#parts = parts;
+    this.methods = parts.scram === undefined || parts.anonymous !== undefined ? [] : scramMethods;
   }
 
   /** Checks under way now. */
@@ -69,9 +72,11 @@ export class BrokerAuthenticator implements Authenticator {
     return this.#underWayed(() => tokens.verify(secret, now()), "jwt", presented);
   }
 
-  begin(_method: string, presented: Presented): Exchange | Refused {
+  begin(method: string, presented: Presented): Exchange | Refused {
+    const { anonymous, scram } = this.#parts;
+    if (anonymous !== undefined || scram === undefined) return { refused: "no authentication method is served" };
     const early = this.#throttled(presented) ?? this.#badCertificate(presented);
-    return early ?? { refused: "this authentication method is not served; use a key id and its secret" };
+    return early ?? scram.begin(method, presented, (principal) => this.#failed("scram", presented, principal));
   }
 
   /** An address that has failed too often: nothing is looked at, so that a right guess cannot be told from a wrong one. */
@@ -118,10 +123,13 @@ export class BrokerAuthenticator implements Authenticator {
     return verdict;
   }
 
-  /** Nothing of what was sent: people paste secrets into the wrong field, and logs keep them for ever. */
-  #failed(method: AuthenticationMethod, { address, kind = "" }: Presented): void {
+  /**
+   * Nothing of what was sent, but a name that somebody has: people paste secrets into the wrong field, and logs keep
+   * them for ever.
+   */
+  #failed(method: AuthenticationMethod, { address, kind = "" }: Presented, principal?: string): void {
     const { throttle, monotonic, audit } = this.#parts;
     throttle.failed(address, monotonic());
-    audit("auth.fail", { method, address, transport: kind });
+    audit("auth.fail", { method, address, transport: kind, ...(principal !== undefined && { principal }) });
   }
 }

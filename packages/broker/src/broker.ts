@@ -156,9 +156,8 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const anonymous = config.insecureDev ? devPrincipal : undefined;
-    const common = { limits: config.limits, host, administrator, throttle };
-    const authenticator = openAuthenticator({ ...common, tokens, anonymous });
+    const common = { config, host, home, engine, administrator, throttle };
+    const authenticator = openAuthenticator({ ...common, tokens, devPrincipal });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));

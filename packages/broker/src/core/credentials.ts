@@ -5,6 +5,7 @@ import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
 import { KeyExpiry } from "./key-expiry.ts";
+import { Passwords } from "./passwords.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
@@ -18,6 +19,7 @@ export interface CredentialsParts {
 }
 
 export class Credentials {
+  readonly passwords: Passwords;
   readonly #parts: CredentialsParts;
   readonly #state: State;
   readonly #expiry: KeyExpiry;
@@ -25,6 +27,7 @@ export class Credentials {
   constructor(parts: CredentialsParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.passwords = new Passwords(parts);
     this.#expiry = new KeyExpiry({ ...parts, end: (ended) => this.#endKey(ended) });
   }
 

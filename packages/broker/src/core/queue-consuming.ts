@@ -129,6 +129,10 @@ export class QueueConsuming {
     }
   }
 
+  keyEnded(keyId: string, text: string): void {
+    this.keysEnded(new Set([keyId]), text);
+  }
+
   keysEnded(ids: ReadonlySet<string>, text: string): void {
     for (const attached of [...this.#attached]) if (ids.has(attached.keyId)) this.end(attached, "not-authorized", text);
   }

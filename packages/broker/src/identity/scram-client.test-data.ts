@@ -1,10 +1,10 @@
 /** A client of SCRAM with all it may say wrongly, written from RFC 5802 and apart from the client package. */
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
-import type { ScramVerifier } from "./scram.ts";
+import type { PasswordVerifier } from "../model/password.ts";
 
 const hmac = (key: Uint8Array, data: string): Buffer => createHmac("sha256", key).update(data).digest();
 
-export function verifierFor(password: string, salt: Uint8Array, iterations: number): ScramVerifier {
+export function verifierFor(password: string, salt: Uint8Array, iterations: number): PasswordVerifier {
   const salted = pbkdf2Sync(password.normalize("NFKC"), salt, iterations, 32, "sha256");
   const storedKey = createHash("sha256").update(hmac(salted, "Client Key")).digest();
   return { salt, iterations, storedKey, serverKey: hmac(salted, "Server Key") };

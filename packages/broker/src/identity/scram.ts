@@ -3,6 +3,7 @@
  * know that the other one knows the password, or what was derived from it, and nobody else has learned anything.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { type PasswordVerifier, scramKeyBytes } from "../model/password.ts";
 import {
   type ClientFirst,
   readClientFinal,
@@ -16,15 +17,6 @@ export const scramPlus = "SCRAM-SHA-256-PLUS";
 /** The channel binding of RFC 9266: TLS 1.3 has no other. */
 export const bindingName = "tls-exporter";
 
-/** What is kept of a password (RFC 5802 section 3). It lets nobody log in who finds it. */
-export interface ScramVerifier {
-  readonly salt: Uint8Array;
-  readonly iterations: number;
-  /** H(ClientKey) and ServerKey, 32 bytes each. */
-  readonly storedKey: Uint8Array;
-  readonly serverKey: Uint8Array;
-}
-
 export interface ScramOptions {
   readonly method: typeof scram | typeof scramPlus;
   /** Keying material of the channel; `undefined` where there is none, or it cannot be bound to. */
@@ -32,7 +24,7 @@ export interface ScramOptions {
   /** Our part of the nonce: printable ASCII without a comma. */
   readonly nonce: string;
   /** Of somebody unknown too: one that looks like a real one, the same each time, and that no password fits. */
-  readonly verifierOf: (username: string) => ScramVerifier;
+  readonly verifierOf: (username: string) => PasswordVerifier;
 }
 
 export type ScramStep =
@@ -43,13 +35,12 @@ export type ScramStep =
   | { readonly problem: string; readonly username?: string };
 
 const malformed = "this is no message of SCRAM";
-const proofBytes = 32;
 
 /** waiting for the first message ──▶ waiting for the proof ──▶ over. A step after the end is a problem. */
 export class ScramExchange {
   readonly #options: ScramOptions;
   #first: ClientFirst | undefined;
-  #verifier: ScramVerifier | undefined;
+  #verifier: PasswordVerifier | undefined;
   #serverFirst = "";
   #isOver = false;
 
@@ -114,18 +105,18 @@ export function fakeVerifier(
   secret: Uint8Array,
   username: string,
   shape: { saltBytes: number; iterations: number },
-): ScramVerifier {
+): PasswordVerifier {
   const salt = hmac(secret, `salt\0${username}`).subarray(0, shape.saltBytes);
   const nothing = hmac(secret, `keys\0${username}`);
   return { salt, iterations: shape.iterations, storedKey: nothing, serverKey: nothing };
 }
 
 /** H(proof XOR ClientSignature) = StoredKey. */
-function proves(proof: Buffer, { storedKey }: ScramVerifier, signed: string): boolean {
+function proves(proof: Buffer, { storedKey }: PasswordVerifier, signed: string): boolean {
   const signature = hmac(storedKey, signed);
-  const hasLength = proof.length === proofBytes;
-  const clientKey = Buffer.alloc(proofBytes);
-  for (let at = 0; at < proofBytes; at++) clientKey[at] = (signature[at] as number) ^ (proof[at] ?? 0);
+  const hasLength = proof.length === scramKeyBytes;
+  const clientKey = Buffer.alloc(scramKeyBytes);
+  for (let at = 0; at < scramKeyBytes; at++) clientKey[at] = (signature[at] as number) ^ (proof[at] ?? 0);
   return equal(createHash("sha256").update(clientKey).digest(), storedKey) && hasLength;
 }
 

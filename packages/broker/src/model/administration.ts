@@ -1,5 +1,6 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
+import type { PasswordAdministration } from "./password.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
 import type { StorageAdministration } from "./storage-administration.ts";
 
@@ -83,6 +84,7 @@ export class AdministrationError extends Error {
 
 export interface Administration {
   readonly storage: StorageAdministration;
+  readonly passwords: PasswordAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
   /**

@@ -199,6 +199,22 @@ export interface KeyRevoked {
   readonly tokens?: readonly string[] | undefined;
 }
 
+export interface PasswordSet {
+  readonly principal: string;
+  /** base64, as are the keys. */
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+  readonly setAt: number;
+  readonly by: string;
+}
+
+export interface PasswordRemoved {
+  readonly principal: string;
+  readonly by: string;
+}
+
 export interface PolicyApplied {
   readonly policy: Policy;
   readonly by: string;

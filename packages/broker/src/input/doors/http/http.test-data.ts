@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
+import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
@@ -66,6 +67,7 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    passwords: memoryPasswords(),
     storage: {
       status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
       rotateDataKey: () => Promise.resolve(2),
@@ -78,6 +80,23 @@ function memoryAdministration(): MemoryAdministration {
     },
     metrics: () => [{ name: "mess_up", help: "Up.", type: "gauge", value: 1 }],
     audit: (event, detail) => void audited.push({ event, detail }),
+  };
+}
+
+function memoryPasswords(): PasswordAdministration {
+  const passwords = new Map<string, PasswordView>();
+  return {
+    list: () => [...passwords.values()],
+    set(_by, principal, { iterations }) {
+      if (principal === "nobody")
+        return Promise.reject(new AdministrationError("not-found", "there is no such principal"));
+      passwords.set(principal, { principal, iterations, setAt: 1 });
+      return Promise.resolve();
+    },
+    remove(_by, principal) {
+      if (passwords.delete(principal)) return Promise.resolve();
+      return Promise.reject(new AdministrationError("not-found", "it has no password"));
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
@@ -31,6 +32,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...keyRoutes(),
     ...tokenRoutes(limits),
+    ...passwordRoutes(),
     ...backupRoutes(),
     ...storageRoutes(),
     ...healthRoutes(),
