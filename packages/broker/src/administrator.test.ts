@@ -63,6 +63,7 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    keys: home.keys,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });
