@@ -63,7 +63,7 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    keys: home.keys,
+    storage: home.storage,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -11,6 +11,7 @@ import type { Keyring } from "./keyring.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
 import { Retention } from "./retention.ts";
+import type { Scrubber } from "./scrubber.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
@@ -34,6 +35,7 @@ export interface JournalParts {
   readonly catalogue: SegmentCatalogue;
   readonly pool: SegmentPool;
   readonly active: ActiveSegment;
+  readonly scrubber: Scrubber;
   readonly lastSeq: number;
   readonly snapshotSeq: number;
   readonly headGeneration: number;
@@ -226,6 +228,7 @@ export class DiskJournal implements Journal {
     this.#closed = true;
     await this.#diskIdle();
     try {
+      await this.#parts.scrubber.close();
       await this.#parts.pool.close();
       await this.#retention.finish().catch(() => undefined);
       await this.#reader.close();

@@ -68,6 +68,8 @@ export interface ScanOptions {
   readonly visit: (scanned: ScannedFrame) => void;
   /** Read at a time, and worked through without a pause; less lets others have their turn. */
   readonly windowBytes?: number;
+  /** Called after each frame with its bytes; what it returns is waited for, and its rejection is the scan's. */
+  readonly pause?: (bytes: number) => Promise<void> | undefined;
 }
 
 export interface ScanResult extends ScanPosition {
@@ -97,6 +99,8 @@ export async function scanSegment(options: ScanOptions): Promise<ScanResult> {
     if (typeof next === "string") return { ...position, problem: next };
     if (end !== undefined && next.offset > end)
       return { ...position, problem: "the frame is longer than what was sealed" };
+    const waiting = options.pause?.(next.offset - position.offset);
+    if (waiting !== undefined) await waiting;
     position = next;
   }
 }
