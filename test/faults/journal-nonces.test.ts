@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import type { DiskFile, Host } from "../../packages/broker/src/host/host.ts";
-import type { OpenedJournal } from "../../packages/broker/src/model/journal.ts";
 import { readFrameHeader } from "../../packages/broker/src/storage/frame-format.ts";
-import { JournalHarness } from "./journal-harness.ts";
+import { JournalHarness, type OpenedJournalUnderTest } from "./journal-harness.ts";
 import { openJournalUnderTest } from "./open-journal-under-test.ts";
 
 /**
@@ -14,7 +13,7 @@ class NonceBook {
   frames = 0;
   repeats = 0;
 
-  readonly open = async (host: Host): Promise<OpenedJournal> => {
+  readonly open = async (host: Host): Promise<OpenedJournalUnderTest> => {
     const salts = new Map<string, string>();
     const { disk } = host;
     const open = async (path: string, how: "read" | "readwrite" | "create"): Promise<DiskFile> => {

@@ -7,6 +7,7 @@ import { frameBytes } from "./frame-format.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
+import { JournalTree, type RecoveredTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
@@ -16,6 +17,7 @@ import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 import { takeSegmentFile } from "./segment-space.ts";
+import { TreeReader } from "./tree-reader.ts";
 
 export interface StorageLimits {
   readonly segmentBytes: number;
@@ -37,6 +39,7 @@ export interface JournalParts {
   readonly lastSeq: number;
   readonly snapshotSeq: number;
   readonly headGeneration: number;
+  readonly tree: RecoveredTree;
   /** Last segment with a frame, and where its frames end. */
   readonly lastFilledId: number;
   readonly lastFilledEnd: number;
@@ -54,6 +57,8 @@ export class DiskJournal implements Journal {
   readonly #reader: FrameReader;
   readonly #catalogue: SegmentCatalogue;
   readonly #retention: Retention;
+  readonly #tree: JournalTree;
+  readonly proofs: TreeReader;
   readonly #softBytes: number;
   readonly #statistics: Omit<JournalStatistics, "diskBytes"> = {
     framesCommitted: 0,
@@ -72,6 +77,7 @@ export class DiskJournal implements Journal {
   #openSeq: number;
   #inFlight: JournalFrame | undefined;
   #sealed: SealedFrame | undefined;
+  #extension: Buffer = Buffer.alloc(0);
   #sealedAt = 0;
   /** Something in the open frame is to become durable. */
   #wanted = false;
@@ -95,7 +101,11 @@ export class DiskJournal implements Journal {
     this.#cache = new FrameCache(limits.frameCacheBytes);
     const failed = (error: unknown): void => this.#fail(error);
     this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
-    this.#retention = new Retention({ ...parts, cache: this.#cache, reader: this.#reader, failed });
+    const tree = new JournalTree(parts.tree);
+    this.#tree = tree;
+    this.proofs = new TreeReader({ ...parts, tree, findEnd: (entry) => this.#reader.indexOf(entry) });
+    const learnLeaves = (entry: SegmentEntry): Promise<unknown> => this.proofs.spanOf(entry);
+    this.#retention = new Retention({ ...parts, tree, learnLeaves, cache: this.#cache, reader: this.#reader, failed });
     for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
     this.#durableSeq = parts.lastSeq;
     this.#openSeq = parts.lastSeq + 1;
@@ -274,7 +284,7 @@ export class DiskJournal implements Journal {
     const frame = this.#open.take(this.#openSeq);
     this.#openSeq += frame.count;
     this.#inFlight = frame;
-    const length = frameBytes(frame.bytes.length);
+    const length = this.#extend(frame.bytes.length);
     if (length <= this.#active.room) this.#write(frame);
     else {
       this.#rolling = this.#roll(length).finally(() => {
@@ -287,10 +297,18 @@ export class DiskJournal implements Journal {
     }
   };
 
+  /** Settles what the frame says of the tree, which is more in the first of a segment; its bytes on disk. */
+  #extend(plainBytes: number): number {
+    const { counter, room } = this.#active;
+    const length = frameBytes(plainBytes, this.#tree.extension(false).length);
+    this.#extension = this.#tree.extension(counter === 0 || length > room);
+    return frameBytes(plainBytes, this.#extension.length);
+  }
+
   #write(frame: JournalFrame): void {
     if (this.hasFailed) return;
     this.#sealedAt = this.#parts.host.clock.monotonic();
-    const sealed = this.#sealer.seal(frame, this.#active);
+    const sealed = this.#sealer.seal(frame, this.#active, this.#extension);
     this.#sealed = sealed;
     this.#diskBusy = true;
     this.#active.file.writeAt(sealed.bytes, this.#active.offset, this.#written);
@@ -333,6 +351,7 @@ export class DiskJournal implements Journal {
     const entry = this.#entry;
     entry.index?.add(frame.firstSeq, active.offset, sealed.bytes.length);
     active.advance(sealed);
+    this.#tree.committed(sealed.hash);
     entry.lastSeq = this.#durableSeq;
     entry.end = active.offset;
     entry.endHash = sealed.hash;
@@ -370,6 +389,7 @@ export class DiskJournal implements Journal {
     this.#reader.keepIndex(this.#entry);
     if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#retention.later(this.#entry);
     this.#active = next;
+    this.#tree.rolled(old.segmentId);
     this.#entry = enter(this.#catalogue, next);
     await old.file.close();
     this.#parts.pool.prepare();
