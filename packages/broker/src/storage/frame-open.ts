@@ -1,6 +1,8 @@
 import { createDecipheriv, hash, type KeyObject } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
+  associatedData,
+  extensionRange,
   FRAME_HEADER_BYTES,
   type FrameHeader,
   readFrameTrailer,
@@ -56,7 +58,7 @@ function chainHash(bytes: Buffer, at: number, header: FrameHeader): Buffer {
 }
 
 function cipherEnd(header: FrameHeader): number {
-  return FRAME_HEADER_BYTES + SECTION_BYTES * header.sections + header.cipherBytes;
+  return extensionRange(header).end + header.cipherBytes;
 }
 
 /** Checks all that needs no key: trailer, table, sector sums, padding, chain hash. */
@@ -82,12 +84,13 @@ const nonce = Buffer.alloc(12);
 /** Decrypts a frame whose header was read at `at`; `undefined` when it is not what the key sealed. */
 export function openFrame(bytes: Buffer, at: number, header: FrameHeader, key: KeyObject): JournalFrame | undefined {
   const section = at + FRAME_HEADER_BYTES;
-  const from = section + SECTION_BYTES;
+  const extension = extensionRange(header);
+  const from = at + extension.end;
   if (from + header.cipherBytes > bytes.length) return undefined;
   writeNonce(nonce, 0, header.counter);
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-  decipher.setAAD(bytes.subarray(at, section + SECTION_TAG_AT));
-  decipher.setAuthTag(bytes.subarray(section + SECTION_TAG_AT, from));
+  decipher.setAAD(associatedData(bytes, at, section, bytes.subarray(at + extension.start, from)));
+  decipher.setAuthTag(bytes.subarray(section + SECTION_TAG_AT, section + SECTION_BYTES));
   const plain = Buffer.allocUnsafeSlow(header.recordBytes);
   for (let done = 0; done < header.cipherBytes; done += CIPHER_PIECE) {
     const end = Math.min(done + CIPHER_PIECE, header.cipherBytes);

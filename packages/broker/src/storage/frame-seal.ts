@@ -1,6 +1,7 @@
 import { createCipheriv, hash, type KeyObject } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
+  associatedData,
   FRAME_HEADER_BYTES,
   frameBytes,
   SECTION_BYTES,
@@ -33,6 +34,7 @@ export interface SealedFrame {
 /** Larger pieces make the cipher allocate beyond what malloc keeps: three times slower at a megabyte. */
 const CIPHER_PIECE = 64 * 1_024;
 const WIRE_BYTES_MIN = 64 * 1_024;
+const NOTHING = Buffer.alloc(0);
 /** A buffer that one giant frame needed is not kept. */
 const WIRE_BYTES_KEPT = 8 * 1_024 * 1_024;
 
@@ -42,9 +44,10 @@ export class FrameSealer {
   #words: Uint32Array = new Uint32Array(this.#wire.buffer);
   readonly #nonce: Buffer = Buffer.alloc(12);
 
-  seal(frame: JournalFrame, place: SealPlace): SealedFrame {
+  /** `extension`: what the frame says in clear; see `frame-extension.ts`. */
+  seal(frame: JournalFrame, place: SealPlace, extension: Buffer = NOTHING): SealedFrame {
     const plain = frame.bytes;
-    const length = frameBytes(plain.length);
+    const length = frameBytes(plain.length, extension.length);
     this.#fit(length);
     const wire = this.#wire.subarray(0, length);
     writeFrameHeader(wire, {
@@ -56,12 +59,13 @@ export class FrameSealer {
       count: frame.count,
       sections: 1,
       keyId: place.keyId,
+      extensionBytes: extension.length,
       recordBytes: plain.length,
       snapshotSeq: place.snapshotSeq,
       offset: place.offset,
       previousHash: place.previousHash,
     });
-    const cipherEnd = this.#encrypt(wire, plain, place);
+    const cipherEnd = this.#encrypt(wire, { plain, extension, place });
     const table = tableStart(length);
     wire.fill(0, cipherEnd, table);
     const chain = hash("sha256", wire.subarray(0, cipherEnd), "buffer");
@@ -70,14 +74,16 @@ export class FrameSealer {
     return { bytes: wire, hash: chain };
   }
 
-  #encrypt(wire: Buffer, plain: Buffer, place: SealPlace): number {
+  #encrypt(wire: Buffer, what: { plain: Buffer; extension: Buffer; place: SealPlace }): number {
+    const { plain, extension, place } = what;
     const section = FRAME_HEADER_BYTES;
     wire.fill(0, section, section + SECTION_BYTES);
     wire.writeUInt32LE(plain.length, section + 8);
     writeNonce(this.#nonce, 0, place.counter);
     const cipher = createCipheriv("aes-256-gcm", place.key, this.#nonce);
-    cipher.setAAD(wire.subarray(0, section + SECTION_TAG_AT));
+    cipher.setAAD(associatedData(wire, 0, section, extension));
     let at = section + SECTION_BYTES;
+    at += extension.copy(wire, at);
     for (let from = 0; from < plain.length; from += CIPHER_PIECE) {
       at += cipher.update(plain.subarray(from, from + CIPHER_PIECE)).copy(wire, at);
     }

@@ -74,7 +74,7 @@ describe("a frame", () => {
         });
         const { bytes } = sealer.seal(frame, place);
         expect(bytes.length % 512).toBe(0);
-        expect(bytes.length).toBe(frameBytes(frame.bytes.length));
+        expect(bytes.length).toBe(frameBytes(frame.bytes.length, 0));
         const found = read(bytes);
         expect(found === undefined ? undefined : plain(found)).toEqual(plain(frame));
       }),

@@ -7,6 +7,7 @@ import { frameBytes } from "./frame-format.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
+import { JournalTree, type RecoveredTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
@@ -17,6 +18,7 @@ import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentIndex } from "./segment-index.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 import { takeSegmentFile } from "./segment-space.ts";
+import { TreeReader } from "./tree-reader.ts";
 
 export interface StorageLimits {
   readonly segmentBytes: number;
@@ -39,6 +41,7 @@ export interface JournalParts {
   readonly lastSeq: number;
   readonly snapshotSeq: number;
   readonly headGeneration: number;
+  readonly tree: RecoveredTree;
   /** Last segment with a frame, and where its frames end. */
   readonly lastFilledId: number;
   readonly lastFilledEnd: number;
@@ -56,6 +59,8 @@ export class DiskJournal implements Journal {
   readonly #reader: FrameReader;
   readonly #catalogue: SegmentCatalogue;
   readonly #retention: Retention;
+  readonly #tree: JournalTree;
+  readonly proofs: TreeReader;
   readonly #softBytes: number;
   readonly #statistics: Omit<JournalStatistics, "diskBytes"> = {
     framesCommitted: 0,
@@ -74,6 +79,7 @@ export class DiskJournal implements Journal {
   #openSeq: number;
   #inFlight: JournalFrame | undefined;
   #sealed: SealedFrame | undefined;
+  #extension: Buffer = Buffer.alloc(0);
   #sealedAt = 0;
   /** Something in the open frame is to become durable. */
   #wanted = false;
@@ -99,7 +105,11 @@ export class DiskJournal implements Journal {
     this.#cache = new FrameCache(limits.frameCacheBytes);
     const failed = (error: unknown): void => this.#fail(error);
     this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
-    this.#retention = new Retention({ ...parts, cache: this.#cache, reader: this.#reader, failed });
+    const tree = new JournalTree(parts.tree);
+    this.#tree = tree;
+    this.proofs = new TreeReader({ ...parts, tree, findEnd: (entry) => this.#reader.indexOf(entry) });
+    const learnLeaves = (entry: SegmentEntry): Promise<unknown> => this.proofs.spanOf(entry);
+    this.#retention = new Retention({ ...parts, tree, learnLeaves, cache: this.#cache, reader: this.#reader, failed });
     for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
     this.#durableSeq = parts.lastSeq;
     this.#openSeq = parts.lastSeq + 1;
@@ -289,7 +299,7 @@ export class DiskJournal implements Journal {
     const frame = this.#open.take(this.#openSeq);
     this.#openSeq += frame.count;
     this.#inFlight = frame;
-    const length = frameBytes(frame.bytes.length);
+    const length = this.#extend(frame.bytes.length);
     if (length <= this.#active.room && !this.#newSegmentWanted) this.#write(frame);
     else {
       this.#newSegmentWanted = false;
@@ -303,10 +313,18 @@ export class DiskJournal implements Journal {
     }
   };
 
+  /** Settles what the frame says of the tree, which is more in the first of a segment; its bytes on disk. */
+  #extend(plainBytes: number): number {
+    const { counter, room } = this.#active;
+    const length = frameBytes(plainBytes, this.#tree.extension(false).length);
+    this.#extension = this.#tree.extension(counter === 0 || length > room || this.#newSegmentWanted);
+    return frameBytes(plainBytes, this.#extension.length);
+  }
+
   #write(frame: JournalFrame): void {
     if (this.hasFailed) return;
     this.#sealedAt = this.#parts.host.clock.monotonic();
-    const sealed = this.#sealer.seal(frame, this.#active);
+    const sealed = this.#sealer.seal(frame, this.#active, this.#extension);
     this.#sealed = sealed;
     this.#diskBusy = true;
     this.#active.file.writeAt(sealed.bytes, this.#active.offset, this.#written);
@@ -349,6 +367,7 @@ export class DiskJournal implements Journal {
     const entry = this.#entry;
     entry.index?.add(frame.firstSeq, active.offset, sealed.bytes.length);
     active.advance(sealed);
+    this.#tree.committed(sealed.hash);
     entry.lastSeq = this.#durableSeq;
     entry.end = active.offset;
     entry.endHash = sealed.hash;
@@ -375,7 +394,10 @@ export class DiskJournal implements Journal {
       if (length <= old.room) return undefined;
       throw error;
     });
-    if (zeroed === undefined) return;
+    if (zeroed === undefined) {
+      this.#extension = this.#tree.extension(old.counter === 0);
+      return;
+    }
     const next = await makeSegment(this.#parts, zeroed, {
       id: old.segmentId + 1,
       firstSeq: this.#durableSeq + 1,
@@ -392,6 +414,7 @@ export class DiskJournal implements Journal {
     this.#reader.keepIndex(this.#entry);
     if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#retention.later(this.#entry);
     this.#active = next;
+    this.#tree.rolled(old.segmentId);
     this.#entry = enter(this.#catalogue, next);
     await old.file.close();
     this.#parts.pool.prepare();

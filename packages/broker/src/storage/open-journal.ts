@@ -1,6 +1,7 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
 import type { BeginBackup } from "../model/backup.ts";
 import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
+import type { LogProofs } from "../model/log-proofs.ts";
 import { makeSegment } from "./active-segment.ts";
 import { beginBackup } from "./backup.ts";
 import { checkDirectory, checkFile, lockDirectory } from "./data-directory.ts";
@@ -31,6 +32,7 @@ export interface OpenJournalOptions {
 
 /** An opened journal that lies in a directory of this machine. */
 export interface OpenedDirectory extends OpenedJournal {
+  readonly proofs: LogProofs;
   /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
   readonly beginBackup: BeginBackup;
   readonly dataKeys: DataKeys;
@@ -105,6 +107,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     journal,
     scrubber,
     dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
+    proofs: journal.proofs,
     beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
 }

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { DiskFile } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { readAt } from "./disk-io.ts";
-import { type FrameHeader, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
+import { extensionRange, type FrameHeader, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
 import { type FrameWindow, frameDamage, frameWindow, headerMismatch, openFrame } from "./frame-open.ts";
 import { SECTOR } from "./sector-checksum.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
@@ -54,6 +54,8 @@ export interface ScanPosition {
 export interface ScannedFrame {
   readonly header: FrameHeader;
   readonly frame: JournalFrame;
+  /** Valid during the visit. */
+  readonly extension: Buffer;
 }
 
 export interface ScanOptions {
@@ -138,7 +140,8 @@ async function scanFrame(
   if (frame === undefined) return "the frame does not open with its key";
   const trailer = readFrameTrailer(bytes, at + frameHeader.frameBytes);
   if (trailer === undefined) return "the frame's trailer is damaged";
-  visit({ header: frameHeader, frame });
+  const { start, end } = extensionRange(frameHeader);
+  visit({ header: frameHeader, frame, extension: bytes.subarray(at + start, at + end) });
   return {
     offset: position.offset + frameHeader.frameBytes,
     counter: position.counter + 1,
