@@ -102,8 +102,8 @@ export class MemoryJournal implements Journal {
     done();
   }
 
-  hasDomain(domain: number): boolean {
-    return this.domains.has(domain);
+  requireDomains(domains: readonly number[]): void {
+    for (const domain of domains) if (!this.domains.has(domain)) throw new Error(`domain ${domain} has no key`);
   }
 
   #withoutDomains(frame: JournalFrame): JournalFrame {

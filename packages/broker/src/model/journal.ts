@@ -88,8 +88,8 @@ export interface Journal {
    * key is left. Again and again changes nothing.
    */
   destroyDomains(domains: readonly number[], done: () => void): void;
-  /** False when the key of an erasure domain is not there. */
-  hasDomain(domain: number): boolean;
+  /** Throws when the key of one of these erasure domains is not there. */
+  requireDomains(domains: readonly number[]): void;
   /** Everything reserved so far is to become durable as soon as the disk is free. Cheap to call often. */
   commit(): void;
   /** The same, at most `milliseconds` from now, with another frame if one goes earlier. */

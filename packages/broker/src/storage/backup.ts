@@ -78,7 +78,8 @@ export async function beginBackup(
     }
     const others: SmallFile[] = [];
     // Erasure keys first: what wraps them is in the keyring before any of them is.
-    for (const name of [ERASURE_FILE, KEYRING_FILE, ...otherFiles]) others.push(...(await readSmallFile(options, name)));
+    for (const name of [ERASURE_FILE, KEYRING_FILE, ...otherFiles])
+      others.push(...(await readSmallFile(options, name)));
     return new ArchiveWriter(options, { held, pins }, segments, others);
   } catch (error) {
     held.releaseAll();

@@ -6,6 +6,7 @@ import { datasync, readAt, step, writeAt } from "./disk-io.ts";
 import { ERASURE_FILE } from "./file-names.ts";
 import { isZero } from "./little-endian.ts";
 import { openSecret, sealSecret } from "./secret-box.ts";
+import { StorageError } from "./storage-error.ts";
 
 const SLOT = 64;
 const KEY_BYTES = 32;
@@ -63,6 +64,16 @@ export class ErasureKeys {
 
   get(domain: number): DomainKey {
     return this.#keys.get(domain) ?? (this.#damaged.has(domain) ? undefined : "none");
+  }
+
+  /** Throws a `StorageError` when the key of one of these is not there. */
+  require(domains: readonly number[]): void {
+    const missing = domains.find((domain) => !this.#keys.has(domain));
+    if (missing === undefined) return;
+    const message =
+      `The key of erasure domain ${missing} is not in ${this.#path}, and nobody erased it. Its messages cannot be read. ` +
+      "Restore this file from a backup.";
+    throw new StorageError("damaged", message, { file: this.#path, domain: missing });
   }
 
   /** Makes keys for those domains that have none; `flush` has to follow before anything they seal is written. */

@@ -179,8 +179,8 @@ export class DiskJournal implements Journal {
     this.#parts.keyring.domains.destroy(domains).then(done, failed);
   }
 
-  hasDomain(domain: number): boolean {
-    return this.#parts.keyring.domains.get(domain) !== "none";
+  requireDomains(domains: readonly number[]): void {
+    this.#parts.keyring.domains.require(domains);
   }
 
   commit(): void {
