@@ -139,7 +139,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
@@ -149,6 +149,7 @@ export class Broker implements AsyncDisposable {
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
+    administrator.storage.start();
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {

@@ -43,7 +43,7 @@ export async function resetAdminKey(
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    keys: home.keys,
+    storage: home.storage,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });
