@@ -22,6 +22,8 @@ export interface MessageAttributes {
   readonly attempts?: number;
   /** Of a signed message, once its signature was verified: as `formatSignedNonce` has it. */
   readonly nonce?: string;
+  /** Erasure domain that its headers and payload belong to. */
+  readonly domain?: number;
 }
 
 const tags = {
@@ -34,6 +36,7 @@ const tags = {
   reason: 7,
   attempts: 8,
   nonce: 9,
+  domain: 10,
 } as const;
 
 export type AttributeName = keyof typeof tags;

@@ -159,6 +159,13 @@ function topicRows(): SettingRow[] {
       meaning: "ordering key of messages whose publisher gives none",
     },
     {
+      name: "erasure",
+      values: '`"topic"`, `"key"`',
+      standard: "nothing can be erased by itself",
+      meaning:
+        "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
+    },
+    {
       name: "signing",
       values: '`"required"`, `"optional"`, `"none"`',
       standard: '`"optional"`',

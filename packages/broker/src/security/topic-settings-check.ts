@@ -12,7 +12,7 @@ import {
   type SettingPlace,
 } from "./setting-readers.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "erasure"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -52,6 +52,7 @@ export function readTopicSettings(
   const signing = readChoice(table.get("signing"), signingModes, at("signing"));
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
+  const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention }),
@@ -59,6 +60,7 @@ export function readTopicSettings(
     ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 

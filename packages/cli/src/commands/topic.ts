@@ -19,6 +19,7 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly signing?: string;
   readonly schema?: string;
   readonly key?: string;
+  readonly erasure?: "topic" | "key";
   readonly replace?: boolean;
 }
 
@@ -81,6 +82,11 @@ function registerCreate(topic: Command, io: Io): void {
     )
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
+    .addOption(
+      new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
+        ["topic", "key"],
+      ),
+    )
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)
     .addHelpText(

@@ -53,6 +53,10 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
       key: text(limits.topicBytesMax)
         .optional()
         .describe("ordering key from a level, where the publisher gives none: `orders/{id}/#`"),
+      erasure: z
+        .enum(["topic", "key"])
+        .optional()
+        .describe("what can be erased together: the messages of a topic, or those of an ordering key"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -120,7 +124,7 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, signing, schema, key } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, erasure } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
@@ -128,6 +132,7 @@ export function topicSettingsJson(settings: TopicSettings): Readonly<Record<stri
     ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 
@@ -167,6 +172,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   signing: z.enum(signingModes).optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
+  erasure: z.enum(["topic", "key"]).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({
