@@ -139,6 +139,8 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
   messageIdsPerPrincipalMax: count(0, 100_000_000, "Message ids remembered of one publisher."),
   batchMessagesMax: count(1, 100_000, "Messages of one batch."),
   schemaBytesMax: bytes(64, MiB, "Length of a topic's JSON Schema, as JSON."),
+  auditSecondsMax: seconds(3_600, 36_500 * 86_400, "How long audit records are kept."),
+  auditBytesMax: bytes(MiB, 1_024 * GiB, "Audit records that are kept; past it the oldest go."),
   segmentBytes: bytes(1 * MiB, GiB, "Size of one journal file."),
   frameBytesSoft: bytes(64 * KiB, 256 * MiB, "Size of an open frame from which publishers are held back."),
   frameCacheBytes: bytes(64 * KiB, 64 * GiB, "Memory for frames that readers are likely to want."),

@@ -69,6 +69,9 @@ export interface Limits {
   batchMessagesMax: number;
   schemaBytesMax: number;
   // storage
+  /** How long audit records are kept, and how many bytes of them: the oldest go first. */
+  auditSecondsMax: number;
+  auditBytesMax: number;
   segmentBytes: number;
   frameBytesSoft: number;
   frameCacheBytes: number;
@@ -142,6 +145,8 @@ export const defaultLimits: Limits = {
   messageIdsPerPrincipalMax: 250_000,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  auditSecondsMax: 90 * 86_400,
+  auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

@@ -22,6 +22,7 @@ import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
 import { Batch, reservedText } from "./batch.ts";
+import { AuditReading } from "./audit-reading.ts";
 import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
 import { Delayed } from "./delayed.ts";
@@ -66,6 +67,7 @@ export class Machine implements Engine, JournalListener {
   readonly delayed: Delayed;
   readonly topics: TopicDeclaring;
   readonly positions: Positions;
+  readonly auditReading: AuditReading;
   readonly browsing: Browsing;
   readonly replay: Replay;
   readonly retention: Retention;
@@ -108,6 +110,7 @@ export class Machine implements Engine, JournalListener {
     appending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
     this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.auditReading = new AuditReading(state, this.#outbox);
     this.browsing = new Browsing({ state, outbox: this.#outbox, positions: this.positions });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.queues = new DeclaredQueues({

@@ -17,6 +17,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { addAuditTrail } from "./audit-records.ts";
 import { addPublishing } from "./publishing-state.ts";
 import { addQueues } from "./queue-snapshot.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
@@ -118,6 +119,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
+  addAuditTrail(state.auditTrail, add);
   addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, {
