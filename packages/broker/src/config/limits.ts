@@ -16,6 +16,8 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  /** Checks of credentials that take time, under way at once. */
+  authenticationsMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -46,6 +48,8 @@ export interface Limits {
   outboundBytesMax: number;
   // queues
   declaredTopicsMax: number;
+  /** Each has a key of its own, and about 300 bytes of memory. */
+  erasureDomainsMax: number;
   declaredSubscriptionsMax: number;
   filtersPerSubscriptionMax: number;
   consumersPerSubscriptionMax: number;
@@ -68,6 +72,10 @@ export interface Limits {
   messageIdsPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
+  // credentials
+  tokensPerPrincipalMax: number;
+  tokensMax: number;
+  tokenMsMax: number;
   // storage
   /** How long audit records are kept, and how many bytes of them: the oldest go first. */
   auditSecondsMax: number;
@@ -106,6 +114,7 @@ export const defaultLimits: Limits = {
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,
@@ -128,6 +137,7 @@ export const defaultLimits: Limits = {
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
   declaredTopicsMax: 100_000,
+  erasureDomainsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,
   filtersPerSubscriptionMax: 64,
   consumersPerSubscriptionMax: 1_000,
@@ -145,6 +155,9 @@ export const defaultLimits: Limits = {
   messageIdsPerPrincipalMax: 250_000,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  tokensPerPrincipalMax: 1_000,
+  tokensMax: 100_000,
+  tokenMsMax: 24 * 3_600_000,
   auditSecondsMax: 90 * 86_400,
   auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,

@@ -27,6 +27,5 @@ export function applyAudit(trail: AuditTrail, { kind, seq, bytes, start, end }: 
 export function addAuditTrail(trail: AuditTrail, add: (kind: number, value: AuditState) => void): void {
   const numbers = trail.save();
   const step = runsPerPart * numbersPerRun;
-  for (let at = 0; at < numbers.length; at += step)
-    add(RecordKind.auditState, { runs: numbers.slice(at, at + step) });
+  for (let at = 0; at < numbers.length; at += step) add(RecordKind.auditState, { runs: numbers.slice(at, at + step) });
 }

@@ -17,7 +17,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       principal: fc.constantFrom("p", "q"),
     }),
   },
-  { weight: 10, arbitrary: fc.record({ do: fc.constantFrom("act", "publish", "publish", "commit", "commit", "tidy") }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({ do: fc.constantFrom("act", "publish", "publish", "commit", "commit", "tidy") }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("snapshot", "crash") }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), seconds: fc.constantFrom(1, 1_000, 3_000) }) },
 );
@@ -146,6 +149,7 @@ test("records older than their time are forgotten, and let their segments go", (
   for (const one of [...old, ...old]) trail.play(one);
   trail.play({ do: "wait", seconds: keepSeconds + 1 });
   trail.play({ do: "act" });
-  for (let i = 0; i < 5; i++) for (const one of [{ do: "commit" }, { do: "snapshot" }, { do: "tidy" }] as const) trail.play(one);
+  for (let i = 0; i < 5; i++)
+    for (const one of [{ do: "commit" }, { do: "snapshot" }, { do: "tidy" }] as const) trail.play(one);
   expect(trail.read().map(({ at }) => at)).toEqual([trail.world.clock.wall]);
 });

@@ -21,12 +21,13 @@ import { AckKeeper } from "./ack-keeper.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
-import { Batch, reservedText } from "./batch.ts";
 import { AuditReading } from "./audit-reading.ts";
+import { Batch, reservedText } from "./batch.ts";
 import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
 import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
+import { Erasing } from "./erasing.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
@@ -72,6 +73,7 @@ export class Machine implements Engine, JournalListener {
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
+  readonly erasing: Erasing;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -156,7 +158,9 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       consuming: this.queues.consuming,
     });
+    this.erasing = new Erasing({ state, outbox: this.#outbox, audit: this.audit, retained });
     this.replay = new Replay({
+      erasing: this.erasing,
       state,
       publishing: this.publishing,
       retained,
@@ -188,6 +192,7 @@ export class Machine implements Engine, JournalListener {
     this.replay.lastSeen.clear();
     this.queues.begin();
     this.credentials.begin();
+    this.erasing.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -207,6 +212,7 @@ export class Machine implements Engine, JournalListener {
     this.state.forgetStaleTopics();
     this.queues.tidy();
     this.retention.run();
+    this.erasing.tidy();
   }
 
   /** Runs when everything written so far is durable. */

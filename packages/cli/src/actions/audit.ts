@@ -66,6 +66,8 @@ function timeOf(text: string, now: number): string {
 
 /** One line a record, whatever is in it (threat A3). */
 function line(record: AnswerObject): string {
-  const detail = Object.entries(objectFrom(record["detail"])).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  const detail = Object.entries(objectFrom(record["detail"])).map(
+    ([name, value]) => `${name}=${JSON.stringify(value)}`,
+  );
   return `${printable([shownField(record, "at"), textField(record, "event"), ...detail].join("  "))}\n`;
 }

@@ -33,7 +33,11 @@ export function registerAudit(program: Command, io: Io): void {
   addTargetOptions(command)
     .addHelpText(
       "after",
-      examples(["mess audit --event auth.fail --since 1h", "mess audit --principal dev7 --last 20", "mess audit -f --json"]),
+      examples([
+        "mess audit --event auth.fail --since 1h",
+        "mess audit --principal dev7 --last 20",
+        "mess audit -f --json",
+      ]),
     )
     .action(async (options: AuditOptions) => {
       const { audit } = await import("../actions/audit.ts");
