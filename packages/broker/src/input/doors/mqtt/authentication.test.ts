@@ -123,7 +123,7 @@ describe("a check that takes time", () => {
   });
 
   test("all that wait hold no more than may be held of strangers", () => {
-    const { door } = slowDoor({ preAuthBytesMax: 250 });
+    const { door } = slowDoor({ preAuthBytesMax: 300 });
     const clients = [1, 2].map(() => door.client().connect({ clientId: "x".repeat(100) }));
     expect(clients.map(({ isClosed }) => isClosed)).toEqual([false, false]);
     expect(door.client().connect({ clientId: "x".repeat(100) }).isClosed).toBe(true);
