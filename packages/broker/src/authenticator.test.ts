@@ -73,6 +73,9 @@ test("what looks like a JWT goes to its verifier, so many at a time, and the res
   const second = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
   waiting[1]?.({ refused: "expired" });
   expect([await second, audited]).toEqual([{ refused: "expired" }, ["auth.fail jwt tls"]]);
+  const third = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
+  waiting[2]?.({ refused: "its issuer does not answer", busy: true });
+  expect([await third, audited.length]).toEqual([{ refused: "its issuer does not answer", busy: true }, 1]);
   expect(authenticator.authenticate("k_1", bytes("right"), peer)).toEqual(alice);
 });
 
