@@ -18,7 +18,8 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
+import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -28,6 +29,7 @@ import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
 import { whoCan } from "./security/who-can.ts";
+import { StorageAdministrator } from "./storage-administrator.ts";
 
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
@@ -36,6 +38,7 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
+  readonly keys: KeysAtRest;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -49,6 +52,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly storage: StorageAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -60,13 +64,15 @@ export class Administrator implements Administration {
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
   authenticate(keyId: string, secret: string): string | undefined {
     if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
     const key = this.#engine.machine.state.keys.get(keyId);
-    return verifySecret(secret, key?.secretHash) ? key?.principal : undefined;
+    if (!verifySecret(secret, key?.secretHash) || key === undefined) return undefined;
+    return hasEnded(key, this.#parts.host.clock.now()) ? undefined : principalOfKey(key);
   }
 
   authorize(principal: string, action: Action, topic?: string): boolean {
@@ -251,10 +257,12 @@ export class Administrator implements Administration {
     this.#engine.machine.audit.write(event, detail);
   }
 
-  /** Ids of the keys whose principals hold `action`. */
+  /** Ids of the keys whose principals hold `action`, for good: what ends by itself leads nobody back in. */
   #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
     const keys = [...this.#engine.machine.state.keys.values()];
-    return keys.filter(({ principal }) => authorizeAdmin(compiled, principal, action)).map(({ id }) => id);
+    return keys
+      .filter((key) => key.expiresAt === undefined && authorizeAdmin(compiled, key.principal, action))
+      .map(({ id }) => id);
   }
 }
 

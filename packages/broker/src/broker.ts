@@ -145,6 +145,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
@@ -152,6 +153,7 @@ export class Broker implements AsyncDisposable {
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
+    engine.onTick((now) => administrator.storage.upkeep(now));
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {

@@ -1,4 +1,3 @@
-import type { DirectoryLock, Host } from "../host/host.ts";
 import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
 import { type ActiveSegment, makeSegment } from "./active-segment.ts";
 import { ioError } from "./disk-io.ts";
@@ -7,43 +6,15 @@ import { frameBytes } from "./frame-format.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
-import { JournalTree, type RecoveredTree } from "./journal-tree.ts";
-import type { Keyring } from "./keyring.ts";
+import type { JournalParts } from "./journal-parts.ts";
+import { JournalTree } from "./journal-tree.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
 import { Retention } from "./retention.ts";
-import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
+import { newEntry, type SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
-import { SegmentIndex } from "./segment-index.ts";
-import type { SegmentPool } from "./segment-pool.ts";
 import { takeSegmentFile } from "./segment-space.ts";
 import { TreeReader } from "./tree-reader.ts";
-
-export interface StorageLimits {
-  readonly segmentBytes: number;
-  readonly frameBytesSoft: number;
-  readonly frameCacheBytes: number;
-  readonly diskBytesMax: number;
-}
-
-/** What `openJournal` hands over. */
-export interface JournalParts {
-  readonly host: Host;
-  readonly directory: string;
-  readonly keyring: Keyring;
-  readonly limits: StorageLimits;
-  readonly lock: DirectoryLock;
-  readonly catalogue: SegmentCatalogue;
-  readonly pool: SegmentPool;
-  readonly active: ActiveSegment;
-  readonly lastSeq: number;
-  readonly snapshotSeq: number;
-  readonly headGeneration: number;
-  readonly tree: RecoveredTree;
-  /** Last segment with a frame, and where its frames end. */
-  readonly lastFilledId: number;
-  readonly lastFilledEnd: number;
-}
 
 /**
  * The journal on disk. One frame is in flight; the next fills. States: idle (nothing in flight) -> sealing (a seal is
@@ -89,6 +60,8 @@ export class DiskJournal implements Journal {
   #closing: (() => void) | undefined;
   #closed = false;
   #rolling: Promise<void> | undefined;
+  /** The next frame goes into a new segment, whatever room this one has. */
+  #newSegmentWanted = false;
   #diskBusy = false;
   #whenIdle: (() => void) | undefined;
 
@@ -109,7 +82,7 @@ export class DiskJournal implements Journal {
     for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
     this.#durableSeq = parts.lastSeq;
     this.#openSeq = parts.lastSeq + 1;
-    this.#entry = enter(catalogue, active);
+    this.#entry = catalogue.add(newEntry(active.header));
     this.#headState = {
       segmentId: parts.lastFilledId,
       offset: parts.lastFilledEnd,
@@ -209,6 +182,16 @@ export class DiskJournal implements Journal {
     this.#retention.drop(id, this.#active.snapshotSeq, () => this.commit());
   }
 
+  /** What is reserved from here on goes into a new segment, under the data key that is current then; if there is room for one. */
+  changeSegment(): void {
+    this.#newSegmentWanted = true;
+  }
+
+  /** Data key of the segment that is being written, and frames it has sealed in all. */
+  get dataKey(): { readonly id: number; readonly frames: number } {
+    return { id: this.#active.keyId, frames: this.#active.keyFrames };
+  }
+
   statistics(): JournalStatistics {
     return { ...this.#statistics, diskBytes: this.#diskBytes };
   }
@@ -229,6 +212,7 @@ export class DiskJournal implements Journal {
       await this.#reader.close();
       await this.#head?.close(!this.hasFailed);
       await this.#active.file.close();
+      await this.#parts.witness?.close();
     } finally {
       await this.#parts.lock.release();
     }
@@ -285,8 +269,9 @@ export class DiskJournal implements Journal {
     this.#openSeq += frame.count;
     this.#inFlight = frame;
     const length = this.#extend(frame.bytes.length);
-    if (length <= this.#active.room) this.#write(frame);
+    if (length <= this.#active.room && !this.#newSegmentWanted) this.#write(frame);
     else {
+      this.#newSegmentWanted = false;
       this.#rolling = this.#roll(length).finally(() => {
         this.#rolling = undefined;
       });
@@ -301,7 +286,7 @@ export class DiskJournal implements Journal {
   #extend(plainBytes: number): number {
     const { counter, room } = this.#active;
     const length = frameBytes(plainBytes, this.#tree.extension(false).length);
-    this.#extension = this.#tree.extension(counter === 0 || length > room);
+    this.#extension = this.#tree.extension(counter === 0 || length > room || this.#newSegmentWanted);
     return frameBytes(plainBytes, this.#extension.length);
   }
 
@@ -337,6 +322,7 @@ export class DiskJournal implements Journal {
     this.#inFlight = undefined;
     this.#head?.touch();
     this.#retention.committed();
+    this.#parts.witness?.grown();
     this.#listener?.committed(frame);
     if (this.#wanted || this.#closing !== undefined) this.#scheduleSeal();
   };
@@ -372,8 +358,13 @@ export class DiskJournal implements Journal {
 
   /** Goes on in a new segment that has room for a frame of so many bytes. */
   async #roll(length: number): Promise<void> {
-    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length);
     const old = this.#active;
+    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length).catch((error: unknown) => {
+      // Another data key was wanted, and there is no room for it now: no reason to stop.
+      if (length <= old.room) return undefined;
+      throw error;
+    });
+    if (zeroed === undefined) return;
     const next = await makeSegment(this.#parts, zeroed, {
       id: old.segmentId + 1,
       firstSeq: this.#durableSeq + 1,
@@ -381,6 +372,7 @@ export class DiskJournal implements Journal {
       previousHash: old.previousHash,
       previousId: this.#headState.segmentId,
       previousEnd: this.#headState.offset,
+      previousKey: this.dataKey,
       live: this.#catalogue.liveRanges(old.segmentId + 1),
     });
     // A snapshot may have been taken while the segment was made.
@@ -390,7 +382,7 @@ export class DiskJournal implements Journal {
     if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#retention.later(this.#entry);
     this.#active = next;
     this.#tree.rolled(old.segmentId);
-    this.#entry = enter(this.#catalogue, next);
+    this.#entry = this.#catalogue.add(newEntry(next.header));
     await old.file.close();
     this.#parts.pool.prepare();
   }
@@ -403,19 +395,4 @@ export class DiskJournal implements Journal {
     this.#listener?.failed(reason);
     this.#closing?.();
   }
-}
-
-function enter(catalogue: SegmentCatalogue, active: ActiveSegment): SegmentEntry {
-  const { header } = active;
-  const entry: SegmentEntry = {
-    header,
-    lastSeq: header.firstSeq - 1,
-    end: SEGMENT_HEADER_BYTES,
-    endHash: header.previousHash,
-    active: true,
-    dropping: false,
-    index: new SegmentIndex(),
-  };
-  catalogue.add(entry);
-  return entry;
 }

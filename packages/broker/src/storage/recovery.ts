@@ -41,6 +41,8 @@ export interface Recovered {
   readonly tornBytes: number;
   readonly headGeneration: number;
   readonly tree: RecoveredTree;
+  /** Data key of the newest segment, and frames it has sealed in all. */
+  readonly newestKey: { readonly id: number; readonly frames: number };
 }
 
 interface Scanned {
@@ -92,6 +94,7 @@ function emptyJournal(headGeneration: number): Recovered {
     tornBytes: 0,
     headGeneration,
     tree: emptyTree(),
+    newestKey: { id: 0, frames: 0 },
   };
 }
 
@@ -134,6 +137,7 @@ class Recovery {
       tornBytes,
       headGeneration: this.#head?.generation ?? 0,
       tree: this.#tree(last.id),
+      newestKey: { id: newest.keyId, frames: newest.keyFrames + tail.position.counter },
     };
   }
 
