@@ -24,16 +24,16 @@ import { nodeHost } from "./host/node-host.ts";
 import type { CredentialThrottle } from "./identity/credential-throttle.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
-import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
 import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
-import { ServerTls } from "./input/tls.ts";
+import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
@@ -155,7 +155,9 @@ export class Broker implements AsyncDisposable {
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
-      const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
+      const tls = isListening
+        ? await openTls({ config, log, host, home, files, clientsReloaded: () => {} })
+        : undefined;
       const admission = openAdmission(config, host, tally);
       const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
       const parts: Parts = { ...made, files, isListening, isTemporary };
@@ -324,27 +326,6 @@ function openAdmission(config: ServeConfig, host: Host, tally: InputTally): Admi
     monotonic: () => host.clock.monotonic(),
     descriptorsMax: openDescriptorsMax(),
     perAddress: !config.insecureDev,
-  });
-}
-
-async function openTls(
-  { config, log }: BrokerOptions,
-  { host, home, files }: { host: Host; home: DataHome; files: string },
-): Promise<ServerTls | undefined> {
-  if (config.insecureDev && config.mqttsPort === undefined) return undefined;
-  const load = (): Promise<ServerCertificate> =>
-    config.tlsCert !== undefined && config.tlsKey !== undefined
-      ? ownCertificate(config.tlsCert, config.tlsKey, host.clock.now())
-      : managedCertificate({
-          directory: files,
-          box: home.keyring.box,
-          names: certificateNames(config.hostNames),
-          now: host.clock.now(),
-        });
-  return ServerTls.open({
-    load,
-    timers: host.timers,
-    report: (level, message) => log[level]("certificate", { message }),
   });
 }
 

@@ -3,6 +3,8 @@
  * protocol on top; the transport owns the socket. Both are told of each other once, by `TransportHandler`.
  */
 
+import type { PresentedCertificate } from "../model/authentication.ts";
+
 export interface Peer {
   /** Textual address without port, for limits and audit. */
   readonly address: string;
@@ -10,6 +12,8 @@ export interface Peer {
   readonly kind: "tcp" | "tls" | "websocket" | "websocket-tls" | "memory" | "simulated";
   /** Of `memory`: who the client is. The process that embeds the broker vouches for it, so it shows no credential. */
   readonly principal?: string;
+  /** The client certificate that came with a TLS connection, verified or not. */
+  readonly certificate?: PresentedCertificate;
 }
 
 export interface TransportHandler {

@@ -10,8 +10,10 @@ export interface PresentedCertificate {
   readonly names: readonly string[];
   /** Upper-case hexadecimal. */
   readonly serial: string;
-  /** SHA-256 of the issuer's certificate, upper-case hexadecimal; empty when it is not known. */
+  /** SHA-256 of the issuer's name as it stands in the certificate (DER), upper-case hexadecimal; empty when it cannot be read. */
   readonly issuer: string;
+  /** Whose signature it bears: that of this broker's client authority, or of one that `--client-ca` trusts. */
+  readonly authority: "own" | "foreign";
   /** Wall-clock milliseconds. */
   readonly expiresAt: number;
 }

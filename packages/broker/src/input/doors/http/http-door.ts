@@ -5,6 +5,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { PresentedCertificate } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -87,7 +88,8 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const webSockets = new TransportSet(() => {});
   const server = createServer({ limits, tls, fetch: (request, env) => app.fetch(request, env) });
   const accept = options.upgrade;
-  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
+  const presented = (socket: Socket): PresentedCertificate | undefined => tls?.presented(socket);
+  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, presented, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
   const { counters } = options;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ServerOptions, WebSocketServer } from "ws";
 import type { Limits } from "../../../config/limits.ts";
+import type { PresentedCertificate } from "../../../model/authentication.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { TransportSet } from "../../listener.ts";
 import type { AcceptTransport } from "../../transport.ts";
@@ -22,6 +23,8 @@ export interface WebSocketUpgradeOptions {
   readonly hostNames: ReadonlySet<string>;
   readonly accept: AcceptTransport;
   readonly connections: TransportSet;
+  /** The client certificate of a connection, if it came with one. */
+  readonly presented: (socket: Socket) => PresentedCertificate | undefined;
 }
 
 /** More than the largest packet: a frame may hold a packet and the beginning of others. */
@@ -61,8 +64,9 @@ export function webSocketUpgrade(
     if (remoteAddress === undefined) return void socket.destroy();
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const kind = isEncrypted(request.socket) ? "websocket-tls" : "websocket";
+      const certificate = options.presented(request.socket);
       const transport = new WebSocketTransport(webSocket, request.socket, {
-        peer: { address: remoteAddress, kind },
+        peer: { address: remoteAddress, kind, ...(certificate !== undefined && { certificate }) },
         deadlines,
         heldBytesMax: limits.connectPacketBytesMax + HELD_EXTRA_BYTES,
       });
