@@ -216,7 +216,7 @@ describe("a resumed session", () => {
       servername: "localhost",
       ...options,
     });
-    let ticket = Buffer.alloc(0);
+    let ticket: Buffer = Buffer.alloc(0);
     socket.on("session", (bytes: Buffer) => (ticket = bytes));
     await once(socket, "secureConnect");
     // Tickets of TLS 1.3 come after the handshake.
