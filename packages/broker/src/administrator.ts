@@ -18,7 +18,7 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
+import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -66,7 +66,8 @@ export class Administrator implements Administration {
   authenticate(keyId: string, secret: string): string | undefined {
     if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
     const key = this.#engine.machine.state.keys.get(keyId);
-    return verifySecret(secret, key?.secretHash) ? key?.principal : undefined;
+    if (!verifySecret(secret, key?.secretHash) || key === undefined) return undefined;
+    return hasEnded(key, this.#parts.host.clock.now()) ? undefined : principalOfKey(key);
   }
 
   authorize(principal: string, action: Action, topic?: string): boolean {
@@ -251,10 +252,12 @@ export class Administrator implements Administration {
     this.#engine.machine.audit.write(event, detail);
   }
 
-  /** Ids of the keys whose principals hold `action`. */
+  /** Ids of the keys whose principals hold `action`, for good: what ends by itself leads nobody back in. */
   #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
     const keys = [...this.#engine.machine.state.keys.values()];
-    return keys.filter(({ principal }) => authorizeAdmin(compiled, principal, action)).map(({ id }) => id);
+    return keys
+      .filter((key) => key.expiresAt === undefined && authorizeAdmin(compiled, key.principal, action))
+      .map(({ id }) => id);
   }
 }
 

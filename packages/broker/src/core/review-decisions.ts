@@ -10,7 +10,7 @@ const linesMax = 100;
 
 /** `policy` was checked. Compared with the rights that hold now, so that a right that was revoked since counts as gone. */
 export function reviewDecisions(state: State, policy: Policy): DecisionReview {
-  const next = compilePolicy(policy);
+  const next = compilePolicy(policy, state.keys.scoped);
   const changed: string[] = [];
   let tried = 0;
   let more = 0;

@@ -1,0 +1,26 @@
+/** Cores: the server has the first one for itself, load and control client share the second. */
+import { spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { tool } from "../support/tools.ts";
+
+const taskset = tool("taskset");
+
+/** True where the server can be held to one core and the load kept off it. */
+export const canPin: boolean = taskset !== undefined && availableParallelism() > 1;
+
+const coreOf = { server: "0", load: "1" } as const;
+
+/** The command, held to its core where that can be done. */
+export function pinned(role: keyof typeof coreOf, command: readonly string[]): string[] {
+  return [...pinWrapper(role), ...command];
+}
+
+/** What to put before a command. */
+export function pinWrapper(role: keyof typeof coreOf): string[] {
+  return canPin && taskset !== undefined ? [taskset, "-c", coreOf[role]] : [];
+}
+
+/** Holds this process to the core of the load. */
+export function pinThisProcess(): void {
+  if (canPin && taskset !== undefined) spawnSync(taskset, ["-a", "-p", "-c", coreOf.load, String(process.pid)]);
+}
