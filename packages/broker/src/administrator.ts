@@ -2,10 +2,12 @@
 import { AdministratorActs } from "./administrator-acts.ts";
 import { coreMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { CertificateAdministrator } from "./certificate-administrator.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
+import type { IssuedCertificate } from "./input/x509-tools.ts";
 import type {
   Administration,
   AdministrationError,
@@ -38,6 +40,8 @@ export interface AdministratorParts {
   readonly beginBackup: BeginBackup;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
+  /** The authority of client certificates with its private key; absent where there is no TLS. */
+  readonly clientAuthority?: () => Promise<IssuedCertificate>;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -49,6 +53,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly certificates: CertificateAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -60,6 +65,13 @@ export class Administrator implements Administration {
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
+    const { clientAuthority } = parts;
+    this.certificates = new CertificateAdministrator({
+      machine,
+      acts,
+      clock: parts.host.clock,
+      ...(clientAuthority !== undefined && { authority: clientAuthority }),
+    });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
@@ -194,6 +206,7 @@ export class Administrator implements Administration {
     const plan = this.#declared.plan(policy);
     const { roles, principals } = policy;
     this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    this.certificates.checkAgain(by);
     await this.#declared.write(by, plan, starts);
     await this.#acts.durable();
   }

@@ -33,7 +33,7 @@ import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
-import { openTls } from "./open-tls.ts";
+import { clientAuthorityReader, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
@@ -141,23 +141,22 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const isTemporary = memoryKek !== undefined && isListening;
+    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
+      ...(isListening && !config.insecureDev && { clientAuthority: clientAuthorityReader({ host, home, files }) }),
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
-    const isTemporary = memoryKek !== undefined && isListening;
-    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
-      const tls = isListening
-        ? await openTls({ config, log, host, home, files, clientsReloaded: () => {} })
-        : undefined;
+      const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);
       const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
       const parts: Parts = { ...made, files, isListening, isTemporary };
@@ -348,6 +347,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      certificateAdministration: administrator.certificates,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),

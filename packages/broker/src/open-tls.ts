@@ -1,6 +1,7 @@
 /** The TLS side of a broker: its own certificate, and which client certificates are good. */
 
 import type { Log } from "./admin/log.ts";
+import type { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import type { DataHome } from "./data-home.ts";
 import type { Host } from "./host/host.ts";
@@ -8,8 +9,9 @@ import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import type { ClientTrust } from "./input/client-trust.ts";
 import { type LoadedClientTrust, loadClientTrust } from "./input/load-client-trust.ts";
-import { clientAuthority, managedAuthority } from "./input/managed-authority.ts";
+import { clientAuthority, type ManagedAuthority, managedAuthority } from "./input/managed-authority.ts";
 import { ServerTls } from "./input/tls.ts";
+import type { IssuedCertificate } from "./input/x509-tools.ts";
 
 export interface OpenTlsParts {
   readonly config: ServeConfig;
@@ -18,8 +20,8 @@ export interface OpenTlsParts {
   readonly home: DataHome;
   /** Where certificates lie. */
   readonly files: string;
-  /** A reload brought another trust in client certificates. */
-  readonly clientsReloaded: (trust: ClientTrust) => void;
+  /** Hears of another trust in client certificates, which a reload brought. */
+  readonly administrator: Pick<Administrator, "certificates">;
 }
 
 /** `undefined` where there is no TLS. In insecure development mode no client certificate is asked for. */
@@ -28,10 +30,20 @@ export async function openTls(parts: OpenTlsParts): Promise<ServerTls | undefine
   if (config.insecureDev && config.mqttsPort === undefined) return undefined;
   return ServerTls.open({
     load: () => serverCertificate(parts),
-    ...(!config.insecureDev && { loadClients: () => loadClients(parts), clientsReloaded: parts.clientsReloaded }),
+    ...(!config.insecureDev && {
+      loadClients: () => loadClients(parts),
+      clientsReloaded: (trust, before) => checkAgain(parts, trust, before),
+    }),
     now: () => host.clock.now(),
     timers: host.timers,
     report: (level, message) => log[level]("certificate", { message }),
+  });
+}
+
+function checkAgain({ administrator }: OpenTlsParts, trust: ClientTrust, before: ClientTrust): void {
+  administrator.certificates.checkAgain("mess", {
+    isRevoked: (issuer, serial) => trust.isRevoked(issuer, serial),
+    hasLostAuthority: trust.hasLostAuthorityOf(before),
   });
 }
 
@@ -43,14 +55,21 @@ function serverCertificate({ config, host, home, files }: OpenTlsParts): Promise
   return managedCertificate({ directory: files, box: home.keyring.box, names, now: host.clock.now() });
 }
 
-async function loadClients({ config, host, home, files }: OpenTlsParts): Promise<LoadedClientTrust> {
-  const now = host.clock.now();
-  const { authority, notes } = await managedAuthority(clientAuthority, {
-    directory: files,
-    box: home.keyring.box,
-    now,
-  });
+type AuthorityParts = Pick<OpenTlsParts, "host" | "home" | "files">;
+
+/** Reads the authority that `mess cert issue` signs with from its files, each time. */
+export function clientAuthorityReader(parts: AuthorityParts): () => Promise<IssuedCertificate> {
+  return async () => (await readClientAuthority(parts)).authority;
+}
+
+function readClientAuthority({ host, home, files: directory }: AuthorityParts): Promise<ManagedAuthority> {
+  return managedAuthority(clientAuthority, { directory, box: home.keyring.box, now: host.clock.now() });
+}
+
+async function loadClients(parts: OpenTlsParts): Promise<LoadedClientTrust> {
+  const { config, host } = parts;
+  const { authority, notes } = await readClientAuthority(parts);
   const { clientCa: authoritiesFile, clientCrl: listsFile } = config;
-  const loaded = await loadClientTrust({ authority, authoritiesFile, listsFile, now });
+  const loaded = await loadClientTrust({ authority, authoritiesFile, listsFile, now: host.clock.now() });
   return { trust: loaded.trust, notes: [...notes, ...loaded.notes] };
 }

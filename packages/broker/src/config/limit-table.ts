@@ -68,6 +68,7 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     1_000_000,
     "Failed authentications one address may make a minute; past it, it is refused unasked.",
   ),
+  certificatesMax: count(1, 10_000_000, "Client certificates issued by this broker that have not expired."),
   packetBytesMax: bytes(1 * KiB, PACKET_BYTES, "Largest MQTT packet; announced as Maximum Packet Size."),
   topicBytesMax: bytes(16, TWO_BYTES, "Length of a topic name or filter, in UTF-8."),
   topicLevelsMax: count(1, 1_024, "Levels of a topic name or filter."),

@@ -16,6 +16,7 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  certificatesMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -103,6 +104,7 @@ export const defaultLimits: Limits = {
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  certificatesMax: 100_000,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,

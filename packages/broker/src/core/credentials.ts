@@ -4,6 +4,7 @@ import type { KeyCreated, KeyRevoked, PolicyApplied } from "../model/record.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
+import { Certificates } from "./certificates.ts";
 import { KeyExpiry } from "./key-expiry.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
@@ -21,10 +22,12 @@ export class Credentials {
   readonly #parts: CredentialsParts;
   readonly #state: State;
   readonly #expiry: KeyExpiry;
+  readonly certificates: Certificates;
 
   constructor(parts: CredentialsParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.certificates = new Certificates(parts);
     this.#expiry = new KeyExpiry({ ...parts, end: (ended) => this.#endKey(ended) });
   }
 

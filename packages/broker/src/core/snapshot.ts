@@ -99,6 +99,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
+  for (const certificate of state.certificates.values()) add(RecordKind.certificateIssued, certificate);
   addQueues((kind, body) => parts.push({ kind, body }), state);
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {

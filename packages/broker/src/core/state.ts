@@ -12,6 +12,7 @@ import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
+import { CertificateTable } from "./certificate-table.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
@@ -125,6 +126,7 @@ export class State {
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
   readonly keys: KeyTable = new KeyTable();
+  readonly certificates: CertificateTable = new CertificateTable();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;

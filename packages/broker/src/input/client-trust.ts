@@ -69,6 +69,12 @@ export class ClientTrust {
     return { verified: problem === "", problem, names, serial, issuer, authority, expiresAt: notAfter };
   }
 
+  /** True when an authority that `before` trusted is not trusted any more. */
+  hasLostAuthorityOf(before: ClientTrust): boolean {
+    const { foreign } = this.#parts;
+    return before.#parts.foreign.some((authority) => !foreign.includes(authority));
+  }
+
   /** True when a list names it, whatever else holds. */
   isRevoked(issuer: string, serial: string): boolean {
     return this.#revoked.get(issuer)?.serials.has(serial) === true;

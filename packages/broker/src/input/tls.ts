@@ -14,7 +14,7 @@ export interface ServerTlsOptions {
   /** Reads which client certificates are good, as often as `load`. Without it none is asked for. */
   readonly loadClients?: () => Promise<LoadedClientTrust>;
   /** A reload brought another trust, which the listeners have by now. */
-  readonly clientsReloaded?: (trust: ClientTrust) => void;
+  readonly clientsReloaded?: (trust: ClientTrust, before: ClientTrust) => void;
   /** Wall-clock milliseconds. */
   readonly now: () => number;
   readonly timers: Timers;
@@ -104,9 +104,10 @@ export class ServerTls {
     // With the context go the keys of its session tickets: sessions of before are not resumed, and judged anew.
     for (const server of this.#servers) server.setSecureContext(options);
     this.#certificate = next;
+    const before = this.#clients;
     this.#clients = clients?.trust;
     for (const note of [...next.notes, ...(clients?.notes ?? [])]) this.#options.report("info", note);
-    if (clients !== undefined) this.#options.clientsReloaded?.(clients.trust);
+    if (clients !== undefined && before !== undefined) this.#options.clientsReloaded?.(clients.trust, before);
   }
 
   /** Stops the renewal. */

@@ -6,6 +6,7 @@ import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
 import type { PresentedCertificate } from "../../../model/authentication.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -50,6 +51,7 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
+  readonly certificateAdministration: CertificateAdministration;
   readonly throttle?: AuthenticationThrottle;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;

@@ -12,6 +12,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
@@ -84,6 +85,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly certificateAdministration: TestCertificateAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -112,6 +114,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const certificateAdministration = new TestCertificateAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -125,6 +128,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    certificateAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
     throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
@@ -139,6 +143,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    certificateAdministration,
     admission,
     hits: counters.hits,
     failures,

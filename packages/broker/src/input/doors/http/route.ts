@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
@@ -18,6 +19,7 @@ type RoutePermission = "public" | "authenticated" | AdminAction;
 export interface Services {
   readonly administration: Administration;
   readonly queueAdministration: QueueAdministration;
+  readonly certificateAdministration: CertificateAdministration;
   readonly engine: Engine;
   readonly queues: Queues;
   readonly limits: Limits;

@@ -2,6 +2,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Route } from "./route.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { certificateRoutes } from "./routes/certificates.ts";
 import { consumeRoutes } from "./routes/consume.ts";
 import { deadRoutes } from "./routes/dead.ts";
 import { delayedRoutes } from "./routes/delayed.ts";
@@ -28,6 +29,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
     ...keyRoutes(),
+    ...certificateRoutes(),
     ...backupRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
