@@ -8,6 +8,7 @@ import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { FileClientAuthority } from "./input/client-authority.ts";
 import type { IssuedCertificate } from "./input/x509-tools.ts";
 import { AdministrationError } from "./model/administration.ts";
 import type { MessageAttributes } from "./model/message.ts";
@@ -69,9 +70,12 @@ export class Workbench {
       engine: this.engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
-      ...(clientAuthority !== undefined && { clientAuthority: () => Promise.resolve(clientAuthority) }),
+      ...(clientAuthority !== undefined && {
+        clientAuthority: new FileClientAuthority(() => Promise.resolve(clientAuthority)),
+      }),
     });
   }
 

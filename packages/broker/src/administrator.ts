@@ -7,7 +7,6 @@ import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
-import type { IssuedCertificate } from "./input/x509-tools.ts";
 import type {
   Administration,
   AdministrationError,
@@ -20,7 +19,9 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
 import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -30,6 +31,7 @@ import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
 import { whoCan } from "./security/who-can.ts";
+import { StorageAdministrator } from "./storage-administrator.ts";
 
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
@@ -38,10 +40,11 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
+  readonly keys: KeysAtRest;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
-  /** The authority of client certificates with its private key; absent where there is no TLS. */
-  readonly clientAuthority?: () => Promise<IssuedCertificate>;
+  /** Signs client certificates; absent where there is no TLS. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -54,6 +57,7 @@ export class Administrator implements Administration {
   #isApplying = false;
   readonly queues: QueueAdministrator;
   readonly certificates: CertificateAdministrator;
+  readonly storage: StorageAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -65,13 +69,9 @@ export class Administrator implements Administration {
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
-    const { clientAuthority } = parts;
-    this.certificates = new CertificateAdministrator({
-      machine,
-      acts,
-      clock: parts.host.clock,
-      ...(clientAuthority !== undefined && { authority: clientAuthority }),
-    });
+    const { clock } = parts.host;
+    this.certificates = new CertificateAdministrator({ machine, acts, clock, authority: parts.clientAuthority });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 

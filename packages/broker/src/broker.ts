@@ -33,7 +33,7 @@ import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
-import { clientAuthorityReader, openTls } from "./open-tls.ts";
+import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
@@ -147,14 +147,16 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
-      ...(isListening && !config.insecureDev && { clientAuthority: clientAuthorityReader({ host, home, files }) }),
+      clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
     engine.onTick(door.sweep);
+    engine.onTick((now) => administrator.storage.upkeep(now));
     try {
       const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);

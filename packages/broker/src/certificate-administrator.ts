@@ -8,10 +8,6 @@ import {
   certificateRefusal,
   type KnownCertificates,
 } from "./identity/certificate-identity.ts";
-import { readCertificateRequest } from "./input/certificate-request.ts";
-import { issueClient } from "./input/issue-client-certificate.ts";
-import { issueRevocationList } from "./input/issue-revocation-list.ts";
-import type { IssuedCertificate } from "./input/x509-tools.ts";
 import type { AdministrationError } from "./model/administration.ts";
 import type { PresentedCertificate, Refused, Verdict } from "./model/authentication.ts";
 import { isRefused } from "./model/authentication.ts";
@@ -19,6 +15,7 @@ import type {
   CertificateAdministration,
   CertificateView,
   CertificateWish,
+  ClientAuthority,
   NewCertificate,
 } from "./model/certificate-administration.ts";
 import { isDerived } from "./model/derived-principal.ts";
@@ -29,8 +26,8 @@ export interface CertificateAdministratorParts {
   readonly machine: Machine;
   readonly acts: AdministratorActs;
   readonly clock: Clock;
-  /** The client authority with its private key, read each time; absent where there is no TLS. */
-  readonly authority?: () => Promise<IssuedCertificate>;
+  /** `undefined` where there is no TLS. */
+  readonly authority: ClientAuthority | undefined;
 }
 
 /** What a reload brought. */
@@ -60,27 +57,21 @@ export class CertificateAdministrator implements CertificateAdministration {
     };
   }
 
-  async issueCertificate(by: string, { principal, request, days }: CertificateWish): Promise<NewCertificate> {
+  async issueCertificate(by: string, wish: CertificateWish): Promise<NewCertificate> {
+    const { principal } = wish;
     const asked: Asked = { act: "certificate.issue", by, target: principal };
     const { machine, acts, clock } = this.#parts;
-    const readAuthority = this.#authority(asked);
+    const signer = this.#authority(asked);
     this.#checkHandOut(asked, principal);
-    const publicKey = await readCertificateRequest(request);
-    if ("problem" in publicKey) throw acts.refusal(asked, "invalid", `"request" ${publicKey.problem}`);
-    const authority = await readAuthority();
     const issuedAt = clock.now();
-    const { certificate, serial, expiresAt } = await issueClient({
-      authority,
-      principal,
-      publicKey,
-      now: issuedAt,
-      days,
-    });
+    const issued = await this.#signed(asked, signer.issue(wish, issuedAt));
+    if ("problem" in issued) throw acts.refusal(asked, "invalid", `"request" ${issued.problem}`);
+    const { certificate, authority, serial, expiresAt } = issued;
     // Rights may have changed, and others may have been issued, while this one was signed.
     this.#checkHandOut(asked, principal);
     machine.credentials.certificates.issue({ serial, principal, issuedAt, expiresAt, by });
     await acts.durable();
-    return { serial, principal, certificate, authority: authority.certificate, expiresAt };
+    return { serial, principal, certificate, authority, expiresAt };
   }
 
   listCertificates(): readonly CertificateView[] {
@@ -101,12 +92,12 @@ export class CertificateAdministrator implements CertificateAdministration {
 
   async revocationList(): Promise<string> {
     const { machine, clock } = this.#parts;
-    const authority = await this.#authority({ act: "certificate.crl", by: "" })();
+    const asked: Asked = { act: "certificate.crl", by: "mess" };
     const now = clock.now();
     const revoked = machine.state.certificates
       .current(now)
       .flatMap(({ serial, revokedAt }) => (revokedAt === undefined ? [] : [{ serial, revokedAt }]));
-    return issueRevocationList({ authority, revoked, number: now, now, nextUpdate: now + LIST_VALID_MS });
+    return this.#signed(asked, this.#authority(asked).revocationList(revoked, now, now + LIST_VALID_MS));
   }
 
   /** Why a connection with this certificate is refused, whatever else it shows. */
@@ -147,10 +138,20 @@ export class CertificateAdministrator implements CertificateAdministration {
     for (const other of this.#letIn.keys()) if (!inUse.has(other)) this.#letIn.delete(other);
   }
 
-  #authority(asked: Asked): () => Promise<IssuedCertificate> {
+  #authority(asked: Asked): ClientAuthority {
     const { authority, acts } = this.#parts;
     if (authority !== undefined) return authority;
     throw acts.refusal(asked, "conflict", "this broker has no TLS listener, and so no client certificates");
+  }
+
+  /** The files of the authority may be gone or damaged: that is for people to mend, and no fault of the request. */
+  async #signed<T>(asked: Asked, signing: Promise<T>): Promise<T> {
+    try {
+      return await signing;
+    } catch (error) {
+      if (!(error instanceof Error) || !("exitCode" in error)) throw error;
+      throw this.#parts.acts.refusal(asked, "unavailable", error.message);
+    }
   }
 
   /** As for a key: whoever makes a credential for somebody gives away no right that it lacks itself. */

@@ -7,11 +7,12 @@ import type { DataHome } from "./data-home.ts";
 import type { Host } from "./host/host.ts";
 import { certificateNames } from "./input/certificate-names.ts";
 import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
+import { FileClientAuthority } from "./input/client-authority.ts";
 import type { ClientTrust } from "./input/client-trust.ts";
 import { type LoadedClientTrust, loadClientTrust } from "./input/load-client-trust.ts";
 import { clientAuthority, type ManagedAuthority, managedAuthority } from "./input/managed-authority.ts";
 import { ServerTls } from "./input/tls.ts";
-import type { IssuedCertificate } from "./input/x509-tools.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
 
 export interface OpenTlsParts {
   readonly config: ServeConfig;
@@ -57,9 +58,12 @@ function serverCertificate({ config, host, home, files }: OpenTlsParts): Promise
 
 type AuthorityParts = Pick<OpenTlsParts, "host" | "home" | "files">;
 
-/** Reads the authority that `mess cert issue` signs with from its files, each time. */
-export function clientAuthorityReader(parts: AuthorityParts): () => Promise<IssuedCertificate> {
-  return async () => (await readClientAuthority(parts)).authority;
+/** What `mess cert issue` signs with; `undefined` where there are no client certificates. */
+export function openClientAuthority(
+  parts: AuthorityParts & { readonly config: ServeConfig; readonly isListening: boolean },
+): ClientAuthority | undefined {
+  if (!parts.isListening || parts.config.insecureDev) return undefined;
+  return new FileClientAuthority(async () => (await readClientAuthority(parts)).authority);
 }
 
 function readClientAuthority({ host, home, files: directory }: AuthorityParts): Promise<ManagedAuthority> {

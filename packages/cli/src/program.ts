@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -49,6 +50,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerBackup,
   registerRestore,
   registerKek,
+  registerDataKey,
   registerBench,
   registerCompletion,
 ];

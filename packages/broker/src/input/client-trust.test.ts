@@ -13,7 +13,7 @@ import { managedCertificate } from "./certificates.ts";
 import { Deadlines } from "./deadlines.ts";
 import { openDoor } from "./doors/http/http.test-data.ts";
 import { countingCounters, nodeTimers, temporaryDirectory, testBox, until } from "./input.test-data.ts";
-import { type ClientCertificate, issueClient } from "./issue-client-certificate.ts";
+import { issueClient } from "./issue-client-certificate.ts";
 import { type Listening, listenTls } from "./listener.ts";
 import { loadClientTrust } from "./load-client-trust.ts";
 import { clientAuthority, managedAuthority } from "./managed-authority.ts";
@@ -85,7 +85,7 @@ afterAll(async () => {
   directory.remove();
 });
 
-async function issued(principal: string): Promise<ClientCertificate & TestClient> {
+async function issued(principal: string): Promise<TestClient & { readonly expiresAt: number }> {
   const { request, key } = await newCertificateRequest();
   const publicKey = await readCertificateRequest(request);
   if ("problem" in publicKey) throw new Error(publicKey.problem);

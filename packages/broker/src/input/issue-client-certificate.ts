@@ -1,4 +1,5 @@
 import { principalUri } from "../identity/certificate-identity.ts";
+import type { IssuedClient } from "../model/certificate-administration.ts";
 import {
   type IssuedCertificate,
   newSerialNumber,
@@ -19,22 +20,13 @@ export interface IssueClientOptions {
   readonly days: number;
 }
 
-export interface ClientCertificate {
-  /** PEM. */
-  readonly certificate: string;
-  /** Upper-case hexadecimal. */
-  readonly serial: string;
-  /** Wall-clock milliseconds. */
-  readonly expiresAt: number;
-}
-
 const URI_PREFIX = "uri:";
 
 /**
  * A client certificate for `principal`, valid no longer than its authority. The subject says nothing: who reads it
  * instead of the alternative name finds nobody.
  */
-export async function issueClient(options: IssueClientOptions): Promise<ClientCertificate> {
+export async function issueClient(options: IssueClientOptions): Promise<Omit<IssuedClient, "authority">> {
   const x509 = await x509Library();
   const authority = new x509.X509Certificate(options.authority.certificate);
   const publicKey = new x509.PublicKey(Uint8Array.from(options.publicKey));

@@ -1,20 +1,14 @@
+import type { RevokedSerial } from "../model/certificate-administration.ts";
 import { type IssuedCertificate, P256, signingKeyOf, x509Library } from "./x509-tools.ts";
 
 export interface IssueRevocationListOptions {
   readonly authority: IssuedCertificate;
-  readonly revoked: readonly RevokedCertificate[];
+  readonly revoked: readonly RevokedSerial[];
   /** Grows from list to list of one authority (RFC 5280, 5.2.3). */
   readonly number: number;
   /** Wall-clock milliseconds. */
   readonly now: number;
   readonly nextUpdate: number;
-}
-
-export interface RevokedCertificate {
-  /** Hexadecimal. */
-  readonly serial: string;
-  /** Wall-clock milliseconds. */
-  readonly revokedAt: number;
 }
 
 /** Clocks of readers may be behind ours. */

@@ -1,6 +1,7 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
+import type { StorageAdministration } from "./storage-administration.ts";
 
 export interface KeyView {
   readonly id: string;
@@ -75,6 +76,7 @@ export class AdministrationError extends Error {
 }
 
 export interface Administration {
+  readonly storage: StorageAdministration;
   /** The principal of a valid credential. Takes the same time whether the id exists or not. */
   authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */

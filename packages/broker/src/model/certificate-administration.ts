@@ -30,6 +30,30 @@ export interface NewCertificate {
   readonly expiresAt: number;
 }
 
+/** An authority of this broker that signs client certificates. Rejects with an error that tells the fix when its files cannot be used. */
+export interface ClientAuthority {
+  /** `problem` is about the request. */
+  issue(wish: CertificateWish, now: number): Promise<IssuedClient | { readonly problem: string }>;
+  /** PEM. */
+  revocationList(revoked: readonly RevokedSerial[], now: number, nextUpdate: number): Promise<string>;
+}
+
+export interface IssuedClient {
+  /** PEM, of the certificate and of the authority that signed it. */
+  readonly certificate: string;
+  readonly authority: string;
+  /** Upper-case hexadecimal. */
+  readonly serial: string;
+  /** Wall-clock milliseconds. */
+  readonly expiresAt: number;
+}
+
+export interface RevokedSerial {
+  readonly serial: string;
+  /** Wall-clock milliseconds. */
+  readonly revokedAt: number;
+}
+
 /** Rejects with `AdministrationError`. */
 export interface CertificateAdministration {
   issueCertificate(by: string, wish: CertificateWish): Promise<NewCertificate>;

@@ -176,6 +176,8 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.revokeKey = () => Promise.reject(error);
   door.administration.applyPolicy = () => Promise.reject(error);
   door.administration.backup = () => Promise.reject(error);
+  const no = (): Promise<never> => Promise.reject(error);
+  Object.assign(door.administration.storage, { rotateDataKey: no, rotateKek: no });
   return send(route);
 }
 
