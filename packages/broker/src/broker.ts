@@ -62,12 +62,21 @@ export interface BrokerOptions {
 /** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
 export type EmbeddedOptions = Omit<
   ConnectOptions,
-  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+  "auth" | "ca" | "cert" | "key" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
 >;
 /** The same for a client without what the SDK adds. */
 export type EmbeddedMqttOptions = Omit<
   MqttConnectOptions,
-  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+  | "keyId"
+  | "secret"
+  | "ca"
+  | "cert"
+  | "key"
+  | "serverName"
+  | "keepAlive"
+  | "insecureCleartextCredentials"
+  | "transport"
+  | "world"
 >;
 
 export interface Addresses {
