@@ -86,6 +86,7 @@ export class CertificateAdministrator implements CertificateAdministration {
     if (known === undefined) throw acts.refusal(asked, "not-found", "there is no such certificate");
     if (known.revokedAt === undefined) {
       machine.credentials.certificates.revoke({ id: `cert:${serial}`, serial, at: clock.now(), by });
+      machine.credentials.revokeTokensOf(`cert:${serial}`, by);
     }
     await acts.durable();
   }
@@ -115,14 +116,14 @@ export class CertificateAdministrator implements CertificateAdministration {
   /** The policy has changed, or the lists and authorities: whoever a foreign certificate would not let in now goes. */
   checkAgain(by: string, trust?: ChangedTrust): void {
     const { machine, clock } = this.#parts;
-    const { certificates } = machine.credentials;
     for (const [id, { certificate, principal }] of this.#letIn) {
       const verdict = certificateIdentity(certificate, this.#known, clock.now());
       const isOther = isRefused(verdict) || verdict.principal !== principal;
       if (isOther || trust?.isRevoked(certificate.issuer, certificate.serial) === true) {
-        certificates.revoke({ id, at: clock.now(), by });
+        machine.credentials.certificates.revoke({ id, at: clock.now(), by });
+        machine.credentials.revokeTokensOf(id, by);
       } else if (trust?.hasLostAuthority === true) {
-        certificates.end(id, "the authorities of client certificates have changed; connect again");
+        machine.credentials.certificates.end(id, "the authorities of client certificates have changed; connect again");
       } else continue;
       this.#letIn.delete(id);
     }

@@ -17,6 +17,8 @@ export interface Limits {
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
   certificatesMax: number;
+  /** Checks of credentials that take time, under way at once. */
+  authenticationsMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -69,6 +71,10 @@ export interface Limits {
   messageIdsPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
+  // credentials
+  tokensPerPrincipalMax: number;
+  tokensMax: number;
+  tokenMsMax: number;
   // storage
   segmentBytes: number;
   frameBytesSoft: number;
@@ -105,6 +111,7 @@ export const defaultLimits: Limits = {
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
   certificatesMax: 100_000,
+  authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,
@@ -144,6 +151,9 @@ export const defaultLimits: Limits = {
   messageIdsPerPrincipalMax: 250_000,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  tokensPerPrincipalMax: 1_000,
+  tokensMax: 100_000,
+  tokenMsMax: 24 * 3_600_000,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

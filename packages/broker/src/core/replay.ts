@@ -12,6 +12,8 @@ import {
   type KeyCreated,
   type KeyRevoked,
   messageOffset,
+  type PasswordRemoved,
+  type PasswordSet,
   type PolicyApplied,
   RecordKind,
   type RetainedDue,
@@ -261,6 +263,12 @@ export class Replay {
         break;
       case RecordKind.certificateRevoked:
         this.#parts.credentials.certificates.applyRevoked(readJson<CertificateRevoked>(bytes, start, end));
+        break;
+      case RecordKind.passwordSet:
+        this.#parts.credentials.passwords.applySet(readJson<PasswordSet>(bytes, start, end));
+        break;
+      case RecordKind.passwordRemoved:
+        this.#parts.credentials.passwords.applyRemoved(readJson<PasswordRemoved>(bytes, start, end));
         break;
       case RecordKind.policyApplied:
         this.#parts.credentials.applyPolicyApplied(readJson<PolicyApplied>(bytes, start, end));

@@ -17,6 +17,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
 import { addQueues } from "./queue-snapshot.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
@@ -100,6 +101,9 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
   for (const certificate of state.certificates.values()) add(RecordKind.certificateIssued, certificate);
+  for (const password of state.passwords.values()) {
+    add(RecordKind.passwordSet, { ...passwordRecord(password), by: "snapshot" });
+  }
   addQueues((kind, body) => parts.push({ kind, body }), state);
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {

@@ -66,5 +66,5 @@ export function certificateIdentity(
 }
 
 function refused(problem: string): Refused {
-  return { refused: `client certificate: ${problem}` };
+  return { refused: `client certificate: ${problem}`, isCertificate: true };
 }

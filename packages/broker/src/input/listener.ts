@@ -8,7 +8,8 @@ import { Handshakes } from "./handshakes.ts";
 import { SocketTransport, type TransportOwner } from "./socket-transport.ts";
 import { openTcp } from "./tcp-transport.ts";
 import type { ServerTls } from "./tls.ts";
-import type { AcceptTransport, Peer, Transport } from "./transport.ts";
+import { TlsPeer } from "./tls-peer.ts";
+import type { AcceptTransport, Transport } from "./transport.ts";
 
 export interface Listening {
   /** The port that was bound. */
@@ -62,7 +63,7 @@ export async function listenTls(options: ListenOptions & { readonly tls: ServerT
     const address = socket.remoteAddress;
     if (address === undefined) return void socket.destroy();
     const certificate = tls.presented(socket);
-    const peer: Peer = { address, kind: "tls", ...(certificate !== undefined && { certificate }) };
+    const peer = new TlsPeer(socket, { address, kind: "tls", ...(certificate !== undefined && { certificate }) });
     const transport = new SocketTransport(socket, peer, deadlines);
     connections.add(transport);
     transport.start(options.accept(transport), connections, "data-events");

@@ -11,9 +11,11 @@ import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
 
@@ -31,6 +33,8 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...keyRoutes(),
     ...certificateRoutes(),
+    ...passwordRoutes(),
+    ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
     ...healthRoutes(),
