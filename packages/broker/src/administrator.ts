@@ -2,6 +2,7 @@
 import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
 import { coreMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { CertificateAdministrator } from "./certificate-administrator.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
@@ -19,6 +20,7 @@ import type {
 } from "./model/administration.ts";
 import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { StorageParts } from "./model/storage-administration.ts";
 import { PasswordAdministrator } from "./password-administrator.ts";
@@ -37,6 +39,8 @@ export interface AdministratorParts {
   readonly storage: StorageParts;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
+  /** Signs client certificates; absent where there is no TLS. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -48,6 +52,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly certificates: CertificateAdministrator;
   readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
   readonly passwords: PasswordAdministrator;
@@ -64,6 +69,7 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
+    this.certificates = new CertificateAdministrator({ machine, acts, clock, authority: parts.clientAuthority });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
     const isFree = parts.devPrincipal !== undefined;
     this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
@@ -136,6 +142,7 @@ export class Administrator implements Administration {
     const plan = this.#declared.plan(policy);
     const { roles, principals } = policy;
     this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    this.certificates.checkAgain(by);
     await this.#declared.write(by, plan, starts);
     await this.#acts.durable();
   }

@@ -14,6 +14,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
@@ -139,6 +140,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
@@ -169,6 +171,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
@@ -183,6 +186,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
@@ -198,6 +202,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     admission,
     hits: counters.hits,
