@@ -63,6 +63,7 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -1,6 +1,6 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
 import { AdministratorActs } from "./administrator-acts.ts";
-import { coreMetrics } from "./administrator-metrics.ts";
+import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
@@ -18,6 +18,7 @@ import type {
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
+import type { SignedLog } from "./model/log-proofs.ts";
 import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
 import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
@@ -39,6 +40,7 @@ export interface AdministratorParts {
   readonly host: Host;
   readonly beginBackup: BeginBackup;
   readonly keys: KeysAtRest;
+  readonly log: SignedLog;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -53,6 +55,7 @@ export class Administrator implements Administration {
   #isApplying = false;
   readonly queues: QueueAdministrator;
   readonly storage: StorageAdministrator;
+  readonly log: SignedLog;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -65,6 +68,7 @@ export class Administrator implements Administration {
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
+    this.log = parts.log;
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
@@ -250,7 +254,7 @@ export class Administrator implements Administration {
   }
 
   metrics(): readonly MetricSample[] {
-    return [...coreMetrics(this.#engine), ...this.#parts.doorMetrics()];
+    return [...coreMetrics(this.#engine), ...logMetrics(this.log), ...this.#parts.doorMetrics()];
   }
 
   audit(event: string, detail: Readonly<Record<string, string | number>>): void {

@@ -14,7 +14,7 @@ import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { type DataHome, openDataHome } from "./data-home.ts";
+import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
 import { BrokerEngine } from "./engine.ts";
@@ -130,8 +130,9 @@ export class Broker implements AsyncDisposable {
     const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
-    const home = await openDataHome({ host, kek, limits: config.limits });
+    const home = await openDataHome({ host, kek, limits: config.limits, checkpoints: checkpointsOf(config, log) });
     for (const note of home.notes) log.info("key.made", { note });
+    for (const note of home.checkpointNotes) log.warn("checkpoint.stale", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
         bytes: home.opened.report.tornBytes,
@@ -145,6 +146,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
+      log: home.log,
       keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () =>

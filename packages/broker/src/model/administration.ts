@@ -1,5 +1,6 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
+import type { SignedLog } from "./log-proofs.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
 import type { StorageAdministration } from "./storage-administration.ts";
 
@@ -77,6 +78,8 @@ export class AdministrationError extends Error {
 
 export interface Administration {
   readonly storage: StorageAdministration;
+  /** The journal as a transparency log. */
+  readonly log: SignedLog;
   /** The principal of a valid credential. Takes the same time whether the id exists or not. */
   authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */

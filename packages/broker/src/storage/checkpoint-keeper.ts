@@ -1,5 +1,5 @@
 import type { Host, Timer } from "../host/host.ts";
-import type { LogProofs, TreeHead } from "../model/log-proofs.ts";
+import type { CheckpointStatistics, LogProofs, TreeHead } from "../model/log-proofs.ts";
 import { formatCheckpoint } from "./checkpoint.ts";
 import { checkContinues, readCheckpointFile } from "./checkpoint-file.ts";
 import { step } from "./disk-io.ts";
@@ -25,14 +25,6 @@ export interface KeeperOptions extends CheckpointOptions {
   readonly host: Host;
   readonly directory: string;
   readonly keyring: Keyring;
-}
-
-/** What was done so far. */
-export interface CheckpointStatistics {
-  written: number;
-  failed: number;
-  /** Leaves under the last checkpoint that is on disk. */
-  size: number;
 }
 
 /** Signs what the journal's tree has come to, and keeps the last checkpoint in files. */

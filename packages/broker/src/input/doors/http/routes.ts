@@ -8,6 +8,7 @@ import { delayedRoutes } from "./routes/delayed.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policy.ts";
@@ -31,6 +32,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...keyRoutes(),
     ...backupRoutes(),
     ...storageRoutes(),
+    ...logRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];
