@@ -42,6 +42,24 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_retained_messages", "Retained messages.", state.retained.count),
     gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
     ...queueMetrics(engine),
+    ...keyMetrics(engine),
+  ];
+}
+
+const soonMs = 14 * 86_400_000;
+
+function keyMetrics(engine: BrokerEngine): MetricSample[] {
+  const { keys, clock } = engine.machine.state;
+  const now = clock.now();
+  let ending = 0;
+  for (const { isToken, expiresAt, replacedBy } of keys.values()) {
+    if (isToken === true || expiresAt === undefined || replacedBy !== undefined) continue;
+    if (expiresAt - now < soonMs) ending++;
+  }
+  return [
+    gauge("mess_keys", "API keys.", keys.size - keys.tokens),
+    gauge("mess_keys_ending_soon", "API keys that end within 14 days and that nothing replaces.", ending),
+    gauge("mess_tokens", "Short-lived tokens that have not ended.", keys.tokens),
   ];
 }
 

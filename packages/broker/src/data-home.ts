@@ -28,8 +28,6 @@ export interface DataHome {
   readonly keys: KeysAtRest;
   readonly opened: OpenedDirectory;
   readonly log: SignedLog;
-  /** What comparing with checkpoints found out, one sentence each. */
-  readonly checkpointNotes: readonly string[];
   /** There was no journal before. */
   readonly isNew: boolean;
   /** What should be said about the key at start: that it was made, and where. */
@@ -59,8 +57,7 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
       : [];
     const kekKeeper = new KekKeeper({ options: options.kek, keyring, kek: loaded.kek });
     const keys = { dataKeys: opened.dataKeys, kekKeeper };
-    const checkpointNotes = opened.checkpoints?.notes ?? [];
-    return { directory, keyring, keys, opened, log, checkpointNotes, isNew, notes };
+    return { directory, keyring, keys, opened, log, isNew, notes };
   } catch (error) {
     await claimed.lock.release();
     throw error;
@@ -72,6 +69,7 @@ export function checkpointsOf({ checkpointFile }: ServeConfig, log?: Log): Check
   return {
     ...(checkpointFile !== undefined && { file: checkpointFile }),
     onProblem: (file, reason) => log?.error("checkpoint.failed", { file, reason }),
+    onNote: (note) => log?.warn("checkpoint.stale", { note }),
   };
 }
 

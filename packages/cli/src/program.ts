@@ -9,12 +9,14 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
+import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
+import { registerToken } from "./commands/token.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWhoCan } from "./commands/who-can.ts";
@@ -41,6 +43,8 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDead,
   registerDelayed,
   registerKey,
+  registerPassword,
+  registerToken,
   registerPolicy,
   registerWhy,
   registerWhoCan,

@@ -15,6 +15,7 @@ export function crossCheck(config: ServeConfig): CrossProblem[] {
     ...checkListeners(config),
     ...checkCertificate(config),
     ...checkKeySource(config),
+    ...checkTokens(config),
     ...checkLimits(config.limits),
   ];
 }
@@ -78,6 +79,12 @@ function checkKeySource(config: ServeConfig): CrossProblem[] {
   const [first, second] = given;
   if (first === undefined || second === undefined) return [];
   return [{ path: second, message: `and ${first} both name a key-encryption key`, hint: "keep one of them" }];
+}
+
+function checkTokens({ insecureDev, jwt }: ServeConfig): CrossProblem[] {
+  if (!insecureDev || jwt.length === 0) return [];
+  const message = "would not be used: with insecureDev nobody is asked who they are";
+  return [{ path: "jwt", message, hint: "leave it out, or leave insecureDev off" }];
 }
 
 /** `[small, large, why]`: the first must not exceed the second. */

@@ -95,6 +95,7 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
     mqttPort: given.mqttPort ?? (insecureDev ? 1_883 : 8_883),
     httpPort: given.httpPort ?? (insecureDev ? 8_080 : 8_443),
     hostNames: given.hostNames ?? [],
+    jwt: given.jwt ?? [],
     insecureDev,
     logLevel: given.logLevel ?? "info",
     limits: { ...defaultLimits, ...withoutUndefined(given.limits ?? {}) } satisfies Limits,

@@ -1,6 +1,7 @@
 /** The shape of the configuration, once, for every source; and the checks a single value can fail. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { type JwtConfig, readJwtTables } from "./jwt-config.ts";
 import { type LimitRow, limitNames, limitTable } from "./limit-table.ts";
 import { readLimit } from "./limit-value.ts";
 import type { Limits } from "./limits.ts";
@@ -33,6 +34,7 @@ export interface PartialServeConfig {
   checkpointFile?: string | undefined;
   logLevel?: LogLevel | undefined;
   limits?: { [Name in keyof Limits]?: number | undefined } | undefined;
+  jwt?: readonly JwtConfig[] | undefined;
 }
 
 const text = z
@@ -90,6 +92,15 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
   checkpointFile: text.optional(),
   logLevel: z.enum(logLevels, { error: `is one of ${logLevels.join(", ")}` }).optional(),
   limits: z.strictObject(limitShape()).optional(),
+  jwt: z
+    .unknown()
+    .transform((value, context) => {
+      const read = readJwtTables(value);
+      if ("jwt" in read) return read.jwt;
+      for (const message of read.problems) context.issues.push({ code: "custom", message, input: value });
+      return z.NEVER;
+    })
+    .optional(),
 }) as z.ZodType<PartialServeConfig>;
 
 /** RFC 1123 labels, also with a `*` in front, or an address. */

@@ -1,3 +1,4 @@
+import type { JwtConfig } from "./jwt-config.ts";
 import type { Limits } from "./limits.ts";
 
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -32,4 +33,6 @@ export interface ServeConfig {
   readonly checkpointFile?: string;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
+  /** Issuers whose tokens are taken. */
+  readonly jwt: readonly JwtConfig[];
 }

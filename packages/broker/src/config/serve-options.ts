@@ -5,7 +5,7 @@ export type OptionKind = "text" | "path" | "texts" | "port" | "descriptor" | "sw
 
 export interface ServeOption {
   /** As in the file and in `ServeConfig`. */
-  readonly name: Exclude<keyof ServeConfig, "limits">;
+  readonly name: Exclude<keyof ServeConfig, "limits" | "jwt">;
   /** As the parsed command line has it; `--host-name` is given once a name. */
   readonly optionKey: string;
   readonly kind: OptionKind;

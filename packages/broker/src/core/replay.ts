@@ -10,6 +10,8 @@ import {
   type KeyCreated,
   type KeyRevoked,
   messageOffset,
+  type PasswordRemoved,
+  type PasswordSet,
   type PolicyApplied,
   RecordKind,
   type RetainedDue,
@@ -253,6 +255,12 @@ export class Replay {
         break;
       case RecordKind.keyRevoked:
         this.#parts.credentials.applyKeyRevoked(readJson<KeyRevoked>(bytes, start, end));
+        break;
+      case RecordKind.passwordSet:
+        this.#parts.credentials.passwords.applySet(readJson<PasswordSet>(bytes, start, end));
+        break;
+      case RecordKind.passwordRemoved:
+        this.#parts.credentials.passwords.applyRemoved(readJson<PasswordRemoved>(bytes, start, end));
         break;
       case RecordKind.policyApplied:
         this.#parts.credentials.applyPolicyApplied(readJson<PolicyApplied>(bytes, start, end));

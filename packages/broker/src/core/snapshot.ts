@@ -17,6 +17,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
 import { addQueues } from "./queue-snapshot.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
@@ -98,6 +99,9 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   add(RecordKind.policyApplied, { policy: state.policy, by: "snapshot" });
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
+  }
+  for (const password of state.passwords.values()) {
+    add(RecordKind.passwordSet, { ...passwordRecord(password), by: "snapshot" });
   }
   addQueues((kind, body) => parts.push({ kind, body }), state);
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);

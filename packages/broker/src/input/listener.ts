@@ -8,6 +8,7 @@ import { Handshakes } from "./handshakes.ts";
 import { SocketTransport, type TransportOwner } from "./socket-transport.ts";
 import { openTcp } from "./tcp-transport.ts";
 import type { ServerTls } from "./tls.ts";
+import { TlsPeer } from "./tls-peer.ts";
 import type { AcceptTransport, Transport } from "./transport.ts";
 
 export interface Listening {
@@ -61,7 +62,7 @@ export async function listenTls(options: ListenOptions & { readonly tls: ServerT
   server.on("secureConnection", (socket) => {
     const address = socket.remoteAddress;
     if (address === undefined) return void socket.destroy();
-    const transport = new SocketTransport(socket, { address, kind: "tls" }, deadlines);
+    const transport = new SocketTransport(socket, new TlsPeer(socket, { address, kind: "tls" }), deadlines);
     connections.add(transport);
     transport.start(options.accept(transport), connections, "data-events");
   });

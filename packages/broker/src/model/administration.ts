@@ -1,6 +1,7 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
 import type { SignedLog } from "./log-proofs.ts";
+import type { PasswordAdministration } from "./password.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
 import type { StorageAdministration } from "./storage-administration.ts";
 
@@ -9,6 +10,10 @@ export interface KeyView {
   readonly principal: string;
   readonly name: string;
   readonly createdAt: number;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
+  /** The key that took its place. */
+  readonly replacedBy?: string;
 }
 
 export interface NewKey {
@@ -16,6 +21,8 @@ export interface NewKey {
   /** Shown once; only its hash is stored. */
   readonly secret: string;
   readonly principal: string;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
 }
 
 export interface Explanation {
@@ -80,12 +87,15 @@ export interface Administration {
   readonly storage: StorageAdministration;
   /** The journal as a transparency log. */
   readonly log: SignedLog;
-  /** The principal of a valid credential. Takes the same time whether the id exists or not. */
-  authenticate(keyId: string, secret: string): string | undefined;
+  readonly passwords: PasswordAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
-  /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
-  createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
+  /**
+   * The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`.
+   * Without `lifetimeMs` it counts until it is revoked.
+   */
+  createKey(by: string, name: string, roles: readonly string[], lifetimeMs?: number): Promise<NewKey>;
+  /** Tokens are not among them. */
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;
   policy(): PolicyDocument;

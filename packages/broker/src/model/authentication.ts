@@ -20,6 +20,8 @@ export interface PresentedCertificate {
 export interface Presented {
   /** Remote address, for throttling and audit. */
   readonly address: string;
+  /** How it came (`tls`, `websocket-tls`, `https`, …), for audit. */
+  readonly kind?: string;
   readonly certificate?: PresentedCertificate;
   /** Keying material of the TLS channel (RFC 9266 `tls-exporter`), 32 bytes; `undefined` without TLS 1.3. */
   readonly channelBinding?: () => Uint8Array | undefined;

@@ -186,6 +186,8 @@ export interface KeyCreated {
   readonly expiresAt?: number | undefined;
   readonly scope?: readonly Grant[] | undefined;
   readonly isToken?: boolean | undefined;
+  readonly madeWith?: string | undefined;
+  readonly replacedBy?: string | undefined;
 }
 
 export interface KeyRevoked {
@@ -193,6 +195,24 @@ export interface KeyRevoked {
   readonly by: string;
   /** Its time was over: nobody took it back, so what was said with it stands. */
   readonly expired?: boolean | undefined;
+  /** Ids of tokens that were made with it, and go with it. */
+  readonly tokens?: readonly string[] | undefined;
+}
+
+export interface PasswordSet {
+  readonly principal: string;
+  /** base64, as are the keys. */
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+  readonly setAt: number;
+  readonly by: string;
+}
+
+export interface PasswordRemoved {
+  readonly principal: string;
+  readonly by: string;
 }
 
 export interface PolicyApplied {

@@ -113,7 +113,7 @@ async function open(
     const transport = await options.transport({ address, ca, serverName, signal }, client.link.transportEvents());
     client.link.attach(transport);
     signal.addEventListener("abort", giveUp, { once: true });
-    await client.handshake(packet);
+    await client.handshake(packet, transport);
   } catch (error) {
     throw error instanceof MessError && error.code === "ABORTED" ? late() : error;
   } finally {

@@ -59,7 +59,17 @@ function wire(socket: net.Socket, events: TransportEvents): Transport {
     resume: () => void socket.resume(),
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
+    channelBinding: () => channelBindingOf(socket),
   };
+}
+
+/** RFC 9266 section 4. */
+const exporterLabel = "EXPORTER-Channel-Binding";
+const exporterBytes = 32;
+
+function channelBindingOf(socket: net.Socket): Uint8Array | undefined {
+  if (!(socket instanceof tls.TLSSocket) || socket.getProtocol() !== "TLSv1.3") return undefined;
+  return socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
 }
 
 const unreachableCodes: Readonly<Record<string, string>> = {

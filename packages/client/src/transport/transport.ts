@@ -21,6 +21,8 @@ export interface Transport {
   end(): void;
   /** Ends at once and forgets what is queued. */
   destroy(): void;
+  /** Keying material of the channel (RFC 9266 `tls-exporter`), 32 bytes; undefined without TLS 1.3. Absent where it cannot be had. */
+  channelBinding?(): Uint8Array | undefined;
 }
 
 export interface TransportOptions {

@@ -5,7 +5,9 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
@@ -22,7 +24,6 @@ import {
   type IncomingRequest,
   problemResponse,
 } from "./answer-request.ts";
-import type { AuthenticationThrottle } from "./authentication.ts";
 import type { HttpCounters } from "./http-counters.ts";
 import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";
@@ -49,7 +50,8 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
-  readonly throttle?: AuthenticationThrottle;
+  readonly keyAdministration: KeyAdministration;
+  readonly authenticator: Authenticator;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
   /** Wall-clock milliseconds. */
@@ -69,15 +71,15 @@ type App = Hono<{ Bindings: HttpBindings }>;
 
 /** Serves the HTTP API, health, metrics and MQTT over WebSocket on one port. Rejects with `ListenError`. */
 export async function startHttp(options: StartHttpOptions): Promise<Listening> {
-  const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
+  const { limits, admission, deadlines, tls, administration, authenticator, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
   const services: Services = options;
   const app = httpApp({
     administration,
+    authenticator,
     services,
     // In insecure development mode rates are off.
     ...(anonymous === undefined && { quota: quotaOf(limits, administration) }),
-    ...(throttle !== undefined && { throttle }),
     ...(anonymous !== undefined && { anonymous }),
     monotonic: options.monotonic,
     hostNames,

@@ -6,6 +6,8 @@ import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
 import type { SignedLog } from "../../../model/log-proofs.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
+import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
@@ -15,6 +17,7 @@ import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
+import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
@@ -57,10 +60,6 @@ function memoryLog(): SignedLog {
 
 /** `admin` may everything, `reader` nothing. */
 function memoryAdministration(): MemoryAdministration {
-  const secrets = new Map([
-    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
-    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
-  ]);
   const keys = new Map<string, KeyView>();
   const audited: MemoryAdministration["audited"] = [];
   let current: Policy = {
@@ -72,7 +71,6 @@ function memoryAdministration(): MemoryAdministration {
     ready: true,
     applied: undefined,
     broken: false,
-    authenticate: (id, secret) => (secrets.get(id)?.secret === secret ? secrets.get(id)?.principal : undefined),
     authorize: (principal) => principal === "admin",
     createKey(by, name, roles) {
       if (roles.includes("none")) throw new AdministrationError("invalid", "there is no role none");
@@ -97,6 +95,7 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    passwords: memoryPasswords(),
     storage: {
       status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
       rotateDataKey: () => Promise.resolve(2),
@@ -113,11 +112,56 @@ function memoryAdministration(): MemoryAdministration {
   };
 }
 
+function memoryPasswords(): PasswordAdministration {
+  const passwords = new Map<string, PasswordView>();
+  return {
+    list: () => [...passwords.values()],
+    set(_by, principal, { iterations }) {
+      if (principal === "nobody")
+        return Promise.reject(new AdministrationError("not-found", "there is no such principal"));
+      passwords.set(principal, { principal, iterations, setAt: 1 });
+      return Promise.resolve();
+    },
+    remove(_by, principal) {
+      if (passwords.delete(principal)) return Promise.resolve();
+      return Promise.reject(new AdministrationError("not-found", "it has no password"));
+    },
+  };
+}
+
+/** Knows the two keys. Each address may fail as often as the limits say. */
+function memoryAuthenticator(administration: MemoryAdministration, limits: Limits): Authenticator {
+  const secrets = new Map([
+    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
+    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
+  ]);
+  const throttle = new CredentialThrottle({
+    failuresPerMinute: limits.authFailuresPerAddressPerMinute,
+    addressesMax: 100,
+  });
+  return {
+    methods: [],
+    begin: () => ({ refused: "no method is served" }),
+    authenticate: (id, secret, { address }) => {
+      const retryAfterMs = throttle.retryAfterMs(address, performance.now());
+      if (retryAfterMs > 0) return { refused: "too often", retryAfterMs };
+      const known = secrets.get(id ?? "");
+      if (known !== undefined && known.secret === Buffer.from(secret ?? []).toString()) {
+        return { principal: known.principal, keyId: id ?? "", method: "key" };
+      }
+      throttle.failed(address, performance.now());
+      administration.audit("auth.fail", { address });
+      return { refused: "wrong" };
+    },
+  };
+}
+
 export interface Door {
   readonly listening: Listening;
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -129,6 +173,7 @@ export interface DoorOptions {
   readonly limits?: Partial<Limits>;
   readonly tls?: ServerTls;
   readonly anonymous?: string;
+  readonly authenticator?: Authenticator;
   readonly upgrade?: AcceptTransport;
   readonly now?: () => number;
 }
@@ -146,6 +191,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -159,9 +205,10 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
-    throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
+    authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
     monotonic,
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
     counters: httpCounters,
@@ -173,6 +220,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    keyAdministration,
     admission,
     hits: counters.hits,
     failures,

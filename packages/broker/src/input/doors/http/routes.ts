@@ -11,9 +11,11 @@ import { keyRoutes } from "./routes/keys.ts";
 import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
 
@@ -30,6 +32,8 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
     ...keyRoutes(),
+    ...passwordRoutes(),
+    ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
     ...logRoutes(),

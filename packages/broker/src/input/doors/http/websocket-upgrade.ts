@@ -1,11 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { type ServerOptions, WebSocketServer } from "ws";
 import type { Limits } from "../../../config/limits.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { TransportSet } from "../../listener.ts";
-import type { AcceptTransport } from "../../transport.ts";
+import { TlsPeer } from "../../tls-peer.ts";
+import type { AcceptTransport, Peer } from "../../transport.ts";
 import { WebSocketTransport } from "../../websocket-transport.ts";
 import { problemBytes } from "./answer-request.ts";
 import { HttpRefusal, type ProblemCode } from "./problem.ts";
@@ -60,9 +62,8 @@ export function webSocketUpgrade(
     const { remoteAddress } = request.socket;
     if (remoteAddress === undefined) return void socket.destroy();
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      const kind = isEncrypted(request.socket) ? "websocket-tls" : "websocket";
       const transport = new WebSocketTransport(webSocket, request.socket, {
-        peer: { address: remoteAddress, kind },
+        peer: peerOf(request.socket, remoteAddress),
         deadlines,
         heldBytesMax: limits.connectPacketBytesMax + HELD_EXTRA_BYTES,
       });
@@ -94,6 +95,8 @@ function refuse(socket: Duplex, code: ProblemCode, detail: string): void {
   socket.end(problemBytes(code, detail), () => socket.destroy());
 }
 
-function isEncrypted(socket: Socket): boolean {
-  return "encrypted" in socket && socket.encrypted === true;
+function peerOf(socket: Socket, address: string): Peer {
+  return socket instanceof TLSSocket
+    ? new TlsPeer(socket, { address, kind: "websocket-tls" })
+    : { address, kind: "websocket" };
 }

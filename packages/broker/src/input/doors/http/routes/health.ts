@@ -76,11 +76,11 @@ export function healthRoutes(): readonly Route[] {
   ];
 }
 
-function readiness(request: RouteRequest<ReadyQuery, undefined>): Answer {
+async function readiness(request: RouteRequest<ReadyQuery, undefined>): Promise<Answer> {
   const { ready, detail } = request.administration.health();
   let body = ready ? "ok\n" : "not ready\n";
   if (request.query.verbose === true) {
-    request.demand("admin.metrics");
+    await request.demand("admin.metrics");
     body = Object.entries(detail).reduce((text, [part, state]) => `${text}${part}: ${state}\n`, body);
   }
   return { status: ready ? 200 : 503, body, mediaType: TEXT_MEDIA_TYPE };
