@@ -71,6 +71,7 @@ export class Workbench {
       host,
       beginBackup: home.opened.beginBackup,
       storage: home.storage,
+      log: home.log,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
       ...(clientAuthority !== undefined && {

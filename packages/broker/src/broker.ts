@@ -8,7 +8,7 @@ import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { type DataHome, openDataHome } from "./data-home.ts";
+import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import {
   checkPrincipal,
@@ -123,7 +123,7 @@ export class Broker implements AsyncDisposable {
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
     const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
-    const home = await openDataHome({ host, kek, limits: config.limits });
+    const home = await openDataHome({ host, kek, limits: config.limits, checkpoints: checkpointsOf(config, log) });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
@@ -142,6 +142,7 @@ export class Broker implements AsyncDisposable {
       host,
       beginBackup: home.opened.beginBackup,
       storage: home.storage,
+      log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () =>

@@ -10,6 +10,7 @@ import { delayedRoutes } from "./routes/delayed.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { passwordRoutes } from "./routes/passwords.ts";
@@ -39,6 +40,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
+    ...logRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];
