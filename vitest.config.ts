@@ -10,6 +10,7 @@ export default defineConfig({
       "@mess/wire": source("wire"),
       "@mess/broker/testing": source("broker", "testing"),
       "@mess/client/signing": source("client", "signing/index"),
+      "@mess/client/proofs": source("client", "proofs/index"),
       "@mess/client/testing": source("client", "testing/index"),
       "@mess/broker": source("broker"),
       "@mess/client": source("client"),

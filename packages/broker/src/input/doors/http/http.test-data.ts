@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
+import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
@@ -14,6 +15,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
@@ -29,6 +31,33 @@ interface MemoryAdministration extends Administration {
   applied: Policy | undefined;
   /** Makes `listKeys` throw, as a mistake of ours would. */
   broken: boolean;
+}
+
+function memoryLog(): SignedLog {
+  const root = Buffer.alloc(32, 1);
+  const path = [Buffer.alloc(32, 2)];
+  return {
+    verifierKey: "mess/00+00000000+AQ==",
+    head: { size: 2, root },
+    checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    statistics: () => ({ written: 1, failed: 0, size: 2 }),
+    rootAt: () => Promise.resolve(root),
+    inclusion(seq, size) {
+      if (seq > 9) return Promise.resolve({ ok: false, reason: "unknown", message: `There is no record ${seq}.` });
+      if (seq === 9) return Promise.resolve({ ok: false, reason: "busy", message: "Try again." });
+      return Promise.resolve({
+        ok: true,
+        seq,
+        frame: { firstSeq: 1, count: 9 },
+        index: 0,
+        size,
+        root,
+        leafData: root,
+        path,
+      });
+    },
+    consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),
+  };
 }
 
 /** `admin` may everything, `reader` nothing. */
@@ -79,6 +108,9 @@ function memoryAdministration(): MemoryAdministration {
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },
+    auditTrail: (request) =>
+      Promise.resolve({ records: [{ seq: 7, at: 0, event: "e", detail: { ...request } }], next: 8, more: false }),
+    log: memoryLog(),
     whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
@@ -140,6 +172,7 @@ export interface Door {
   readonly queueAdministration: TestQueueAdministration;
   readonly signingKeys: TestSigningKeys;
   readonly signatures: TestSignatures;
+  readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
@@ -172,6 +205,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queueAdministration = new TestQueueAdministration();
   const signingKeys = new TestSigningKeys();
   const signatures = new TestSignatures();
+  const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
@@ -188,6 +222,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queueAdministration,
     signingKeys,
     signatures,
+    certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
@@ -205,6 +240,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queueAdministration,
     signingKeys,
     signatures,
+    certificateAdministration,
     keyAdministration,
     admission,
     hits: counters.hits,
