@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
+import { registerCert } from "./commands/cert.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
@@ -45,6 +46,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerKey,
   registerPassword,
   registerToken,
+  registerCert,
   registerPolicy,
   registerWhy,
   registerWhoCan,
