@@ -70,7 +70,8 @@ export class Workbench {
       engine: this.engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
+      log: home.log,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
       ...(clientAuthority !== undefined && {

@@ -63,6 +63,8 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

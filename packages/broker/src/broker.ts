@@ -8,7 +8,7 @@ import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { type DataHome, openDataHome } from "./data-home.ts";
+import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import {
   checkPrincipal,
@@ -32,6 +32,7 @@ import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
@@ -39,7 +40,6 @@ import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
-import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
@@ -123,7 +123,7 @@ export class Broker implements AsyncDisposable {
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
     const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
-    const home = await openDataHome({ host, kek, limits: config.limits });
+    const home = await openDataHome({ host, kek, limits: config.limits, checkpoints: checkpointsOf(config, log) });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
@@ -141,7 +141,8 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
+      log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () =>
@@ -152,6 +153,7 @@ export class Broker implements AsyncDisposable {
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
+    administrator.storage.start();
     try {
       const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);
@@ -366,16 +368,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-/** Where the key-encryption key is to come from. */
-export function kekOptionsOf(config: ServeConfig): KekOptions {
-  return {
-    directory: config.data,
-    ...(config.kekFile !== undefined && { kekFile: config.kekFile }),
-    ...(config.kekFd !== undefined && { kekFd: config.kekFd }),
-    ...(config.kekCommand !== undefined && { kekCommand: config.kekCommand }),
-  };
 }
 
 function bracketed(host: string): string {

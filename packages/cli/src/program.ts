@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCert } from "./commands/cert.ts";
@@ -7,11 +8,13 @@ import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerErase } from "./commands/erase.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
 import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
+import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
@@ -43,6 +46,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerTopic,
   registerDead,
   registerDelayed,
+  registerErase,
   registerKey,
   registerPassword,
   registerToken,
@@ -50,9 +54,11 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerPolicy,
   registerWhy,
   registerWhoCan,
+  registerAudit,
   registerPair,
   registerDoctor,
   registerVerify,
+  registerProof,
   registerBackup,
   registerRestore,
   registerKek,

@@ -109,6 +109,7 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
       kekFd: given.kekFd,
       kekCommand: given.kekCommand,
       policyFile: given.policyFile,
+      checkpointFile: given.checkpointFile,
     }),
   };
 }

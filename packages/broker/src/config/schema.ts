@@ -33,6 +33,7 @@ export interface PartialServeConfig {
   kekCommand?: string | undefined;
   insecureDev?: boolean | undefined;
   policyFile?: string | undefined;
+  checkpointFile?: string | undefined;
   logLevel?: LogLevel | undefined;
   limits?: { [Name in keyof Limits]?: number | undefined } | undefined;
   jwt?: readonly JwtConfig[] | undefined;
@@ -92,6 +93,7 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
   kekCommand: text.optional(),
   insecureDev: z.boolean({ error: "is true or false" }).optional(),
   policyFile: text.optional(),
+  checkpointFile: text.optional(),
   logLevel: z.enum(logLevels, { error: `is one of ${logLevels.join(", ")}` }).optional(),
   limits: z.strictObject(limitShape()).optional(),
   jwt: z

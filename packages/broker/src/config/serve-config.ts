@@ -32,6 +32,8 @@ export interface ServeConfig {
   readonly insecureDev: boolean;
   /** Policy to apply at start and on SIGHUP. */
   readonly policyFile?: string;
+  /** File outside the data directory that gets every signed checkpoint, and that a start compares the journal with. */
+  readonly checkpointFile?: string;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
   /** Issuers whose tokens are taken. */

@@ -68,6 +68,12 @@ export const serveOptions: readonly ServeOption[] = [
     "`false`",
     "Plain text, no authentication, everything allowed; for benchmarks and first experiments, on loopback only.",
   ),
+  option(
+    "checkpointFile",
+    "path",
+    "none",
+    "File outside the data directory for signed checkpoints: a start compares the journal with it, and so finds a rollback.",
+  ),
   option("policyFile", "path", "none", "Policy (TOML) to apply at start and on SIGHUP."),
   option("logLevel", "level", "`info`", `One of ${logLevels.join(", ")}.`),
 ];

@@ -1,5 +1,6 @@
 import type { Limits } from "../../../config/limits.ts";
 import type { Route } from "./route.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { certificateRoutes } from "./routes/certificates.ts";
@@ -9,6 +10,7 @@ import { delayedRoutes } from "./routes/delayed.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { passwordRoutes } from "./routes/passwords.ts";
@@ -31,12 +33,14 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...topicRoutes(limits),
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
+    ...auditRoutes(limits),
     ...keyRoutes(),
     ...certificateRoutes(),
     ...passwordRoutes(),
     ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
+    ...logRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];
