@@ -1,8 +1,11 @@
 // Client certificates over MQTT, WebSocket and HTTPS: own and foreign ones let in, twelve refusals and their control, revocation at once (THREATS D1, A7, LESSONS 11, 32).
 import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   makeAuthority,
@@ -176,6 +179,14 @@ describe.each(doors)("over %s", (_name, endpoint) => {
     expect(await connack(endpoint(), nobody, admin())).toEqual([0, ""]);
   });
 
+  it("ends the link when the certificate expires", async () => {
+    const certificate = await makeClient(foreign, { notAfter: Math.ceil(Date.now() / 1_000) * 1_000 + 2_000 });
+    const client = await RawClient.connect({ ...endpoint(), certificate }, { clientId: unique("c") });
+    await client.ping();
+    await client.refused([0x87], { within: 4_500 });
+    expect(await connack(endpoint(), certificate)).toEqual([0x87, expect.stringContaining("expired")]);
+  });
+
   it("cuts the live link of a foreign certificate that a new list names, and of a name the policy gives up", async () => {
     await lists();
     await reload();
@@ -203,6 +214,91 @@ describe.each(doors)("over %s", (_name, endpoint) => {
 const admin = (): { username: string; password: string } => ({
   username: server.admin.id,
   password: server.admin.secret,
+});
+
+describe("over HTTPS", () => {
+  /** The head of an event stream, and a promise of its end. */
+  function events(certificate: Shown): Promise<{ readonly status: number; readonly ended: Promise<void> }> {
+    return new Promise((resolve, reject) => {
+      const url = new URL("/v1/events?filter=d/%23", server.httpUrl);
+      const sent = request(url, { ...certificate, ca: server.ca, agent: false });
+      sent.on("error", reject);
+      sent.on("response", (response) => {
+        response.resume().on("error", () => {});
+        const ended = new Promise<void>((done) => response.once("close", done));
+        resolve({ status: response.statusCode ?? 0, ended });
+      });
+      sent.end();
+    });
+  }
+
+  it("a stream of a certificate ends when it is revoked, and one of another goes on", async () => {
+    const [one, other] = [await issue("sensor"), await issue("sensor")];
+    const [stream, still] = [await events(one), await events(other)];
+    expect([stream.status, still.status]).toEqual([200, 200]);
+    expect((await messAt(server, ["cert", "revoke", one.serial, "--yes"])).code).toBe(0);
+    await stream.ended;
+    expect(await Promise.race([still.ended.then(() => "ended"), sleep(300).then(() => "open")])).toBe("open");
+    expect((await messAt(server, ["cert", "revoke", other.serial, "--yes"])).code).toBe(0);
+    await still.ended;
+  });
+
+  it("each request on a kept connection is judged anew", async () => {
+    const certificate = await issue("sensor");
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const status = (): Promise<[number, boolean]> =>
+      new Promise((resolve, reject) => {
+        const { cert, key } = certificate;
+        const sent = request(new URL("/v1/whoami", server.httpUrl), { cert, key, ca: server.ca, agent });
+        sent.on("error", reject);
+        sent.on("response", (response) => {
+          response.resume().on("end", () => resolve([response.statusCode ?? 0, sent.reusedSocket]));
+        });
+        sent.end();
+      });
+    expect(await status()).toEqual([200, false]);
+    expect(await status()).toEqual([200, true]);
+    expect((await messAt(server, ["cert", "revoke", certificate.serial, "--yes"])).code).toBe(0);
+    const [code] = await status();
+    expect(code).toBe(401);
+    agent.destroy();
+  });
+
+  it("a keeper of keys cannot issue what it may not hand out, and a caller by certificate may do what its principal may", async () => {
+    expect((await ask(server, "/v1/certificates", { certificate: await issue("sensor") })).status).toBe(403);
+    expect((await ask(server, "/v1/certificates", { certificate: await issue("admin") })).status).toBe(200);
+    expect((await ask(server, "/v1/certificates")).status).toBe(401);
+  });
+});
+
+it("a reload that cannot be used keeps what was, and says so", async () => {
+  const certificate = await makeClient(foreign);
+  writeFileSync(file("lists.pem"), "rubbish");
+  await reload();
+  expect(server.stderr + server.stdout).toContain("holds no revocation list");
+  expect(await connack(server.mqtt, certificate)).toEqual([0, ""]);
+  await lists();
+  await reload();
+});
+
+it("tickets of a session are no way around a revocation", async () => {
+  const { serial, ...certificate } = await issue("sensor");
+  const dial = async (session?: Buffer): Promise<{ session: Buffer; reused: boolean; code: number | undefined }> => {
+    const { host, port } = server.mqtt;
+    const socket = connectTls({ host, port, ca: server.ca, servername: "localhost", ...certificate, session });
+    let ticket: Buffer = Buffer.alloc(0);
+    socket.on("session", (bytes) => (ticket = bytes));
+    await once(socket, "secureConnect");
+    socket.write(build.connect({ clientId: unique("c") }));
+    const [connack] = (await once(socket, "data")) as [Buffer];
+    const reused = socket.isSessionReused();
+    socket.destroy();
+    return { session: ticket, reused, code: connack[3] };
+  };
+  const first = await dial();
+  expect(await dial(first.session)).toMatchObject({ reused: true, code: 0 });
+  expect((await messAt(server, ["cert", "revoke", serial, "--yes"])).code).toBe(0);
+  expect(await dial(first.session)).toMatchObject({ reused: true, code: 0x87 });
 });
 
 describe("the command line", () => {
