@@ -6,6 +6,7 @@ import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import { connect } from "@mess/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   makeAuthority,
@@ -299,6 +300,23 @@ it("tickets of a session are no way around a revocation", async () => {
   expect(await dial(first.session)).toMatchObject({ reused: true, code: 0 });
   expect((await messAt(server, ["cert", "revoke", serial, "--yes"])).code).toBe(0);
   expect(await dial(first.session)).toMatchObject({ reused: true, code: 0x87 });
+});
+
+it("the SDK renews its certificate while it works: the next connection shows the new one", async () => {
+  const [old, next] = [await issue("sensor"), await issue("sensor")];
+  let current = old;
+  const { host, port } = server.mqtt;
+  await using client = await connect(`mqtts://${host}:${port}`, {
+    ca: server.ca,
+    serverName: "localhost",
+    cert: () => current.cert,
+    key: () => Promise.resolve(current.key),
+    reconnect: { min: "10ms", max: "50ms" },
+  });
+  await client.topic("d/x").publish("one");
+  current = next;
+  expect((await messAt(server, ["cert", "revoke", old.serial, "--yes"])).code).toBe(0);
+  await client.topic("d/x").publish("two");
 });
 
 describe("the command line", () => {

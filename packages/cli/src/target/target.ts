@@ -31,7 +31,7 @@ export interface Target {
 }
 
 /** PEM. */
-export interface ClientCertificate {
+interface ClientCertificate {
   readonly cert: string;
   readonly key: string;
 }
