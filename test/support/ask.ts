@@ -10,6 +10,8 @@ export interface Question {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Client certificate to show, PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
   /** Where to come from, another address of this machine. */
   readonly from?: string;
 }
@@ -21,7 +23,7 @@ export interface Reply {
 }
 
 export function ask(server: Server, path: string, question: Question = {}): Promise<Reply> {
-  const { method = "GET", key, body, from } = question;
+  const { method = "GET", key, body, from, certificate } = question;
   return new Promise((resolve, reject) => {
     const secure = server.mode === "secure";
     const headers = {
@@ -37,7 +39,9 @@ export function ask(server: Server, path: string, question: Question = {}): Prom
       timeout: 5_000,
       ...(from !== undefined && { localAddress: from }),
     };
-    const sent = secure ? secureRequest(url, { ...options, ca: server.ca }) : plainRequest(url, options);
+    const sent = secure
+      ? secureRequest(url, { ...options, ...certificate, ca: server.ca })
+      : plainRequest(url, options);
     sent.once("response", (response) => {
       let text = "";
       response.setEncoding("utf8");

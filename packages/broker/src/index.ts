@@ -7,6 +7,7 @@ export {
 } from "./broker.ts";
 export type { EmbeddedMqttOptions, EmbeddedOptions } from "./embedded-client.ts";
 export { nodeHost } from "./host/node-host.ts";
+export { type CertificateRequest, newCertificateRequest } from "./input/certificate-request.ts";
 export { type ServeOptions, serve } from "./main.ts";
 export type { Backup } from "./model/backup.ts";
 export type { Policy } from "./model/policy.ts";

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
+import { registerCert } from "./commands/cert.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
@@ -51,6 +52,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerSigningKey,
   registerPassword,
   registerToken,
+  registerCert,
   registerPolicy,
   registerWhy,
   registerWhoCan,
