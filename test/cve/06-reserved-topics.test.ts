@@ -6,7 +6,21 @@ import { atEachDoor, useField } from "./support.ts";
 
 const field = useField();
 
-const topics = ["$", "$/", "$x", "$x/y", "$SYS", "$SYSx", "$SYS/", "$share", "$share/", "$share/g", "$mess", "$messx", "$$"];
+const topics = [
+  "$",
+  "$/",
+  "$x",
+  "$x/y",
+  "$SYS",
+  "$SYSx",
+  "$SYS/",
+  "$share",
+  "$share/",
+  "$share/g",
+  "$mess",
+  "$messx",
+  "$$",
+];
 
 atEachDoor(field, "topics that begin with $ are published, subscribed and willed", async (arena, door) => {
   const everybody = await arena.principal("everything");

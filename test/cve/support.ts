@@ -12,6 +12,8 @@ export interface Baseline {
   readonly memoryMb?: number;
   /** Open descriptors that may remain. Default 8: the journal opens files in its own time. */
   readonly descriptors?: number;
+  /** Somebody uses the broker beside each attack, and must not notice. Default true. */
+  readonly isWatched?: boolean;
 }
 
 export interface Field {
@@ -31,7 +33,8 @@ const settleMs = 4_000;
  * Starts one server for the file. After each test a client that had no part in the attack must still be served; after
  * all of them the process must be the same, with memory and descriptors near those of the beginning.
  */
-export function useField(options: BrokerOptions = {}, { memoryMb = 64, descriptors = 8 }: Baseline = {}): Field {
+export function useField(options: BrokerOptions = {}, baseline: Baseline = {}): Field {
+  const { memoryMb = 64, descriptors = 8, isWatched = true } = baseline;
   let broker: Broker | undefined;
   let arena: Arena | undefined;
   const before = { pid: 0, memory: 0, descriptors: 0 };
@@ -50,7 +53,7 @@ export function useField(options: BrokerOptions = {}, { memoryMb = 64, descripto
   }, 30_000);
   beforeEach(async () => {
     arena = new Arena(started(), false);
-    await arena.watch();
+    if (isWatched) await arena.watch();
   });
   afterEach(async () => {
     try {
