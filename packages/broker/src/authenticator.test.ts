@@ -10,6 +10,7 @@ const certificate: PresentedCertificate = {
   problem: "",
   names: ["uri:x"],
   serial: "01",
+  authority: "own",
   issuer: "",
   expiresAt: 9,
 };
@@ -33,7 +34,8 @@ function open(parts: Partial<AuthenticatorParts> = {}): {
       random: { bytes: (n) => new Uint8Array(n) },
     }),
     checksMax: 1,
-    audit: (event, detail) => audited.push(`${event} ${detail["method"]} ${detail["transport"]}`),
+    audit: (event, detail) =>
+      audited.push([event, ...Object.values(detail).filter((word) => word !== peer.address)].join(" ")),
     ...parts,
   });
   return { authenticator, audited, clock };
@@ -68,20 +70,28 @@ test("what looks like a JWT goes to its verifier, so many at a time, and the res
   expect([seen, authenticator.underWay]).toEqual([[["a.b.c", 1_000]], 1]);
   const bob: Verdict = { principal: "bob", keyId: "jwt:x:1", method: "jwt", expiresAt: 5 };
   waiting[0]?.(bob);
-  expect([await first, authenticator.underWay, audited]).toEqual([bob, 0, []]);
+  expect([await first, authenticator.underWay, audited.splice(0)]).toEqual([bob, 0, ["limit.hit authenticationsMax"]]);
   const second = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
   waiting[1]?.({ refused: "expired" });
   expect([await second, audited]).toEqual([{ refused: "expired" }, ["auth.fail jwt tls"]]);
+  const third = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
+  waiting[2]?.({ refused: "its issuer does not answer", busy: true });
+  expect([await third, audited.length]).toEqual([{ refused: "its issuer does not answer", busy: true }, 1]);
   expect(authenticator.authenticate("k_1", bytes("right"), peer)).toEqual(alice);
 });
 
 test("a certificate counts where nothing else is shown; one that does not verify refuses whatever else is shown", () => {
   const carol: Verdict = { principal: "carol", keyId: "cert:01", method: "certificate", expiresAt: 9 };
-  const { authenticator, audited } = open({ certificates: () => carol });
+  const { authenticator, audited } = open({
+    certificates: {
+      identify: () => carol,
+      refusal: ({ verified, problem }) => (verified ? undefined : { refused: problem, isCertificate: true }),
+    },
+  });
   expect(authenticator.authenticate(undefined, undefined, { ...peer, certificate })).toEqual(carol);
   expect(authenticator.authenticate("k_1", bytes("right"), { ...peer, certificate })).toEqual(alice);
   const expired = { ...peer, certificate: { ...certificate, verified: false, problem: "it has expired" } };
-  const refused = { refused: "the client certificate was refused: it has expired" };
+  const refused = { refused: "it has expired", isCertificate: true };
   expect(authenticator.authenticate("k_1", bytes("right"), expired)).toEqual(refused);
   expect(authenticator.begin("SCRAM-SHA-256", expired)).toEqual(refused);
   expect(audited).toEqual(["auth.fail certificate tls", "auth.fail certificate tls"]);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -12,6 +13,7 @@ import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
 import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
+import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
@@ -50,9 +52,11 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerPolicy,
   registerWhy,
   registerWhoCan,
+  registerAudit,
   registerPair,
   registerDoctor,
   registerVerify,
+  registerProof,
   registerBackup,
   registerRestore,
   registerKek,

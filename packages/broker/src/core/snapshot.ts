@@ -18,6 +18,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { addAuditTrail } from "./audit-records.ts";
 import { confineMessage } from "./erasing.ts";
 import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
@@ -104,6 +105,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
+  for (const certificate of state.certificates.values()) add(RecordKind.certificateIssued, certificate);
   for (const password of state.passwords.values()) {
     add(RecordKind.passwordSet, { ...passwordRecord(password), by: "snapshot" });
   }
@@ -126,6 +128,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
+  addAuditTrail(state.auditTrail, add);
   addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, {
