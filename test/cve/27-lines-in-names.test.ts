@@ -45,11 +45,9 @@ it("a payload and a content type begin no line of an event stream or of an answe
   const topic = owner.topic(unique("x"));
   const client = await arena.connect(owner);
   const forged = "x\r\n\r\nevent: forged\r\ndata: forged\r\n\n";
-  const properties = {
-    contentType: "text/plain\r\nx-forged: 1",
-    userProperty: [["k\r\nx-forged: 1", forged]],
-  } as const;
-  await client.publish({ topic, payload: forged, qos: 1, retain: true, properties: properties as never });
+  const userProperty: [string, string][] = [["k\r\nx-forged: 1", forged]];
+  const properties = { contentType: "text/plain\r\nx-forged: 1", userProperty };
+  await client.publish({ topic, payload: forged, qos: 1, retain: true, properties: properties });
   const { host } = new URL(arena.server.httpUrl);
   const filter = encodeURIComponent(topic);
   for (const path of [`/v1/events?filter=${filter}&retained`, `/v1/messages?filter=${filter}`]) {
