@@ -1,29 +1,33 @@
 // LESSONS 11, Mosquitto 1.5. Elsewhere a client certificate was looked at on one transport and taken unseen on the
-// other. Here what a client shows in TLS without anybody having trusted it lets nobody in, on either.
+// other. Here one that no trusted authority made for a client, or not for now, lets nobody in, on either.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
-import {
-  type IssuedCertificate,
-  issueAuthority,
-  issueServer,
-} from "../../packages/broker/src/input/issue-certificate.ts";
+import { scratch } from "../../attacks/support/files.ts";
+import { issueAuthority, issueServer } from "../../packages/broker/src/input/issue-certificate.ts";
+import type { IssuedCertificate } from "../../packages/broker/src/input/x509-tools.ts";
 import { isLetIn } from "./certificates.ts";
 import { atEachDoor, useField } from "./support.ts";
 
-const field = useField();
 const day = 86_400_000;
+const began = Date.now() - 40 * day;
+const trusted = await issueAuthority({ commonName: "trusted", now: began, days: 80 });
+const impostor = await issueAuthority({ commonName: "trusted", now: began, days: 80 });
+const clientCa = join(scratch(), "clients.pem");
+writeFileSync(clientCa, trusted.certificate);
+const field = useField({ args: ["--client-ca", clientCa] });
 
 async function badCertificates(name: string): Promise<readonly (readonly [string, IssuedCertificate])[]> {
   const now = Date.now();
-  const authority = await issueAuthority({ commonName: "mess", now: now - 40 * day, days: 80 });
-  const issued = (names: string[], at: number): Promise<IssuedCertificate> =>
+  const issued = (authority: IssuedCertificate, names: string[], at = now): Promise<IssuedCertificate> =>
     issueServer({ authority, names, now: at, days: 1 });
   return [
-    ["of an authority of the same name", await issued([name], now)],
-    ["of that authority itself", authority],
-    ["for admin", await issued(["admin"], now)],
-    ["for many names", await issued(["localhost", name, "admin"], now)],
-    ["that has run out", await issued([name], now - 30 * day)],
-    ["that is not yet valid", await issued([name], now + 30 * day)],
+    ["of an authority of the same name", await issued(impostor, [name])],
+    ["of that authority itself", impostor],
+    ["for a server, of the trusted authority", await issued(trusted, [name])],
+    ["for a server called admin, of the trusted authority", await issued(trusted, ["admin"])],
+    ["that has run out", await issued(trusted, [name], now - 30 * day)],
+    ["that is not yet valid", await issued(trusted, [name], now + 30 * day)],
   ];
 }
 

@@ -5,7 +5,7 @@ import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { expect } from "vitest";
-import type { IssuedCertificate } from "../../packages/broker/src/input/issue-certificate.ts";
+import type { IssuedCertificate } from "../../packages/broker/src/input/x509-tools.ts";
 import { isLetIn } from "./certificates.ts";
 import { atEachDoor, useField } from "./support.ts";
 

@@ -1,6 +1,6 @@
 /** CONNECT from a client that shows a certificate in TLS. */
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { IssuedCertificate } from "../../packages/broker/src/input/issue-certificate.ts";
+import type { IssuedCertificate } from "../../packages/broker/src/input/x509-tools.ts";
 import { sleep, unique } from "../support/names.ts";
 import * as build from "../support/packets.ts";
 import { type Endpoint, frame, opcode, upgrade } from "../support/streams.ts";
