@@ -33,9 +33,12 @@ async function badCertificates(name: string): Promise<readonly (readonly [string
 
 atEachDoor(field, "six certificates that prove nothing", async (arena, { endpoint }) => {
   const owner = await arena.principal();
+  const seen = await arena.observe();
   for (const [what, certificate] of await badCertificates(owner.name)) {
     for (const username of [undefined, owner.name, owner.id, "admin"]) {
       expect(await isLetIn(endpoint, certificate, username), `a certificate ${what}, user ${username}`).toBe(false);
     }
   }
+  // it was the certificate that was looked at
+  expect(seen.events("auth.fail").some(({ method }) => method === "certificate")).toBe(true);
 });

@@ -28,6 +28,7 @@ async function selfSigned(name: string, alternative: string): Promise<IssuedCert
 
 atEachDoor(field, "odd names in a certificate let nobody in", async (arena, { endpoint }) => {
   const { name, id } = await arena.principal();
+  const seen = await arena.observe();
   const names: readonly (readonly [string, string])[] = [
     [`CN=${name}+CN=x`, name],
     [`CN=x+CN=${name}`, "x"],
@@ -43,4 +44,6 @@ atEachDoor(field, "odd names in a certificate let nobody in", async (arena, { en
       expect(await isLetIn(endpoint, shown, username), `${subject}, user ${username}`).toBe(false);
     }
   }
+  // it was the certificate that was looked at
+  expect(seen.events("auth.fail").some(({ method }) => method === "certificate")).toBe(true);
 });
