@@ -12,6 +12,7 @@ import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerPub } from "./commands/pub.ts";
+import { registerRepair } from "./commands/repair.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSub } from "./commands/sub.ts";
@@ -51,6 +52,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerVerify,
   registerBackup,
   registerRestore,
+  registerRepair,
   registerKek,
   registerDataKey,
   registerBench,
