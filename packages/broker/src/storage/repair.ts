@@ -9,6 +9,7 @@ import type { StorageLimits } from "./journal-parts.ts";
 import { openKeyring } from "./keyring.ts";
 import { openJournal } from "./open-journal.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
+import { DomainSurvey } from "./repair-domains.ts";
 import { planRepair, type RepairPlan } from "./repair-plan.ts";
 import { type SalvageOptions, salvageFrames } from "./salvage.ts";
 
@@ -57,7 +58,7 @@ export async function repairInto(options: RepairOptions): Promise<RepairPlan> {
     startAfter: Math.max(0, plan.firstSeq - 1),
   });
   const journal = opened.journal as DiskJournal;
-  const copying = new Copying(journal, plan);
+  const copying = new Copying(journal, plan, (domain) => keyring.domains.get(domain) !== "none");
   await copying.run(salvageFrames(options, found), options.auditRecord(plan));
   await step("removing", target, () => host.disk.remove(`${target}/${RESTORE_MARK}`));
   await step("syncing", target, () => host.disk.syncDirectory(target));
@@ -67,12 +68,15 @@ export async function repairInto(options: RepairOptions): Promise<RepairPlan> {
 class Copying {
   readonly #journal: DiskJournal;
   readonly #plan: RepairPlan;
+  readonly #hasKey: (domain: number) => boolean;
+  readonly #domains: DomainSurvey = new DomainSurvey();
   #next: number;
   #failure: string | undefined;
   #durable: (() => void) | undefined;
 
-  constructor(journal: DiskJournal, plan: RepairPlan) {
+  constructor(journal: DiskJournal, plan: RepairPlan, hasKey: (domain: number) => boolean) {
     this.#journal = journal;
+    this.#hasKey = hasKey;
     this.#plan = plan;
     this.#next = journal.lastSeq + 1;
   }
@@ -91,13 +95,17 @@ class Copying {
       for await (const frame of frames) {
         await this.#fillTo(frame.firstSeq - 1);
         this.#copy(frame);
+        this.#domains.take(frame);
         await this.#commit();
         const { snapshotSeq } = this.#plan;
         if (snapshotSeq > 0 && snapshotSeq <= journal.durableSeq) journal.snapshotTaken(snapshotSeq);
       }
       await this.#fillTo(this.#plan.lastSeq);
-      const at = journal.reserve(RecordKind.audited, auditRecord.length);
-      auditRecord.copy(journal.openBytes, at);
+      const last = [...this.#domains.records(this.#hasKey), { kind: RecordKind.audited, body: auditRecord }];
+      for (const { kind, body } of last) {
+        const at = journal.reserve(kind, body.length);
+        body.copy(journal.openBytes, at);
+      }
       await this.#commit();
     } finally {
       await journal.close();
