@@ -83,7 +83,11 @@ export const startBroker: StartSystem = async (host, events, options) => {
     clock: host.clock,
     timers: host.timers,
     random: host.random,
-    authenticate: () => ({ principal: "dev", keyId: "" }),
+    authenticator: {
+      authenticate: () => ({ principal: "dev", keyId: "", method: "none" }),
+      methods: [],
+      begin: () => ({ refused: "no method is served" }),
+    },
     audit: () => undefined,
   });
   engine.onTick(door.sweep);

@@ -16,6 +16,9 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  certificatesMax: number;
+  /** Checks of credentials that take time, under way at once. */
+  authenticationsMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -70,7 +73,14 @@ export interface Limits {
   messageIdsPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
+  // credentials
+  tokensPerPrincipalMax: number;
+  tokensMax: number;
+  tokenMsMax: number;
   // storage
+  /** How long audit records are kept, and how many bytes of them: the oldest go first. */
+  auditSecondsMax: number;
+  auditBytesMax: number;
   segmentBytes: number;
   frameBytesSoft: number;
   frameCacheBytes: number;
@@ -105,6 +115,8 @@ export const defaultLimits: Limits = {
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  certificatesMax: 100_000,
+  authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,
@@ -145,6 +157,11 @@ export const defaultLimits: Limits = {
   messageIdsPerPrincipalMax: 250_000,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  tokensPerPrincipalMax: 1_000,
+  tokensMax: 100_000,
+  tokenMsMax: 24 * 3_600_000,
+  auditSecondsMax: 90 * 86_400,
+  auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

@@ -6,12 +6,16 @@ import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, messageHeaderBytes } from "../model/message.ts";
 import {
   type BacklogState,
+  type CertificateIssued,
+  type CertificateRevoked,
   type CounterState,
   type DeliveryNote,
   type DomainsErased,
   type KeyCreated,
   type KeyRevoked,
   messageOffset,
+  type PasswordRemoved,
+  type PasswordSet,
   type PolicyApplied,
   RecordKind,
   type RetainedDue,
@@ -27,6 +31,7 @@ import {
 import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
+import { applyAudit } from "./audit-records.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Erasing } from "./erasing.ts";
 import type { Group } from "./group.ts";
@@ -111,7 +116,8 @@ export class Replay {
       this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
     } else if (kind === RecordKind.holdDropped) {
       this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
-    } else this.#applyRare(kind, bytes, start, end);
+    } else if (!applyAudit(this.#state.auditTrail, { kind, seq, bytes, start, end }))
+      this.#applyRare(kind, bytes, start, end);
   }
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
@@ -269,6 +275,18 @@ export class Replay {
         break;
       case RecordKind.keyRevoked:
         this.#parts.credentials.applyKeyRevoked(readJson<KeyRevoked>(bytes, start, end));
+        break;
+      case RecordKind.certificateIssued:
+        this.#parts.credentials.certificates.applyIssued(readJson<CertificateIssued>(bytes, start, end));
+        break;
+      case RecordKind.certificateRevoked:
+        this.#parts.credentials.certificates.applyRevoked(readJson<CertificateRevoked>(bytes, start, end));
+        break;
+      case RecordKind.passwordSet:
+        this.#parts.credentials.passwords.applySet(readJson<PasswordSet>(bytes, start, end));
+        break;
+      case RecordKind.passwordRemoved:
+        this.#parts.credentials.passwords.applyRemoved(readJson<PasswordRemoved>(bytes, start, end));
         break;
       case RecordKind.policyApplied:
         this.#parts.credentials.applyPolicyApplied(readJson<PolicyApplied>(bytes, start, end));

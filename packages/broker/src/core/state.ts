@@ -6,13 +6,16 @@ import { InFlight } from "../delivery/in-flight.ts";
 import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
 import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
+import type { PasswordRecord } from "../model/password.ts";
 import type { Policy } from "../model/policy.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
+import { AuditTrail } from "./audit-trail.ts";
 import { ErasureDomains } from "./erasure-domains.ts";
+import { CertificateTable } from "./certificate-table.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
@@ -130,7 +133,11 @@ export class State {
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
+  /** By principal. */
+  readonly passwords: Map<string, PasswordRecord> = new Map();
   readonly keys: KeyTable = new KeyTable();
+  readonly auditTrail: AuditTrail = new AuditTrail();
+  readonly certificates: CertificateTable = new CertificateTable();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;

@@ -132,4 +132,6 @@ export interface SecretBox {
   seal(plain: Uint8Array, purpose: string): Buffer;
   /** `undefined` when the bytes were not sealed by this key for this purpose. */
   open(sealed: Uint8Array, purpose: string): Buffer | undefined;
+  /** 32 bytes for another purpose: the same at each start, and nothing that one could tell the box's key from. */
+  derive(purpose: string): Buffer;
 }

@@ -84,6 +84,10 @@ export const RecordKind = {
   erasureState: 52,
   /** Erasure domains whose messages nobody is given any more. */
   domainsErased: 53,
+  /** Audit records copied out of a segment that is to be dropped: core/audit-copies.ts. */
+  auditCarried: 54,
+  /** Where the audit records lie; only inside snapshots. */
+  auditState: 55,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -193,6 +197,8 @@ export interface KeyCreated {
   readonly expiresAt?: number | undefined;
   readonly scope?: readonly Grant[] | undefined;
   readonly isToken?: boolean | undefined;
+  readonly madeWith?: string | undefined;
+  readonly replacedBy?: string | undefined;
 }
 
 export interface KeyRevoked {
@@ -200,6 +206,46 @@ export interface KeyRevoked {
   readonly by: string;
   /** Its time was over: nobody took it back, so what was said with it stands. */
   readonly expired?: boolean | undefined;
+  /** Ids of tokens that were made with it, and go with it. */
+  readonly tokens?: readonly string[] | undefined;
+}
+
+export interface PasswordSet {
+  readonly principal: string;
+  /** base64, as are the keys. */
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+  readonly setAt: number;
+  readonly by: string;
+}
+
+export interface PasswordRemoved {
+  readonly principal: string;
+  readonly by: string;
+}
+
+export interface CertificateIssued {
+  /** Upper-case hexadecimal. */
+  readonly serial: string;
+  readonly principal: string;
+  /** Wall-clock milliseconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly by: string;
+  /** In snapshots, of one that was revoked since. */
+  readonly revokedAt?: number;
+}
+
+export interface CertificateRevoked {
+  /** Credential of the sessions it came with, `cert:…`. */
+  readonly id: string;
+  /** Of one that this broker issued. */
+  readonly serial?: string | undefined;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+  readonly by: string;
 }
 
 export interface PolicyApplied {
@@ -252,6 +298,11 @@ export interface Audited {
   readonly at: number;
   readonly event: string;
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** As `AuditTrail.save` gives it, or a part of it. */
+export interface AuditState {
+  readonly runs: readonly number[];
 }
 
 export interface RetainedState {

@@ -2,15 +2,11 @@
 import type { DecoderOptions } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
-
-export interface Authenticated {
-  readonly principal: string;
-  readonly keyId: string;
-}
 
 export interface MqttCounters {
   connected: number;
@@ -35,12 +31,8 @@ export interface MqttDoorContext {
   readonly flushQueue: FlushQueue;
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
-  /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
-  authenticate(
-    username: string | undefined,
-    password: Uint8Array | undefined,
-    address: string,
-  ): Authenticated | undefined;
+  /** Asked once a CONNECT, and for each AUTH. */
+  readonly authenticator: Authenticator;
   /** A client id for a client that brought none: unguessable and unique. */
   newClientId(): string;
   audit(event: string, detail: Readonly<Record<string, string | number>>): void;

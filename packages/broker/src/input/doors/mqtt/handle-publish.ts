@@ -108,7 +108,7 @@ function resolveAlias(connection: MqttConnection, view: PublishView): TopicHandl
 function refuseTopic(connection: MqttConnection, view: PublishView): void {
   const { topicBytesMax, topicLevelsMax } = connection.context.limits;
   const text = `a topic name has at most ${topicBytesMax} bytes and ${topicLevelsMax} levels and no wildcards`;
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.TopicNameInvalid, text);
+  connection.answers.refuse(view, ReasonCode.TopicNameInvalid, text);
 }
 
 /** Counts what the client has under way [MQTT-3.3.4-7]; a repeated QoS 2 id is not one more. */
@@ -170,6 +170,6 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.propertyRefused(firstReserved(properties));
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, read.refusal);
+  connection.answers.refuse(view, ReasonCode.ImplementationSpecificError, read.refusal);
   return connection.isOpen;
 }

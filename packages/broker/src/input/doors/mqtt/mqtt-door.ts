@@ -1,10 +1,11 @@
 /** The MQTT door: makes a connection of every transport that comes in, and keeps its deadlines. */
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { AcceptTransport } from "../../transport.ts";
-import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
+import { ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
 import { FlushQueue } from "./output-buffer.ts";
 import { SharedForms } from "./shared-forms.ts";
@@ -16,11 +17,7 @@ export interface MqttDoorParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: RandomSource;
-  readonly authenticate: (
-    username: string | undefined,
-    password: Uint8Array | undefined,
-    address: string,
-  ) => Authenticated | undefined;
+  readonly authenticator: Authenticator;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -62,7 +59,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     flushQueue: new FlushQueue((run) => parts.timers.soon(run)),
     sharedForms: new SharedForms(),
     counters,
-    authenticate: parts.authenticate,
+    authenticator: parts.authenticator,
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
     audit: parts.audit,
     watch,
