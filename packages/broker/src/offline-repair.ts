@@ -1,7 +1,7 @@
 /** Makes a damaged data directory one that opens again, with what is left, and keeps the damaged one. */
 import { existsSync } from "node:fs";
-import { kekOptionsOf } from "./broker.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { jsonBytes } from "./model/record.ts";
 import { formatRfc3339 } from "./model/rfc3339.ts";
 import { type OfflineOptions, offlineConfig } from "./offline.ts";
