@@ -15,6 +15,7 @@ export type { KekRotated } from "./model/storage-administration.ts";
 export { exportKek, type OfflineOptions, resetAdminKey } from "./offline.ts";
 export { backupOffline, type RestoreFileOptions, restoreOffline } from "./offline-backup.ts";
 export { type RotateKekOptions, rotateKekOffline } from "./offline-keys.ts";
+export { type RepairOfflineOptions, type RepairOutcome, repairOffline } from "./offline-repair.ts";
 export type { ListenerOptions, OpenOptions } from "./open-options.ts";
 export { StartError } from "./start-error.ts";
 export { type ReadArchive, readArchive } from "./storage/archive-reader.ts";

@@ -16,6 +16,7 @@ import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
+import { registerRepair } from "./commands/repair.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSigningKey } from "./commands/signing-key.ts";
@@ -63,6 +64,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerProof,
   registerBackup,
   registerRestore,
+  registerRepair,
   registerKek,
   registerDataKey,
   registerBench,
