@@ -68,7 +68,7 @@ export class Workbench {
       host,
       beginBackup: home.opened.beginBackup,
       log: home.log,
-      keys: home.keys,
+      storage: home.storage,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
     });

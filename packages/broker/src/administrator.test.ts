@@ -64,7 +64,7 @@ beforeEach(async () => {
     host,
     beginBackup: home.opened.beginBackup,
     log: home.log,
-    keys: home.keys,
+    storage: home.storage,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -1,6 +1,6 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
-import { AdministratorActs } from "./administrator-acts.ts";
 import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
+import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
@@ -17,10 +17,11 @@ import type {
   NewKey,
   PolicyChange,
 } from "./model/administration.ts";
+import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { SignedLog } from "./model/log-proofs.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
+import type { StorageParts } from "./model/storage-administration.ts";
 import { PasswordAdministrator } from "./password-administrator.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
@@ -34,8 +35,8 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
-  readonly keys: KeysAtRest;
   readonly log: SignedLog;
+  readonly storage: StorageParts;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -66,8 +67,8 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
-    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
     this.log = parts.log;
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
     const isFree = parts.devPrincipal !== undefined;
     this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
@@ -166,6 +167,13 @@ export class Administrator implements Administration {
     return whoCan(this.#engine.machine.state.compiled, action, topic);
   }
 
+  auditTrail(request: AuditRequest): Promise<AuditPage> {
+    return new Promise((resolve, reject) => {
+      if (this.#engine.journal.hasFailed) reject(storageFailed());
+      else this.#engine.machine.auditReading.page(request, resolve);
+    });
+  }
+
   async backup(by: string): Promise<Backup> {
     try {
       const backup = await this.#parts.beginBackup();
@@ -183,12 +191,13 @@ export class Administrator implements Administration {
     const disk = this.#engine.machine.publishing.diskFull ? "publishers are refused: the disk budget is used up" : "ok";
     return {
       ready: journal === "ok" && !this.draining,
-      detail: { journal, disk, state: this.draining ? "draining" : "serving" },
+      detail: { journal, disk, stored: this.storage.health(), state: this.draining ? "draining" : "serving" },
     };
   }
 
   metrics(): readonly MetricSample[] {
-    return [...coreMetrics(this.#engine), ...logMetrics(this.log), ...this.#parts.doorMetrics()];
+    const own = [...coreMetrics(this.#engine), ...logMetrics(this.log), ...this.storage.metrics()];
+    return [...own, ...this.#parts.doorMetrics()];
   }
 
   audit(event: string, detail: Readonly<Record<string, string | number>>): void {

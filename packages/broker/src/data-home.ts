@@ -4,8 +4,8 @@ import type { Limits } from "./config/limits.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import type { Host } from "./host/host.ts";
 import type { SignedLog } from "./model/log-proofs.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
 import type { CheckpointOptions } from "./storage/checkpoint-keeper.ts";
+import type { StorageParts } from "./model/storage-administration.ts";
 import { checkFile, claimDirectory } from "./storage/data-directory.ts";
 import { CHECKPOINT_KEY_FILE } from "./storage/file-names.ts";
 import { defaultKekPath, type KekOptions, kekSourceOf, loadKek } from "./storage/kek.ts";
@@ -25,7 +25,7 @@ export interface DataHomeOptions {
 export interface DataHome {
   readonly directory: string;
   readonly keyring: Keyring;
-  readonly keys: KeysAtRest;
+  readonly storage: StorageParts;
   readonly opened: OpenedDirectory;
   readonly log: SignedLog;
   /** There was no journal before. */
@@ -56,8 +56,15 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
         ]
       : [];
     const kekKeeper = new KekKeeper({ options: options.kek, keyring, kek: loaded.kek });
-    const keys = { dataKeys: opened.dataKeys, kekKeeper };
-    return { directory, keyring, keys, opened, log, isNew, notes };
+    return {
+      directory,
+      keyring,
+      storage: { dataKeys: opened.dataKeys, kekKeeper, scrubber: opened.scrubber },
+      opened,
+      log,
+      isNew,
+      notes,
+    };
   } catch (error) {
     await claimed.lock.release();
     throw error;

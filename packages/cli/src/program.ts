@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -6,6 +7,7 @@ import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerErase } from "./commands/erase.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
@@ -43,12 +45,14 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerTopic,
   registerDead,
   registerDelayed,
+  registerErase,
   registerKey,
   registerPassword,
   registerToken,
   registerPolicy,
   registerWhy,
   registerWhoCan,
+  registerAudit,
   registerPair,
   registerDoctor,
   registerVerify,

@@ -48,6 +48,8 @@ export interface Limits {
   outboundBytesMax: number;
   // queues
   declaredTopicsMax: number;
+  /** Each has a key of its own, and about 300 bytes of memory. */
+  erasureDomainsMax: number;
   declaredSubscriptionsMax: number;
   filtersPerSubscriptionMax: number;
   consumersPerSubscriptionMax: number;
@@ -75,6 +77,9 @@ export interface Limits {
   tokensMax: number;
   tokenMsMax: number;
   // storage
+  /** How long audit records are kept, and how many bytes of them: the oldest go first. */
+  auditSecondsMax: number;
+  auditBytesMax: number;
   segmentBytes: number;
   frameBytesSoft: number;
   frameCacheBytes: number;
@@ -132,6 +137,7 @@ export const defaultLimits: Limits = {
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
   declaredTopicsMax: 100_000,
+  erasureDomainsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,
   filtersPerSubscriptionMax: 64,
   consumersPerSubscriptionMax: 1_000,
@@ -152,6 +158,8 @@ export const defaultLimits: Limits = {
   tokensPerPrincipalMax: 1_000,
   tokensMax: 100_000,
   tokenMsMax: 24 * 3_600_000,
+  auditSecondsMax: 90 * 86_400,
+  auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

@@ -80,6 +80,14 @@ export const RecordKind = {
   signingKeyRemoved: 50,
   /** Nonces of signed messages that may not come again; only inside snapshots. */
   nonceState: 51,
+  /** Erasure domains: one that is made, and in snapshots all that there are. */
+  erasureState: 52,
+  /** Erasure domains whose messages nobody is given any more. */
+  domainsErased: 53,
+  /** Audit records copied out of a segment that is to be dropped: core/audit-copies.ts. */
+  auditCarried: 54,
+  /** Where the audit records lie; only inside snapshots. */
+  auditState: 55,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -242,10 +250,34 @@ export interface RetentionState {
   readonly marks: readonly (readonly [from: number, to: number, bytes: number, firstAt: number, lastAt: number])[];
 }
 
+export interface ErasureState {
+  readonly domains: readonly {
+    readonly number: number;
+    readonly by: "topic" | "key";
+    readonly filter: string;
+    readonly name: string;
+    readonly lastSeq: number;
+  }[];
+  // in snapshots
+  readonly lastNumber?: number;
+  readonly destroying?: readonly number[];
+}
+
+export interface DomainsErased {
+  readonly numbers: readonly number[];
+  /** Empty where nothing was left in them. */
+  readonly by: string;
+}
+
 export interface Audited {
   readonly at: number;
   readonly event: string;
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** As `AuditTrail.save` gives it, or a part of it. */
+export interface AuditState {
+  readonly runs: readonly number[];
 }
 
 export interface RetainedState {
@@ -256,6 +288,8 @@ export interface RetainedState {
   readonly qos: 0 | 1 | 2;
   readonly expiresAt: number;
   readonly bytes: number;
+  /** Erasure domain, if it has one. */
+  readonly domain?: number;
 }
 
 export interface RetainedDue {

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { isZero, readU64, writeU64 } from "./little-endian.ts";
 import { SECTOR } from "./sector-checksum.ts";
-import { FORMAT_VERSION } from "./segment-header.ts";
+import { FORMAT_VERSION, OLDEST_VERSION } from "./segment-header.ts";
 
 export const FRAME_HEADER_BYTES = 128;
 /** Entry of the section table: 16 bytes about the section, 16 bytes of cipher tag. */
@@ -73,9 +73,9 @@ export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefi
   if (at + FRAME_HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== HEADER_MAGIC) return undefined;
   const crc = crc32(bytes.subarray(at, at + HEADER_CRC_AT));
   if (bytes.readUInt32LE(at + HEADER_CRC_AT) !== crc) return undefined;
-  if (bytes.readUInt16LE(at + 4) !== FORMAT_VERSION || bytes.readUInt16LE(at + 6) !== FRAME_HEADER_BYTES) {
-    return undefined;
-  }
+  const version = bytes.readUInt16LE(at + 4);
+  if (version < OLDEST_VERSION || version > FORMAT_VERSION) return undefined;
+  if (bytes.readUInt16LE(at + 6) !== FRAME_HEADER_BYTES) return undefined;
   const header: FrameHeader = {
     frameBytes: bytes.readUInt32LE(at + 8),
     cipherBytes: bytes.readUInt32LE(at + 12),
@@ -91,16 +91,22 @@ export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefi
     previousHash: bytes.subarray(at + 64, at + 96),
     extensionBytes: bytes.readUInt32LE(at + 96),
   };
-  // Version 1 has one section of the whole record area.
   if (bytes.readUInt16LE(at + 38) !== 0 || !isZero(bytes, at + 100, at + HEADER_CRC_AT)) return undefined;
-  if (header.sections !== 1 || header.cipherBytes !== header.recordBytes || header.count < 1) return undefined;
-  if (header.extensionBytes > EXTENSION_BYTES_MAX) return undefined;
-  return frameBytes(header.cipherBytes, header.extensionBytes) === header.frameBytes ? header : undefined;
+  if (header.sections < 1 || header.count < 1 || header.extensionBytes > EXTENSION_BYTES_MAX) return undefined;
+  if (header.sections === 1 && header.cipherBytes !== header.recordBytes) return undefined;
+  return frameBytes(header) === header.frameBytes ? header : undefined;
 }
 
-/** Bytes on disk of a frame with one section: all parts, one table entry for each sector, rounded up to sectors. */
-export function frameBytes(cipherBytes: number, extensionBytes: number): number {
-  const parts = FRAME_HEADER_BYTES + SECTION_BYTES + extensionBytes + cipherBytes + TRAILER_BYTES;
+/** What the size of a frame depends on. */
+export interface FrameParts {
+  readonly cipherBytes: number;
+  readonly extensionBytes: number;
+  readonly sections: number;
+}
+
+/** Bytes on disk of a frame: all parts, one table entry for each sector, rounded up to sectors. */
+export function frameBytes({ cipherBytes, extensionBytes, sections }: FrameParts): number {
+  const parts = FRAME_HEADER_BYTES + SECTION_BYTES * sections + extensionBytes + cipherBytes + TRAILER_BYTES;
   return Math.ceil(parts / (SECTOR - 4)) * SECTOR;
 }
 

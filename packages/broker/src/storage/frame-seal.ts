@@ -11,12 +11,14 @@ import {
   writeFrameTrailer,
   writeNonce,
 } from "./frame-format.ts";
+import { type PlainSection, splitSections } from "./frame-sections.ts";
 import { SECTOR, writeSectorTable } from "./sector-checksum.ts";
+import type { SegmentKey } from "./segment-key.ts";
 
 /** Where a frame goes, and what binds it there. */
 export interface SealPlace {
   readonly segmentId: number;
-  readonly key: KeyObject;
+  readonly key: SegmentKey;
   readonly keyId: number;
   readonly counter: number;
   readonly offset: number;
@@ -46,26 +48,27 @@ export class FrameSealer {
 
   /** `extension`: what the frame says in clear; see `frame-extension.ts`. */
   seal(frame: JournalFrame, place: SealPlace, extension: Buffer = NOTHING): SealedFrame {
-    const plain = frame.bytes;
-    const length = frameBytes(plain.length, extension.length);
+    const sections = splitSections(frame);
+    const cipherBytes = sections.reduce((sum, { plain }) => sum + plain.length, 0);
+    const length = frameBytes({ cipherBytes, extensionBytes: extension.length, sections: sections.length });
     this.#fit(length);
     const wire = this.#wire.subarray(0, length);
     writeFrameHeader(wire, {
       frameBytes: length,
-      cipherBytes: plain.length,
+      cipherBytes,
       segmentId: place.segmentId,
       counter: place.counter,
       firstSeq: frame.firstSeq,
       count: frame.count,
-      sections: 1,
+      sections: sections.length,
       keyId: place.keyId,
       extensionBytes: extension.length,
-      recordBytes: plain.length,
+      recordBytes: frame.bytes.length,
       snapshotSeq: place.snapshotSeq,
       offset: place.offset,
       previousHash: place.previousHash,
     });
-    const cipherEnd = this.#encrypt(wire, { plain, extension, place });
+    const cipherEnd = this.#encrypt(wire, { sections, extension, place });
     const table = tableStart(length);
     wire.fill(0, cipherEnd, table);
     const chain = hash("sha256", wire.subarray(0, cipherEnd), "buffer");
@@ -74,21 +77,30 @@ export class FrameSealer {
     return { bytes: wire, hash: chain };
   }
 
-  #encrypt(wire: Buffer, what: { plain: Buffer; extension: Buffer; place: SealPlace }): number {
-    const { plain, extension, place } = what;
-    const section = FRAME_HEADER_BYTES;
-    wire.fill(0, section, section + SECTION_BYTES);
-    wire.writeUInt32LE(plain.length, section + 8);
-    writeNonce(this.#nonce, 0, place.counter);
-    const cipher = createCipheriv("aes-256-gcm", place.key, this.#nonce);
-    cipher.setAAD(associatedData(wire, 0, section, extension));
-    let at = section + SECTION_BYTES;
+  #encrypt(
+    wire: Buffer,
+    what: { readonly sections: readonly PlainSection[]; readonly extension: Buffer; readonly place: SealPlace },
+  ): number {
+    const { sections, extension, place } = what;
+    let at = FRAME_HEADER_BYTES + SECTION_BYTES * sections.length;
+    wire.fill(0, FRAME_HEADER_BYTES, at);
     at += extension.copy(wire, at);
-    for (let from = 0; from < plain.length; from += CIPHER_PIECE) {
-      at += cipher.update(plain.subarray(from, from + CIPHER_PIECE)).copy(wire, at);
+    let offset = 0;
+    for (const [number, { domain, plain }] of sections.entries()) {
+      const section = FRAME_HEADER_BYTES + SECTION_BYTES * number;
+      wire.writeUInt32LE(domain, section);
+      wire.writeUInt32LE(offset, section + 4);
+      wire.writeUInt32LE(plain.length, section + 8);
+      writeNonce(this.#nonce, number, place.counter);
+      const cipher = createCipheriv("aes-256-gcm", keyOf(place.key, domain), this.#nonce);
+      cipher.setAAD(associatedData(wire, 0, section, extension));
+      for (let from = 0; from < plain.length; from += CIPHER_PIECE) {
+        at += cipher.update(plain.subarray(from, from + CIPHER_PIECE)).copy(wire, at);
+      }
+      cipher.final();
+      cipher.getAuthTag().copy(wire, section + SECTION_TAG_AT);
+      offset += plain.length;
     }
-    cipher.final();
-    cipher.getAuthTag().copy(wire, section + SECTION_TAG_AT);
     return at;
   }
 
@@ -99,4 +111,11 @@ export class FrameSealer {
     this.#wire = Buffer.allocUnsafeSlow(bytes);
     this.#words = new Uint32Array(this.#wire.buffer);
   }
+}
+
+function keyOf(key: SegmentKey, domain: number): KeyObject {
+  if (domain === 0) return key.own;
+  const found = key.of(domain);
+  if (found === undefined || found === "none") throw new Error(`erasure domain ${domain} has no key to seal with`);
+  return found;
 }

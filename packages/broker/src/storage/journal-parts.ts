@@ -2,6 +2,7 @@ import type { DirectoryLock, Host } from "../host/host.ts";
 import type { ActiveSegment } from "./active-segment.ts";
 import type { RecoveredTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
+import type { Scrubber } from "./scrubber.ts";
 import type { SegmentCatalogue } from "./segment-catalogue.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 import type { TreeWitness } from "./tree-witness.ts";
@@ -23,6 +24,7 @@ export interface JournalParts {
   readonly catalogue: SegmentCatalogue;
   readonly pool: SegmentPool;
   readonly active: ActiveSegment;
+  readonly scrubber: Scrubber;
   readonly lastSeq: number;
   readonly snapshotSeq: number;
   readonly headGeneration: number;

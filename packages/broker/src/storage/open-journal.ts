@@ -16,6 +16,7 @@ import type { StorageLimits } from "./journal-parts.ts";
 import { JournalTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
 import { type Recovered, recover } from "./recovery.ts";
+import { Scrubber, type ScrubPace } from "./scrubber.ts";
 import { SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentPool } from "./segment-pool.ts";
@@ -31,6 +32,8 @@ export interface OpenJournalOptions {
   readonly limits: StorageLimits;
   /** Of `claimDirectory`; the journal takes the lock itself without. It releases it when it closes or fails to open. */
   readonly lock?: DirectoryLock;
+  /** For tests; the standard pace without. */
+  readonly scrubPace?: ScrubPace;
   /** Signed checkpoints are kept, and the journal is compared with them; without, it is not. */
   readonly checkpoints?: CheckpointOptions;
 }
@@ -42,6 +45,7 @@ export interface OpenedDirectory extends OpenedJournal {
   /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
   readonly beginBackup: BeginBackup;
   readonly dataKeys: DataKeys;
+  readonly scrubber: Scrubber;
 }
 
 /** The first segment after a start is small, so that starting is quick and costs little disk. */
@@ -98,6 +102,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     const path = `${directory}/${segmentName(trimmed)}`;
     await step("removing", path, () => host.disk.remove(path));
   }
+  const scrubber = new Scrubber({ host, directory, keyring, catalogue, pace: options.scrubPace });
   const journal = new DiskJournal({
     ...options,
     ...recovered,
@@ -105,6 +110,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     catalogue,
     pool,
     active,
+    scrubber,
     ...witnessed(checkpoints),
   });
   await journal.openHead();
@@ -119,9 +125,10 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     },
     replay: (from, visit) => replay({ host, directory, keyring, recovered }, from, visit),
     journal,
+    scrubber,
+    dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
     proofs: journal.proofs,
     checkpoints,
-    dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
     beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
 }

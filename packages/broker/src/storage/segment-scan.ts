@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import type { DiskFile } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { readAt } from "./disk-io.ts";
@@ -6,6 +5,7 @@ import { extensionRange, type FrameHeader, readFrameHeader, readFrameTrailer } f
 import { type FrameWindow, frameDamage, frameWindow, headerMismatch, openFrame } from "./frame-open.ts";
 import { SECTOR } from "./sector-checksum.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+import type { SegmentKey } from "./segment-key.ts";
 
 const WINDOW_BYTES = 1_024 * 1_024;
 
@@ -62,7 +62,7 @@ export interface ScanOptions {
   readonly file: DiskFile;
   readonly header: SegmentHeader;
   /** Without one the text stays closed: header, sums and chain are checked, and frames come without their records. */
-  readonly key: KeyObject | undefined;
+  readonly key: SegmentKey | undefined;
   /** Byte past the last frame, where it is known; else the scan goes on while there are frames. */
   readonly end: number | undefined;
   /** Checks sums and chain too; without, the cipher's tag alone speaks for the bytes. */
@@ -70,6 +70,8 @@ export interface ScanOptions {
   readonly visit: (scanned: ScannedFrame) => void;
   /** Read at a time, and worked through without a pause; less lets others have their turn. */
   readonly windowBytes?: number;
+  /** Called after each frame with its bytes; what it returns is waited for, and its rejection is the scan's. */
+  readonly pause?: (bytes: number) => Promise<void> | undefined;
 }
 
 export interface ScanResult extends ScanPosition {
@@ -99,6 +101,8 @@ export async function scanSegment(options: ScanOptions): Promise<ScanResult> {
     if (typeof next === "string") return { ...position, problem: next };
     if (end !== undefined && next.offset > end)
       return { ...position, problem: "the frame is longer than what was sealed" };
+    const waiting = options.pause?.(next.offset - position.offset);
+    if (waiting !== undefined) await waiting;
     position = next;
   }
 }
