@@ -63,8 +63,8 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    log: home.log,
     storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -1,7 +1,8 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
-import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
 import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
+import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { CertificateAdministrator } from "./certificate-administrator.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
@@ -19,6 +20,7 @@ import type {
 } from "./model/administration.ts";
 import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
 import type { SignedLog } from "./model/log-proofs.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { StorageParts } from "./model/storage-administration.ts";
@@ -35,10 +37,12 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
-  readonly log: SignedLog;
   readonly storage: StorageParts;
+  readonly log: SignedLog;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
+  /** Signs client certificates; absent where there is no TLS. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -50,6 +54,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly certificates: CertificateAdministrator;
   readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
   readonly log: SignedLog;
@@ -67,8 +72,9 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
-    this.log = parts.log;
+    this.certificates = new CertificateAdministrator({ machine, acts, clock, authority: parts.clientAuthority });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
+    this.log = parts.log;
     const isFree = parts.devPrincipal !== undefined;
     this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
@@ -140,6 +146,7 @@ export class Administrator implements Administration {
     const plan = this.#declared.plan(policy);
     const { roles, principals } = policy;
     this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    this.certificates.checkAgain(by);
     await this.#declared.write(by, plan, starts);
     await this.#acts.durable();
   }

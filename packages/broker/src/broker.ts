@@ -24,19 +24,19 @@ import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
-import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
 import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
-import { ServerTls } from "./input/tls.ts";
+import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
 import { kekOptionsOf } from "./kek-options-of.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
@@ -134,14 +134,17 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const isTemporary = memoryKek !== undefined && isListening;
+    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     const opened = { config, host, home, engine };
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
-      log: home.log,
       storage: home.storage,
+      log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
+      clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
@@ -151,10 +154,8 @@ export class Broker implements AsyncDisposable {
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     administrator.storage.start();
-    const isTemporary = memoryKek !== undefined && isListening;
-    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
-      const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
+      const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);
       const made = {
         config,
@@ -331,27 +332,6 @@ function openAdmission(config: ServeConfig, host: Host, tally: InputTally): Admi
   });
 }
 
-async function openTls(
-  { config, log }: BrokerOptions,
-  { host, home, files }: { host: Host; home: DataHome; files: string },
-): Promise<ServerTls | undefined> {
-  if (config.insecureDev && config.mqttsPort === undefined) return undefined;
-  const load = (): Promise<ServerCertificate> =>
-    config.tlsCert !== undefined && config.tlsKey !== undefined
-      ? ownCertificate(config.tlsCert, config.tlsKey, host.clock.now())
-      : managedCertificate({
-          directory: files,
-          box: home.keyring.box,
-          names: certificateNames(config.hostNames),
-          now: host.clock.now(),
-        });
-  return ServerTls.open({
-    load,
-    timers: host.timers,
-    report: (level, message) => log[level]("certificate", { message }),
-  });
-}
-
 async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Listening[]> {
   const { config, host, door, tls, administrator, admission, log } = parts;
   const { limits, listen } = config;
@@ -371,6 +351,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      certificateAdministration: administrator.certificates,
       keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),

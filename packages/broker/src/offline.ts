@@ -48,8 +48,8 @@ export async function resetAdminKey(
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    log: home.log,
     storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -103,6 +103,8 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
       mqttsPort: given.mqttsPort,
       tlsCert: given.tlsCert,
       tlsKey: given.tlsKey,
+      clientCa: given.clientCa,
+      clientCrl: given.clientCrl,
       kekFile: given.kekFile,
       kekFd: given.kekFd,
       kekCommand: given.kekCommand,

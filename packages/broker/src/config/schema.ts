@@ -26,6 +26,8 @@ export interface PartialServeConfig {
   hostNames?: string[] | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
+  clientCa?: string | undefined;
+  clientCrl?: string | undefined;
   kekFile?: string | undefined;
   kekFd?: number | undefined;
   kekCommand?: string | undefined;
@@ -84,6 +86,8 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
     .optional(),
   tlsCert: text.optional(),
   tlsKey: text.optional(),
+  clientCa: text.optional(),
+  clientCrl: text.optional(),
   kekFile: text.optional(),
   kekFd: descriptor.optional(),
   kekCommand: text.optional(),

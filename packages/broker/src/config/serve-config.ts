@@ -21,6 +21,9 @@ export interface ServeConfig {
   /** PEM files of one's own certificate; both or neither. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** PEM files: other authorities whose client certificates count, and their revocation lists. */
+  readonly clientCa?: string;
+  readonly clientCrl?: string;
   /** Where the key-encryption key is; at most one of the three. None: `DIR.kek` beside the data directory. */
   readonly kekFile?: string;
   readonly kekFd?: number;

@@ -47,6 +47,18 @@ export const serveOptions: readonly ServeOption[] = [
   ),
   option("tlsCert", "path", "made by mess", "PEM file with your own certificate chain. Together with `tlsKey`."),
   option("tlsKey", "path", "made by mess", "PEM file with the private key of `tlsCert`."),
+  option(
+    "clientCa",
+    "path",
+    "none",
+    "PEM file with authorities of your own whose client certificates count beside those that `mess cert issue` makes. Read again on SIGHUP.",
+  ),
+  option(
+    "clientCrl",
+    "path",
+    "none",
+    "PEM file with the revocation lists of these authorities; with it each of them needs one that is up to date. Together with `clientCa`. Read again on SIGHUP.",
+  ),
   option("kekFile", "path", "`<data>.kek`", "File with the key-encryption key, mode 0400."),
   option("kekFd", "descriptor", "none", "File descriptor to read the key-encryption key from."),
   option("kekCommand", "text", "none", "Command that prints the key-encryption key, for a key management service."),

@@ -75,8 +75,8 @@ function goodText(report: VerifyReport): string {
     `${formatCount(report.segments)} ${report.segments === 1 ? "segment" : "segments"}`,
     `${formatCount(report.frames)} frames`,
     `${formatCount(report.records)} records${range}`,
-    ...report.checkpoints.map(checkpointText),
     ...(report.erased > 0 ? [`${formatCount(report.erased)} erased`] : []),
+    ...report.checkpoints.map(checkpointText),
     ...(report.trims.length > 0 ? [`${formatCount(report.trims.length)} dropped segments accounted for`] : []),
     ...report.unexplained.map(({ first, last }) => {
       const which = first === last ? `segment ${first} is` : `segments ${first} to ${last} are`;

@@ -15,6 +15,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
@@ -106,9 +107,9 @@ function memoryAdministration(): MemoryAdministration {
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },
-    log: memoryLog(),
     auditTrail: (request) =>
       Promise.resolve({ records: [{ seq: 7, at: 0, event: "e", detail: { ...request } }], next: 8, more: false }),
+    log: memoryLog(),
     whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
@@ -168,6 +169,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
@@ -198,6 +200,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
@@ -212,6 +215,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
@@ -227,6 +231,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     admission,
     hits: counters.hits,

@@ -3,6 +3,7 @@ import type { Route } from "./route.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { certificateRoutes } from "./routes/certificates.ts";
 import { consumeRoutes } from "./routes/consume.ts";
 import { deadRoutes } from "./routes/dead.ts";
 import { delayedRoutes } from "./routes/delayed.ts";
@@ -34,6 +35,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...auditRoutes(limits),
     ...keyRoutes(),
+    ...certificateRoutes(),
     ...passwordRoutes(),
     ...tokenRoutes(limits),
     ...backupRoutes(),
