@@ -165,6 +165,12 @@ function topicRows(): SettingRow[] {
       meaning:
         "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
     },
+    {
+      name: "proofs",
+      values: '`"message"`',
+      standard: "a frame is proved as a whole",
+      meaning: "each message can be proved by itself, without its neighbours ([proofs](proofs.md))",
+    },
     { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
   ];
 }

@@ -19,6 +19,7 @@ export interface SpelledTopic {
   readonly schema?: JsonSchema;
   readonly key?: string;
   readonly erasure?: string;
+  readonly proofs?: string;
 }
 
 export interface SpelledSubscription {
@@ -38,7 +39,7 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key, erasure }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, schema, key, erasure, proofs }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
@@ -46,6 +47,7 @@ export function spellTopic({ owner, retention, maxMessageBytes, schema, key, era
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
   };
 }
 

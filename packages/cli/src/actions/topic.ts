@@ -72,7 +72,7 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema, erasure } = options;
+  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema, erasure, proofs } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   return {
     ...(owner !== undefined && { owner }),
@@ -80,6 +80,7 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     ...(maxMessageSize !== undefined && { maxMessageSize }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }
@@ -108,7 +109,15 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "erasure", "schema"];
+const topicSettingNames: readonly string[] = [
+  "owner",
+  "retention",
+  "maxMessageSize",
+  "key",
+  "erasure",
+  "proofs",
+  "schema",
+];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);

@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
-import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
+import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
@@ -35,6 +35,9 @@ interface MemoryAdministration extends Administration {
 function memoryLog(): SignedLog {
   const root = Buffer.alloc(32, 1);
   const path = [Buffer.alloc(32, 2)];
+  // A message on the topic `t`.
+  const message = Buffer.concat([Buffer.alloc(24), Buffer.from("tpayload")]);
+  message[2] = 1;
   return {
     verifierKey: "mess/00+00000000+AQ==",
     head: { size: 2, root },
@@ -53,6 +56,9 @@ function memoryLog(): SignedLog {
         root,
         leafData: root,
         path,
+        ...(seq === 4 && {
+          record: { index: 3, count: 9, salt: root.subarray(16), kind: 1, body: message, root, path },
+        }),
       });
     },
     consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),
