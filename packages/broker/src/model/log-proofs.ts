@@ -65,7 +65,21 @@ export interface SignedLog extends LogProofs {
   readonly verifierKey: string;
   /** The C2SP note over what is durable now. */
   checkpoint(): string;
+  /** The largest checkpoint that witnesses cosigned, with their signatures. */
+  cosigned(): string | undefined;
+  /**
+   * Keeps what witnesses made of a checkpoint. Rejects with an `AdministrationError`: `invalid` when this log did not sign
+   * it or no known witness did, `conflict` when a larger one is cosigned.
+   */
+  cosign(note: string): Promise<Cosigned>;
   statistics(): CheckpointStatistics;
+}
+
+/** What witnesses have cosigned. */
+export interface Cosigned {
+  readonly size: number;
+  /** Names of their keys. */
+  readonly witnesses: readonly string[];
 }
 
 /** What was done about checkpoints since the start. */

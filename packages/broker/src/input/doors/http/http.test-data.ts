@@ -42,6 +42,8 @@ function memoryLog(): SignedLog {
     verifierKey: "mess/00+00000000+AQ==",
     head: { size: 2, root },
     checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    cosigned: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n\u2014 w AAAAAAA=\n",
+    cosign: () => Promise.resolve({ size: 2, witnesses: ["w"] }),
     statistics: () => ({ written: 1, failed: 0, size: 2 }),
     rootAt: () => Promise.resolve(root),
     inclusion(seq, size) {

@@ -80,8 +80,43 @@ export function logRoutes(): readonly Route[] {
       answers: { 200: text("`name+id+key`.") },
       handle: ({ administration }) => plain(`${administration.log.verifierKey}\n`),
     }),
+    ...cosignedRoutes(),
     inclusionRoute(),
     consistencyRoute(),
+  ];
+}
+
+function cosignedRoutes(): readonly Route[] {
+  return [
+    route({
+      ...common,
+      path: "/v1/log/checkpoint/cosigned",
+      summary: "The largest checkpoint that witnesses cosigned, with their signatures.",
+      query: nothing,
+      answers: { 200: text("The signed note.") },
+      problems: ["not-found"],
+      handle: ({ administration }) => {
+        const note = administration.log.cosigned();
+        if (note === undefined) throw new HttpRefusal("not-found", "No witness has cosigned a checkpoint.");
+        return plain(note);
+      },
+    }),
+    route({
+      ...common,
+      method: "POST",
+      path: "/v1/log/checkpoint/cosignatures",
+      summary: "Keeps the cosignatures of witnesses that the server knows.",
+      query: nothing,
+      body: z.strictObject({ note: z.string().max(16_384).describe("the checkpoint with their signature lines") }),
+      answers: {
+        200: {
+          description: "What is cosigned now.",
+          schema: z.strictObject({ size: z.int(), witnesses: z.array(z.string()) }),
+        },
+      },
+      problems: ["invalid", "conflict", "unavailable"],
+      handle: async ({ administration, body }) => ({ status: 200, body: await administration.log.cosign(body.note) }),
+    }),
   ];
 }
 
