@@ -111,6 +111,7 @@ export class Holding {
     if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
     const topic = this.#parts.publishing.topicNamed(name);
+    if (this.#state.topicSettings.proves(topic)) this.#state.journal.prove();
     if (this.#state.topicSettings.retaining > 0)
       this.#state.topicSettings.keep(topic, { seq, bytes: held.length, at: message.publishedAt });
     this.#parts.publishing.apply(topic, seq, message.qos, session.number);

@@ -290,6 +290,7 @@ export class Publishing {
     const now = clock.now();
     writeMessage(journal.openBytes, at, draft, publisher, now);
     if (draft.attributes.length > 0) confineMessage(this.#state, at, at + length);
+    if (this.#state.topicSettings.proves(topic)) journal.prove();
     const seq = journal.lastSeq;
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);

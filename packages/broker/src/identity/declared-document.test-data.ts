@@ -25,6 +25,7 @@ const topicSettings = someOf<Required<TopicSettings>>({
     fc.record({ bytes: between(settingBounds.retentionBytes) }),
     fc.record({ ageMs: between(settingBounds.retentionAge), bytes: between(settingBounds.retentionBytes) }),
   ),
+  proofs: fc.constant("message" as const),
   maxMessageBytes: fc.integer({ min: 1, max: 1024 * 1024 }),
   signing: fc.constantFrom(...signingModes),
   schema: fc.constantFrom<JsonSchema>(

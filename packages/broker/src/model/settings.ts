@@ -28,6 +28,8 @@ export interface TopicSettings {
   readonly key?: string;
   /** What can be erased together: the messages of a topic, or those of an ordering key. Absent: nothing. */
   readonly erasure?: "topic" | "key";
+  /** What can be proved by itself: each message. Absent: the frame that holds it. */
+  readonly proofs?: "message";
 }
 
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

@@ -173,6 +173,12 @@ function topicRows(): SettingRow[] {
       meaning:
         "required: messages must be [signed](signing.md); optional: a signature is verified where there is one; none: it is passed on as it is",
     },
+    {
+      name: "proofs",
+      values: '`"message"`',
+      standard: "a frame is proved as a whole",
+      meaning: "each message can be proved by itself, without its neighbours ([proofs](proofs.md))",
+    },
   ];
 }
 

@@ -20,6 +20,7 @@ export interface SpelledTopic {
   readonly schema?: JsonSchema;
   readonly key?: string;
   readonly erasure?: string;
+  readonly proofs?: string;
 }
 
 export interface SpelledSubscription {
@@ -39,7 +40,7 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, signing, schema, key, erasure }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, signing, schema, key, erasure, proofs }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
@@ -48,6 +49,7 @@ export function spellTopic({ owner, retention, maxMessageBytes, signing, schema,
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type SettingPlace,
 } from "./setting-readers.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "erasure"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "erasure", "proofs"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -53,8 +53,10 @@ export function readTopicSettings(
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
   const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
+  const proofs = readChoice(table.get("proofs"), ["message"] as const, at("proofs"));
   return {
     ...(owner !== undefined && { owner }),
+    ...(proofs !== undefined && { proofs }),
     ...(retention !== undefined && { retention }),
     ...(maxMessageBytes !== undefined && { maxMessageBytes }),
     ...(signing !== undefined && { signing }),

@@ -6,6 +6,8 @@ export type ErasureFile = (typeof ERASURE_FILES)[number];
 export const HEAD_FILE = "HEAD";
 /** The last signed checkpoint, and the key that signs. */
 export const CHECKPOINT_FILE = "checkpoint";
+/** The largest checkpoint that witnesses cosigned. */
+export const COSIGNED_FILE = "checkpoint.cosigned";
 export const CHECKPOINT_KEY_FILE = "checkpoint.key.sealed";
 /** In a directory whose restore has not been verified yet. */
 export const RESTORE_MARK = "restore-unfinished";

@@ -123,6 +123,7 @@ class Joining {
       starts: this.#starts,
       ends: this.#ends,
       kinds: this.#kinds,
+      confined: this.#confined,
     };
     const confined = { ...frame, confined: this.#confined };
     return this.#isErased ? { ...confined, erased: this.#erased } : confined;

@@ -149,7 +149,14 @@ async function openCheckpoints(
   const tree = new JournalTree(recovered.tree);
   const cache = new FrameCache(0);
   const reader = new FrameReader({ host, directory, keyring, catalogue, cache, failed: () => undefined });
-  const proofs = new TreeReader({ host, directory, catalogue, tree, findEnd: (entry) => reader.indexOf(entry) });
+  const proofs = new TreeReader({
+    host,
+    directory,
+    keyring,
+    catalogue,
+    tree,
+    findEnd: (entry) => reader.indexOf(entry),
+  });
   try {
     return await CheckpointKeeper.open({ host, directory, keyring, ...checkpoints }, proofs);
   } finally {

@@ -72,7 +72,7 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, signing, key, schema, erasure } = options;
+  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, signing, key, schema, erasure, proofs } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   return {
     ...(owner !== undefined && { owner }),
@@ -81,6 +81,7 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     ...(signing !== undefined && { signing }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }

@@ -20,6 +20,7 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly schema?: string;
   readonly key?: string;
   readonly erasure?: "topic" | "key";
+  readonly proofs?: "message";
   readonly replace?: boolean;
 }
 
@@ -86,6 +87,9 @@ function registerCreate(topic: Command, io: Io): void {
       new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
         ["topic", "key"],
       ),
+    )
+    .addOption(
+      new Option("--proofs <what>", "what `mess proof` can prove by itself: each message").choices(["message"]),
     )
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)

@@ -36,10 +36,15 @@ interface MemoryAdministration extends Administration {
 function memoryLog(): SignedLog {
   const root = Buffer.alloc(32, 1);
   const path = [Buffer.alloc(32, 2)];
+  // A message on the topic `t`.
+  const message = Buffer.concat([Buffer.alloc(24), Buffer.from("tpayload")]);
+  message[2] = 1;
   return {
     verifierKey: "mess/00+00000000+AQ==",
     head: { size: 2, root },
     checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    cosigned: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n\u2014 w AAAAAAA=\n",
+    cosign: () => Promise.resolve({ size: 2, witnesses: ["w"] }),
     statistics: () => ({ written: 1, failed: 0, size: 2 }),
     rootAt: () => Promise.resolve(root),
     inclusion(seq, size) {
@@ -54,6 +59,9 @@ function memoryLog(): SignedLog {
         root,
         leafData: root,
         path,
+        ...(seq === 4 && {
+          record: { index: 3, count: 9, salt: root.subarray(16), kind: 1, body: message, root, path },
+        }),
       });
     },
     consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),

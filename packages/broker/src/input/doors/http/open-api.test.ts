@@ -93,6 +93,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "PUT /v1/policy": { body: { roles: {} } },
   "GET /v1/audit": { query: "event=acl.*&limit=5" },
   "GET /v1/who-can": { query: "action=publish&topic=a" },
+  "POST /v1/log/checkpoint/cosignatures": { body: { note: "n" } },
   "GET /v1/log/inclusion": { query: "seq=1" },
   "GET /v1/log/consistency": { query: "from=1" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
@@ -208,7 +209,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.backup = () => Promise.reject(error);
   door.administration.auditTrail = () => Promise.reject(error);
   const no = (): Promise<never> => Promise.reject(error);
-  Object.assign(door.administration.log, { inclusion: no, consistency: no });
+  Object.assign(door.administration.log, { inclusion: no, consistency: no, cosign: no, cosigned: () => undefined });
   Object.assign(door.administration.passwords, { set: no, remove: no });
   Object.assign(door.administration.storage, { scrub: no, rotateDataKey: no, rotateKek: no });
   return send(route);

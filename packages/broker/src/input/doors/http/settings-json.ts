@@ -57,6 +57,7 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
         .enum(["topic", "key"])
         .optional()
         .describe("what can be erased together: the messages of a topic, or those of an ordering key"),
+      proofs: z.enum(["message"]).optional().describe("each message can be proved by itself, without its neighbours"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -124,7 +125,7 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, signing, schema, key, erasure } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, erasure, proofs } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
@@ -133,6 +134,7 @@ export function topicSettingsJson(settings: TopicSettings): Readonly<Record<stri
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
   };
 }
 
@@ -173,6 +175,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
   erasure: z.enum(["topic", "key"]).optional(),
+  proofs: z.enum(["message"]).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({
