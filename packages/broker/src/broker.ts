@@ -141,8 +141,11 @@ export class Broker implements AsyncDisposable {
       beginBackup: home.opened.beginBackup,
       keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
-      doorMetrics: () =>
-        doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
+      doorMetrics: () => {
+        const { limitHits, countOf } = engine.machine.audit;
+        const authFailures = countOf.get("auth.fail") ?? 0;
+        return doorMetrics({ door, http: httpCounters, input: tally, audited: limitHits, authFailures });
+      },
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
