@@ -1,4 +1,5 @@
 // Tokens: narrower than their key in every door, over when they say, gone with their key; and keys that change without a break.
+import { connect } from "@mess/client";
 import { beforeAll, expect, it } from "vitest";
 import { adminKeyOf, ask } from "../support/ask.ts";
 import { createKey, type Key, messAt } from "../support/cli.ts";
@@ -62,6 +63,8 @@ it("gives a scoped one no lasting session", async () => {
   const scoped = await token(["--allow", "subscribe=#"]);
   const clientId = unique("c");
   const first = await as(scoped, { ...lasting(5), clientId });
+  // A server that gives less than was asked for says so (MQTT 5.0 section 3.2.2.3.2).
+  expect(first.connack?.properties).toMatchObject({ sessionExpiryInterval: 0 });
   await first.subscribe({ filter: topic(), qos: 1 });
   await first.drop();
   const again = await as(scoped, { ...lasting(5), clientId, cleanStart: false });
@@ -98,6 +101,43 @@ it("ends its connections when it ends, tells why, and is refused from then on, a
   await server.kill();
   await server.start();
   await refuse();
+});
+
+it("is renewed by the SDK without its program noticing: sessions and subscriptions go on", async () => {
+  const { server } = shared;
+  const name = "tokens/renewed";
+  let made = 0;
+  const mess = await connect(`mqtts://localhost:${server.mqtt.port}`, {
+    ca: server.ca,
+    clientId: unique("c"),
+    auth: {
+      token: async () => {
+        made++;
+        const reply = await ask(server, "/v1/tokens", {
+          method: "POST",
+          key: bearer(owner),
+          body: { expiresIn: "2s" },
+        });
+        return bearer(JSON.parse(reply.text) as Key);
+      },
+    },
+  });
+  const got: unknown[] = [];
+  const reader = mess.topic(name).subscribe();
+  await reader.ready;
+  const reading = (async (): Promise<void> => {
+    for await (const { value } of reader) got.push(value);
+  })();
+  const end = performance.now() + 10_000;
+  for (let sent = 0; made < 4 && performance.now() < end; sent++) {
+    await mess.topic(name).publish(sent);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await mess.close();
+  await reading.catch(() => undefined);
+  expect(made).toBeGreaterThanOrEqual(4);
+  expect(got.length).toBeGreaterThan(5);
+  expect(got).toEqual(got.map((_, index) => index));
 });
 
 it("goes with the key that it was made with", async () => {

@@ -16,6 +16,8 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     counter("mess_messages_received_total", received, counters.publishedQoS2, { qos: "2" }),
     counter("mess_messages_delivered_total", "Journaled messages sent to consumers.", counters.delivered),
     counter("mess_messages_expired_total", "Messages whose expiry passed before delivery.", counters.droppedExpired),
+    counter("mess_messages_erased_total", "Messages not delivered because they were erased.", counters.droppedErased),
+    gauge("mess_erasure_domains", "Topics and ordering keys that can be erased by themselves.", state.erasure.size),
     counter("mess_messages_too_large_total", "Messages larger than a consumer takes.", counters.droppedTooLarge),
     counter("mess_acl_denied_total", denied, counters.deniedPublish, { action: "publish" }),
     counter("mess_acl_denied_total", denied, counters.deniedSubscribe, { action: "subscribe" }),

@@ -67,7 +67,7 @@ export class Workbench {
       engine: this.engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
     });

@@ -63,6 +63,7 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    storage: home.storage,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

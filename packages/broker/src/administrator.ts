@@ -19,7 +19,7 @@ import type {
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
+import type { StorageParts } from "./model/storage-administration.ts";
 import { PasswordAdministrator } from "./password-administrator.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
@@ -33,7 +33,7 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
-  readonly keys: KeysAtRest;
+  readonly storage: StorageParts;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -63,7 +63,7 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
-    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
     const isFree = parts.devPrincipal !== undefined;
     this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
@@ -179,12 +179,12 @@ export class Administrator implements Administration {
     const disk = this.#engine.machine.publishing.diskFull ? "publishers are refused: the disk budget is used up" : "ok";
     return {
       ready: journal === "ok" && !this.draining,
-      detail: { journal, disk, state: this.draining ? "draining" : "serving" },
+      detail: { journal, disk, stored: this.storage.health(), state: this.draining ? "draining" : "serving" },
     };
   }
 
   metrics(): readonly MetricSample[] {
-    return [...coreMetrics(this.#engine), ...this.#parts.doorMetrics()];
+    return [...coreMetrics(this.#engine), ...this.storage.metrics(), ...this.#parts.doorMetrics()];
   }
 
   audit(event: string, detail: Readonly<Record<string, string | number>>): void {

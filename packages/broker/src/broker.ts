@@ -33,13 +33,13 @@ import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
-import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
@@ -139,7 +139,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () => {
         const { limitHits, countOf } = engine.machine.audit;
@@ -152,6 +152,7 @@ export class Broker implements AsyncDisposable {
     const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
+    administrator.storage.start();
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
@@ -388,16 +389,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-/** Where the key-encryption key is to come from. */
-export function kekOptionsOf(config: ServeConfig): KekOptions {
-  return {
-    directory: config.data,
-    ...(config.kekFile !== undefined && { kekFile: config.kekFile }),
-    ...(config.kekFd !== undefined && { kekFd: config.kekFd }),
-    ...(config.kekCommand !== undefined && { kekCommand: config.kekCommand }),
-  };
 }
 
 function bracketed(host: string): string {

@@ -1,7 +1,7 @@
 /** What lies in and beside the data directory, opened in the one right order: directory, lock, key, keyring, journal. */
 import type { Limits } from "./config/limits.ts";
 import type { Host } from "./host/host.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
+import type { StorageParts } from "./model/storage-administration.ts";
 import { checkFile, claimDirectory } from "./storage/data-directory.ts";
 import { defaultKekPath, type KekOptions, kekSourceOf, loadKek } from "./storage/kek.ts";
 import { KekKeeper } from "./storage/kek-keeper.ts";
@@ -18,7 +18,7 @@ export interface DataHomeOptions {
 export interface DataHome {
   readonly directory: string;
   readonly keyring: Keyring;
-  readonly keys: KeysAtRest;
+  readonly storage: StorageParts;
   readonly opened: OpenedDirectory;
   /** There was no journal before. */
   readonly isNew: boolean;
@@ -47,7 +47,14 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
         ]
       : [];
     const kekKeeper = new KekKeeper({ options: options.kek, keyring, kek: loaded.kek });
-    return { directory, keyring, keys: { dataKeys: opened.dataKeys, kekKeeper }, opened, isNew, notes };
+    return {
+      directory,
+      keyring,
+      storage: { dataKeys: opened.dataKeys, kekKeeper, scrubber: opened.scrubber },
+      opened,
+      isNew,
+      notes,
+    };
   } catch (error) {
     await claimed.lock.release();
     throw error;

@@ -219,3 +219,25 @@ describe("a token", () => {
     expect(seen(holder(key))).toEqual([]);
   });
 });
+
+describe("a token made with a password", () => {
+  it("goes when the password is changed, and when it is removed", async () => {
+    const { passwords } = bench.administrator;
+    const verifier = {
+      iterations: 600_000,
+      salt: Buffer.alloc(16, 1),
+      storedKey: Buffer.alloc(32, 2),
+      serverKey: Buffer.alloc(32, 3),
+    };
+    const caller: CredentialHolder = { principal: "shop", keyId: "password:shop" };
+    const make = (): Promise<NewKey> => keys().createToken(caller, { lifetimeMs: minute });
+    await passwords.set("admin", "shop", verifier);
+    const one = await make();
+    expect(admits(one)).toBe("shop");
+    await passwords.set("admin", "shop", verifier);
+    const two = await make();
+    expect([admits(one), admits(two)]).toEqual([undefined, "shop"]);
+    await passwords.remove("admin", "shop");
+    expect(admits(two)).toBeUndefined();
+  });
+});

@@ -1,7 +1,6 @@
 /** Commands on a data directory that no server runs on: a new admin key, the escrow copy of the key-encryption key. */
 import type { Writable } from "node:stream";
 import { Administrator } from "./administrator.ts";
-import { kekOptionsOf } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
@@ -9,6 +8,7 @@ import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { makeAdminKey } from "./first-key.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { StartError } from "./start-error.ts";
 import { formatKek, loadKek } from "./storage/kek.ts";
 
@@ -43,7 +43,7 @@ export async function resetAdminKey(
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    keys: home.keys,
+    storage: home.storage,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -8,6 +8,7 @@ import {
   type PasswordAdministration,
   type PasswordVerifier,
   type PasswordView,
+  passwordKeyId,
   saltBytes,
   scramKeyBytes,
 } from "./model/password.ts";
@@ -51,6 +52,7 @@ export class PasswordAdministrator implements PasswordAdministration {
       throw acts.refusal(asked, "conflict", `there are ${passwordsMax} passwords; remove one that is not used`);
     }
     credentials.passwords.set({ ...verifier, principal, setAt: host.clock.now() }, by);
+    credentials.revokeTokensOf(passwordKeyId(principal), by);
     await acts.durable();
   }
 
@@ -61,6 +63,7 @@ export class PasswordAdministrator implements PasswordAdministration {
       throw acts.refusal({ act: "password.remove", by, target: principal }, "not-found", "it has no password");
     }
     credentials.passwords.remove({ principal, by });
+    credentials.revokeTokensOf(passwordKeyId(principal), by);
     await acts.durable();
   }
 

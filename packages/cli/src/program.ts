@@ -6,6 +6,7 @@ import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerErase } from "./commands/erase.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
@@ -42,6 +43,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerTopic,
   registerDead,
   registerDelayed,
+  registerErase,
   registerKey,
   registerPassword,
   registerToken,

@@ -107,6 +107,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     "Memory for one connection's outgoing bytes before QoS 0 is dropped and QoS 1 and 2 wait on disk.",
   ),
   declaredTopicsMax: count(0, 10_000_000, "Topic filters with settings."),
+  erasureDomainsMax: count(
+    0,
+    10_000_000,
+    "Topics and ordering keys that can be erased each by itself; beyond it publishes that need another are refused.",
+  ),
   declaredSubscriptionsMax: count(0, 10_000_000, "Declared subscriptions."),
   filtersPerSubscriptionMax: count(1, 10_000, "Filters of one declared subscription."),
   consumersPerSubscriptionMax: count(1, 1_000_000, "Consumers of one declared subscription."),

@@ -48,6 +48,8 @@ export interface Limits {
   outboundBytesMax: number;
   // queues
   declaredTopicsMax: number;
+  /** Each has a key of its own, and about 300 bytes of memory. */
+  erasureDomainsMax: number;
   declaredSubscriptionsMax: number;
   filtersPerSubscriptionMax: number;
   consumersPerSubscriptionMax: number;
@@ -132,6 +134,7 @@ export const defaultLimits: Limits = {
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
   declaredTopicsMax: 100_000,
+  erasureDomainsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,
   filtersPerSubscriptionMax: 64,
   consumersPerSubscriptionMax: 1_000,

@@ -3,6 +3,7 @@ import type { JournalFrame } from "../model/journal.ts";
 import { MessageView } from "../model/message.ts";
 import type { BrowseRequest, MessagePage, StoredMessage } from "../model/queue-administration.ts";
 import { patternLevels, patternMatches } from "../model/topic-pattern.ts";
+import { isErased } from "./erasing.ts";
 import { readMessage } from "./frame-reading.ts";
 import { walkFrames } from "./frame-walk.ts";
 import type { Outbox } from "./outbox.ts";
@@ -82,7 +83,8 @@ class Page {
     for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       if (!isShown(frame.kinds[i] as number)) continue;
       const message = readMessage(this.#view, frame, i);
-      if (!this.#isWanted(message) || !allowedMessage(this.#state, this.#by, message)) continue;
+      if (isErased(this.#state, message) || !this.#isWanted(message) || !allowedMessage(this.#state, this.#by, message))
+        continue;
       const bytes = message.payloadEnd - message.headerStart;
       const isTooMuch = this.messages.length > 0 && this.#bytes + bytes > this.#request.bytesMax;
       if (this.messages.length >= this.#request.limit || isTooMuch) {

@@ -26,6 +26,7 @@ import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
 import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
+import { Erasing } from "./erasing.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
@@ -70,6 +71,7 @@ export class Machine implements Engine, JournalListener {
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
+  readonly erasing: Erasing;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -153,7 +155,9 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       consuming: this.queues.consuming,
     });
+    this.erasing = new Erasing({ state, outbox: this.#outbox, audit: this.audit, retained });
     this.replay = new Replay({
+      erasing: this.erasing,
       state,
       publishing: this.publishing,
       retained,
@@ -185,6 +189,7 @@ export class Machine implements Engine, JournalListener {
     this.replay.lastSeen.clear();
     this.queues.begin();
     this.credentials.begin();
+    this.erasing.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -204,6 +209,7 @@ export class Machine implements Engine, JournalListener {
     this.state.forgetStaleTopics();
     this.queues.tidy();
     this.retention.run();
+    this.erasing.tidy();
   }
 
   /** Runs when everything written so far is durable. */

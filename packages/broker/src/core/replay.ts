@@ -1,12 +1,14 @@
 /** Recovery: the same `apply` functions that run live, fed from the journal. Decides nothing, sends nothing. */
 
 import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
+import { readAttribute } from "../model/attributes.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, messageHeaderBytes } from "../model/message.ts";
 import {
   type BacklogState,
   type CounterState,
   type DeliveryNote,
+  type DomainsErased,
   type KeyCreated,
   type KeyRevoked,
   messageOffset,
@@ -28,6 +30,7 @@ import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Credentials } from "./credentials.ts";
+import type { Erasing } from "./erasing.ts";
 import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
 import { restorePublishing } from "./publishing-state.ts";
@@ -49,6 +52,7 @@ export interface ReplayParts {
   readonly credentials: Credentials;
   readonly appending: QueueAppending;
   readonly queues: QueueReplay;
+  readonly erasing: Erasing;
 }
 
 /** How the connection of a session ended, as far as the journal knows. */
@@ -63,6 +67,8 @@ export class Replay {
   readonly #message: MessageView = new MessageView();
   readonly lastSeen: Map<Session, LastSeen> = new Map();
   records = 0;
+  /** The record at hand is a message whose headers and payload are erased. */
+  #isBlank = false;
   /** The latest time that a message was published at. */
   #latest = 0;
 
@@ -78,7 +84,9 @@ export class Replay {
       if (kind === RecordKind.snapshotEnded) return false;
       if (kind !== RecordKind.snapshotPart) continue;
       const start = frame.starts[i] as number;
+      this.#isBlank = frame.erased?.[i] === 1;
       this.apply(frame.bytes[start] as number, frame.firstSeq + i, frame.bytes, start + 1, frame.ends[i] as number);
+      this.#isBlank = false;
     }
     return true;
   }
@@ -88,7 +96,9 @@ export class Replay {
     for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       const kind = frame.kinds[i] as number;
       if (kind >= RecordKind.snapshotBegun && kind <= RecordKind.snapshotEnded) continue;
+      this.#isBlank = frame.erased?.[i] === 1;
       this.apply(kind, frame.firstSeq + i, frame.bytes, frame.starts[i] as number, frame.ends[i] as number);
+      this.#isBlank = false;
       this.records++;
     }
     this.#state.times.note(frame.firstSeq + frame.count, this.#latest);
@@ -108,6 +118,9 @@ export class Replay {
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    message.isBlank = this.#isBlank;
+    if (message.hasAttributes && this.#state.erasure.lastNumber > 0)
+      this.#state.erasure.note(readAttribute(message, "domain") ?? 0, seq);
     if (message.publishedAt > this.#latest) this.#latest = message.publishedAt;
     if (kind === RecordKind.messageDirected) {
       this.#parts.queues.directed(seq, bytes.readUInt32LE(start), message);
@@ -232,6 +245,9 @@ export class Replay {
 
   #applyRare(kind: number, bytes: Buffer, start: number, end: number): void {
     switch (kind) {
+      case RecordKind.domainsErased:
+        this.#parts.erasing.applyErased(readJson<DomainsErased>(bytes, start, end));
+        break;
       case RecordKind.sessionOpened:
         this.#open(readJson<SessionOpened>(bytes, start, end));
         break;

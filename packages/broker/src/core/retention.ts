@@ -7,6 +7,7 @@ import type { JournalFrame, SegmentInfo } from "../model/journal.ts";
 import { messageOffset, RecordKind } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { confineMessage } from "./erasing.ts";
 import { earliestSeq } from "./frame-walk.ts";
 import { readRecords } from "./record-reading.ts";
 import type { SnapshotWriter } from "./snapshot.ts";
@@ -129,6 +130,7 @@ export class Retention {
     const at = journal.reserve(RecordKind.messageCarried, 8 + end - start);
     journal.openBytes.writeDoubleLE(seq, at);
     frame.bytes.copy(journal.openBytes, at + 8, start, end);
+    confineMessage(this.#state, at + 8, at + 8 + end - start);
     journal.commitWithin(100);
     return journal.lastSeq;
   }

@@ -10,6 +10,7 @@ import {
   deliveryNoteBytes,
   endedGroup,
   jsonBytes,
+  messageOffset,
   RecordKind,
   type RetainedDue,
   type RetainedState,
@@ -17,6 +18,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { confineMessage } from "./erasing.ts";
 import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
 import { addQueues } from "./queue-snapshot.ts";
@@ -71,6 +73,8 @@ export class SnapshotWriter {
       const at = journal.reserve(RecordKind.snapshotPart, 1 + body.length);
       journal.openBytes[at] = part.kind;
       body.copy(journal.openBytes, at + 1);
+      if (part.kind === RecordKind.messageHeld)
+        confineMessage(this.#state, at + 1 + messageOffset(part.kind), at + 1 + body.length);
       bytes += body.length;
       this.#next++;
     }

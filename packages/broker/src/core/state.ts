@@ -13,6 +13,7 @@ import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
+import { ErasureDomains } from "./erasure-domains.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
@@ -36,6 +37,8 @@ export interface RetainedEntry {
   /** Wall-clock milliseconds; Infinity for never. */
   readonly expiresAt: number;
   readonly bytes: number;
+  /** Erasure domain, if it has one. */
+  readonly domain?: number;
 }
 
 /** Counted as plain numbers: a metric is read once a scrape and counted a million times a second. */
@@ -47,6 +50,8 @@ export class Counters {
   droppedSlow = 0;
   droppedExpired = 0;
   droppedTooLarge = 0;
+  /** Not delivered, because they were erased. */
+  droppedErased = 0;
   noSubscribers = 0;
   deniedPublish = 0;
   deniedSubscribe = 0;
@@ -106,6 +111,7 @@ export class State {
   readonly schemas: SchemaCompiler;
   readonly defer: (run: () => void) => void;
   readonly counters: Counters = new Counters();
+  readonly erasure: ErasureDomains = new ErasureDomains();
 
   readonly sessions: Map<string, Session> = new Map();
   readonly sessionsByNumber: Map<number, Session> = new Map();

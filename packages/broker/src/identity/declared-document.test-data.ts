@@ -34,6 +34,7 @@ const topicSettings = someOf<Required<TopicSettings>>({
     { properties: { constructor: { type: "string", pattern: '^"\\d' } } },
   ),
   key: fc.constantFrom("{id}/#", "+/{id}/#", "{a-b_9}/#"),
+  erasure: fc.constantFrom("topic", "key"),
 });
 
 const subscriptionSettings = someOf<Required<SubscriptionSettings>>({

@@ -80,6 +80,10 @@ export const RecordKind = {
   signingKeyRemoved: 50,
   /** Nonces of signed messages that may not come again; only inside snapshots. */
   nonceState: 51,
+  /** Erasure domains: one that is made, and in snapshots all that there are. */
+  erasureState: 52,
+  /** Erasure domains whose messages nobody is given any more. */
+  domainsErased: 53,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -242,6 +246,25 @@ export interface RetentionState {
   readonly marks: readonly (readonly [from: number, to: number, bytes: number, firstAt: number, lastAt: number])[];
 }
 
+export interface ErasureState {
+  readonly domains: readonly {
+    readonly number: number;
+    readonly by: "topic" | "key";
+    readonly filter: string;
+    readonly name: string;
+    readonly lastSeq: number;
+  }[];
+  // in snapshots
+  readonly lastNumber?: number;
+  readonly destroying?: readonly number[];
+}
+
+export interface DomainsErased {
+  readonly numbers: readonly number[];
+  /** Empty where nothing was left in them. */
+  readonly by: string;
+}
+
 export interface Audited {
   readonly at: number;
   readonly event: string;
@@ -256,6 +279,8 @@ export interface RetainedState {
   readonly qos: 0 | 1 | 2;
   readonly expiresAt: number;
   readonly bytes: number;
+  /** Erasure domain, if it has one. */
+  readonly domain?: number;
 }
 
 export interface RetainedDue {

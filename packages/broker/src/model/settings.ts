@@ -20,6 +20,8 @@ export interface TopicSettings {
   readonly schema?: JsonSchema;
   /** Where the ordering key comes from when a publisher gives none: a filter with one `{name}` level, such as `orders/{id}/#`. */
   readonly key?: string;
+  /** What can be erased together: the messages of a topic, or those of an ordering key. Absent: nothing. */
+  readonly erasure?: "topic" | "key";
 }
 
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

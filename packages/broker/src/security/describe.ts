@@ -158,6 +158,13 @@ function topicRows(): SettingRow[] {
       standard: "none",
       meaning: "ordering key of messages whose publisher gives none",
     },
+    {
+      name: "erasure",
+      values: '`"topic"`, `"key"`',
+      standard: "nothing can be erased by itself",
+      meaning:
+        "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
+    },
     { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
   ];
 }

@@ -18,6 +18,7 @@ export interface SpelledTopic {
   readonly maxMessageSize?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
+  readonly erasure?: string;
 }
 
 export interface SpelledSubscription {
@@ -37,13 +38,14 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, schema, key, erasure }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: size(maxMessageBytes) }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 

@@ -3,9 +3,16 @@ import type { JsonSchema, Retention, TopicSettings } from "../model/settings.ts"
 import { patternLevels, patternProblem, patternsOverlap } from "../model/topic-pattern.ts";
 import type { PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
-import { declaredFilterProblem, readDuration, readPrincipal, readSize, type SettingPlace } from "./setting-readers.ts";
+import {
+  declaredFilterProblem,
+  readChoice,
+  readDuration,
+  readPrincipal,
+  readSize,
+  type SettingPlace,
+} from "./setting-readers.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "erasure"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -45,12 +52,14 @@ export function readTopicSettings(
   const maxMessageBytes = readSize(table.get("maxMessageSize"), size, at("maxMessageSize"));
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
+  const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention }),
     ...(maxMessageBytes !== undefined && { maxMessageBytes }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
 import type { BeginBackup } from "../model/backup.ts";
 import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
+import type { LogProofs } from "../model/log-proofs.ts";
 import { makeSegment } from "./active-segment.ts";
 import { beginBackup } from "./backup.ts";
 import { checkDirectory, checkFile, lockDirectory } from "./data-directory.ts";
@@ -10,6 +11,7 @@ import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
 import { DiskJournal, type StorageLimits } from "./journal.ts";
 import type { Keyring } from "./keyring.ts";
 import { type Recovered, recover } from "./recovery.ts";
+import { Scrubber, type ScrubPace } from "./scrubber.ts";
 import { SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentPool } from "./segment-pool.ts";
@@ -24,13 +26,17 @@ export interface OpenJournalOptions {
   readonly limits: StorageLimits;
   /** Of `claimDirectory`; the journal takes the lock itself without. It releases it when it closes or fails to open. */
   readonly lock?: DirectoryLock;
+  /** For tests; the standard pace without. */
+  readonly scrubPace?: ScrubPace;
 }
 
 /** An opened journal that lies in a directory of this machine. */
 export interface OpenedDirectory extends OpenedJournal {
+  readonly proofs: LogProofs;
   /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
   readonly beginBackup: BeginBackup;
   readonly dataKeys: DataKeys;
+  readonly scrubber: Scrubber;
 }
 
 /** The first segment after a start is small, so that starting is quick and costs little disk. */
@@ -86,7 +92,8 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     const path = `${directory}/${segmentName(trimmed)}`;
     await step("removing", path, () => host.disk.remove(path));
   }
-  const journal = new DiskJournal({ ...options, ...recovered, lock, catalogue, pool, active });
+  const scrubber = new Scrubber({ host, directory, keyring, catalogue, pace: options.scrubPace });
+  const journal = new DiskJournal({ ...options, ...recovered, lock, catalogue, pool, active, scrubber });
   await journal.openHead();
   await step("syncing", directory, () => host.disk.syncDirectory(directory));
   return {
@@ -98,7 +105,9 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     },
     replay: (from, visit) => replay({ host, directory, keyring, recovered }, from, visit),
     journal,
+    scrubber,
     dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
+    proofs: journal.proofs,
     beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
 }

@@ -36,6 +36,8 @@ export interface VerifyReport {
   readonly segments: number;
   readonly frames: number;
   readonly records: number;
+  /** Records of which a part went with the key of its erasure domain. */
+  readonly erased: number;
   readonly firstSeq: number;
   readonly lastSeq: number;
   /** Chain hash after the last record, hex. */
@@ -100,6 +102,7 @@ class Verification {
   #segments = 0;
   #frames = 0;
   #records = 0;
+  #erased = 0;
   #firstSeq = 0;
   #lastSeq = 0;
   #hash: Buffer = Buffer.alloc(32);
@@ -129,6 +132,7 @@ class Verification {
       segments: this.#segments,
       frames: this.#frames,
       records: this.#records,
+      erased: this.#erased,
       firstSeq: this.#firstSeq,
       lastSeq: this.#lastSeq,
       headHash: this.#hash.toString("hex"),
@@ -230,6 +234,7 @@ class Verification {
   #count({ header, frame }: ScannedFrame): void {
     this.#frames++;
     this.#records += header.count;
+    this.#erased += frame.erased?.reduce((sum, one) => sum + one, 0) ?? 0;
     if (this.#firstSeq === 0) this.#firstSeq = header.firstSeq;
     for (let i = 0; i < frame.count; i++) {
       if (frame.kinds[i] !== TRIM_KIND) continue;

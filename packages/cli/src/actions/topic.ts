@@ -72,13 +72,14 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema } = options;
+  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema, erasure } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   return {
     ...(owner !== undefined && { owner }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(maxMessageSize !== undefined && { maxMessageSize }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }
@@ -107,7 +108,7 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "schema"];
+const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "erasure", "schema"];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);

@@ -71,6 +71,7 @@ function goodText(report: VerifyReport): string {
     `${formatCount(report.segments)} ${report.segments === 1 ? "segment" : "segments"}`,
     `${formatCount(report.frames)} frames`,
     `${formatCount(report.records)} records${range}`,
+    ...(report.erased > 0 ? [`${formatCount(report.erased)} erased`] : []),
     ...(report.trims.length > 0 ? [`${formatCount(report.trims.length)} dropped segments accounted for`] : []),
     ...report.unexplained.map(({ first, last }) => {
       const which = first === last ? `segment ${first} is` : `segments ${first} to ${last} are`;

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
 import { parseDuration, parseSize } from "../units.ts";
@@ -18,6 +18,7 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly maxMessageSize?: number;
   readonly schema?: string;
   readonly key?: string;
+  readonly erasure?: "topic" | "key";
   readonly replace?: boolean;
 }
 
@@ -77,6 +78,11 @@ function registerCreate(topic: Command, io: Io): void {
     .option("--max-message-size <size>", "largest message, payload and headers (256KiB)", parseSize)
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
+    .addOption(
+      new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
+        ["topic", "key"],
+      ),
+    )
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)
     .addHelpText(

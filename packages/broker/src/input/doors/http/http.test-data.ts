@@ -69,7 +69,12 @@ function memoryAdministration(): MemoryAdministration {
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
     passwords: memoryPasswords(),
     storage: {
-      status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
+      status: () => ({
+        dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 },
+        kek: "file",
+        scrub: { bytes: 1, passes: 1, running: false, endedAt: 1, corrupt: [] },
+      }),
+      scrub: () => Promise.resolve(),
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },

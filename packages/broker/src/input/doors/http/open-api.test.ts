@@ -185,7 +185,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.backup = () => Promise.reject(error);
   const no = (): Promise<never> => Promise.reject(error);
   Object.assign(door.administration.passwords, { set: no, remove: no });
-  Object.assign(door.administration.storage, { rotateDataKey: no, rotateKek: no });
+  Object.assign(door.administration.storage, { scrub: no, rotateDataKey: no, rotateKek: no });
   return send(route);
 }
 

@@ -50,6 +50,10 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
       key: text(limits.topicBytesMax)
         .optional()
         .describe("ordering key from a level, where the publisher gives none: `orders/{id}/#`"),
+      erasure: z
+        .enum(["topic", "key"])
+        .optional()
+        .describe("what can be erased together: the messages of a topic, or those of an ordering key"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -118,13 +122,14 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, schema, key } = settings;
+  const { owner, retention, maxMessageBytes, schema, key, erasure } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: tight(formatSize(maxMessageBytes)) }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 
@@ -163,6 +168,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   maxMessageSize: z.string().optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
+  erasure: z.enum(["topic", "key"]).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({

@@ -8,6 +8,7 @@ import {
   writeProperties,
 } from "@mess/wire";
 import type { Identity, Refused as Refusal } from "../../../model/authentication.ts";
+import { isDerived, ownerOf } from "../../../model/derived-principal.ts";
 import type { AttachRequest, WillDraft } from "../../../model/engine.ts";
 import { noExpiry, writeAttributes } from "../../../model/message.ts";
 import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
@@ -74,7 +75,7 @@ function agreed(connection: MqttConnection, packet: ConnectPacket): Properties {
   if (connection.requestedExpiry !== asked) properties.sessionExpiryInterval = connection.requestedExpiry;
   // Where replies to this client may go: a tree of its own, which a policy can grant as `reply/{principal}/#`.
   if (packet.properties?.requestResponseInformation === true) {
-    properties.responseInformation = `reply/${connection.principal}/${connection.clientId}`;
+    properties.responseInformation = `reply/${ownerOf(connection.principal)}/${connection.clientId}`;
   }
   return properties;
 }
@@ -112,8 +113,9 @@ function resolveClientId(connection: MqttConnection, packet: ConnectPacket): str
   return packet.clientId;
 }
 
-/** Seconds. 3.1.1 has no interval: a session without Clean Session stays as long as any may. */
+/** Seconds. 3.1.1 has no interval: a session without Clean Session stays as long as any may. Of a scoped token none stays. */
 function expiryOf(connection: MqttConnection, packet: ConnectPacket): number {
+  if (isDerived(connection.principal)) return 0;
   const cap = connection.context.limits.sessionExpirySecondsMax;
   if (packet.version === 4) return packet.cleanStart ? 0 : cap;
   const asked = packet.properties?.sessionExpiryInterval ?? 0;
