@@ -1,7 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { sweep } from "../test/scenarios/flips.ts";
 import { mess } from "../test/support/cli.ts";
-import { unique } from "../test/support/names.ts";
+import { sleep, unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { copyOfData, filesBelow, segmentsOf, written } from "./support/files.ts";
@@ -33,6 +33,14 @@ export const a10 = attack({
       elsewhere: {
         mosquitto: hasNone("keeps nothing on disk by default"),
         nats: lacks("sums messages one by one: nothing binds them to their order or number"),
+      },
+    },
+    {
+      name: "a bit changed under a running server",
+      run: underRunning,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default"),
+        nats: lacks("does not look at what is stored until it is read"),
       },
     },
   ],
@@ -141,4 +149,26 @@ async function sectors(arena: Arena): Promise<void> {
   rmSync(segmentsOf(copy).at(-1) ?? "");
   const { code } = await mess(["verify", copy]);
   hold(code === 65, `a segment removed: verify ends with ${code}`);
+}
+
+async function underRunning(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const client = await arena.connect(await arena.principal("everything"));
+  for (let index = 0; index < letters; index += 1) {
+    await client.publish({ topic: "a", payload: "x".repeat(3_000), qos: 1 });
+  }
+  // what was written stays as it is from here on
+  const rotated = await arena.admin("/v1/storage/rotate-data-key", { method: "POST" });
+  if (rotated.status !== 200) throw new Error(`no new segment: ${rotated.status}`);
+  const path = segmentsOf(arena.broker.dataDir)[0] ?? "";
+  const file = openSync(path, "r+");
+  const at = Math.floor(written(readFileSync(path)) / 2);
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, at);
+  writeSync(file, Buffer.of((byte[0] ?? 0) ^ 0x10), 0, 1, at);
+  closeSync(file);
+  const seen = await arena.observe();
+  await arena.admin("/v1/storage/scrub", { method: "POST" });
+  for (let waited = 0; waited < 100 && seen.events("journal.corrupt").length === 0; waited += 1) await sleep(50);
+  hold(seen.events("journal.corrupt").length > 0, "a changed bit of the journal is passed over");
 }
