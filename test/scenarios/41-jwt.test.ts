@@ -1,4 +1,4 @@
-// JWTs of a configured issuer, over every door: let in, refused, and ended when they end (THREATS D2, LESSONS on `alg`).
+// JWTs of a configured issuer, over every door: let in, refused, and ended when they end (THREATS D2).
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

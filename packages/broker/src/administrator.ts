@@ -1,5 +1,5 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
-import { AdministratorActs } from "./administrator-acts.ts";
+import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
 import { coreMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
@@ -17,6 +17,7 @@ import type {
   NewKey,
   PolicyChange,
 } from "./model/administration.ts";
+import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { StorageParts } from "./model/storage-administration.ts";
@@ -160,6 +161,13 @@ export class Administrator implements Administration {
     if (devPrincipal !== undefined)
       return [{ principal: devPrincipal, because: "the broker runs with --insecure-dev" }];
     return whoCan(this.#engine.machine.state.compiled, action, topic);
+  }
+
+  auditTrail(request: AuditRequest): Promise<AuditPage> {
+    return new Promise((resolve, reject) => {
+      if (this.#engine.journal.hasFailed) reject(storageFailed());
+      else this.#engine.machine.auditReading.page(request, resolve);
+    });
   }
 
   async backup(by: string): Promise<Backup> {

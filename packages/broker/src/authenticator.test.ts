@@ -33,7 +33,8 @@ function open(parts: Partial<AuthenticatorParts> = {}): {
       random: { bytes: (n) => new Uint8Array(n) },
     }),
     checksMax: 1,
-    audit: (event, detail) => audited.push(`${event} ${detail["method"]} ${detail["transport"]}`),
+    audit: (event, detail) =>
+      audited.push([event, ...Object.values(detail).filter((word) => word !== peer.address)].join(" ")),
     ...parts,
   });
   return { authenticator, audited, clock };
@@ -68,10 +69,13 @@ test("what looks like a JWT goes to its verifier, so many at a time, and the res
   expect([seen, authenticator.underWay]).toEqual([[["a.b.c", 1_000]], 1]);
   const bob: Verdict = { principal: "bob", keyId: "jwt:x:1", method: "jwt", expiresAt: 5 };
   waiting[0]?.(bob);
-  expect([await first, authenticator.underWay, audited]).toEqual([bob, 0, []]);
+  expect([await first, authenticator.underWay, audited.splice(0)]).toEqual([bob, 0, ["limit.hit authenticationsMax"]]);
   const second = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
   waiting[1]?.({ refused: "expired" });
   expect([await second, audited]).toEqual([{ refused: "expired" }, ["auth.fail jwt tls"]]);
+  const third = authenticator.authenticate(undefined, bytes("a.b.c"), peer);
+  waiting[2]?.({ refused: "its issuer does not answer", busy: true });
+  expect([await third, audited.length]).toEqual([{ refused: "its issuer does not answer", busy: true }, 1]);
   expect(authenticator.authenticate("k_1", bytes("right"), peer)).toEqual(alice);
 });
 

@@ -109,7 +109,10 @@ export class BrokerAuthenticator implements Authenticator {
     method: AuthenticationMethod,
     presented: Presented,
   ): Promise<Verdict> {
-    if (this.#underWay >= this.#parts.checksMax) return busy;
+    if (this.#underWay >= this.#parts.checksMax) {
+      this.#parts.audit("limit.hit", { limit: "authenticationsMax", address: presented.address });
+      return busy;
+    }
     this.#underWay++;
     try {
       return this.#judged(await check(), method, presented);

@@ -24,6 +24,7 @@ export const countedLimits: readonly (keyof Limits)[] = [
   "connectDeadlineMs",
   "preAuthBytesMax",
   "authFailuresPerAddressPerMinute",
+  "authenticationsMax",
   "sessionsPerPrincipalMax",
   "subscriptionsPerSessionMax",
   "subscriptionsMax",

@@ -272,6 +272,42 @@ describe("why", () => {
   });
 });
 
+describe("audit", () => {
+  const record = (seq: number, event: string) => ({
+    seq,
+    at: "2030-01-31T12:00:00.000Z",
+    event,
+    detail: { by: "a\nb" },
+  });
+
+  it("prints page after page, a line a record", async () => {
+    server.answer = ({ url }) => {
+      const from = new URL(url ?? "", "http://x").searchParams.get("from");
+      return { body: from === "0" ? { records: [record(3, "key.created")], next: 4, more: true } : last };
+    };
+    const last = { records: [record(9, "acl.deny")], next: 10, more: false };
+    const { code, out } = await mess(["audit", "--event", "*", "--since", "2030-01-01T00:00:00Z"]);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `2030-01-31T12:00:00.000Z  key.created  by="a\\nb"\n2030-01-31T12:00:00.000Z  acl.deny  by="a\\nb"\n`,
+    });
+    const asked = new URL(server.seen[0]?.url ?? "", "http://x").searchParams;
+    expect(Object.fromEntries(asked)).toEqual({
+      event: "*",
+      since: "2030-01-01T00:00:00.000Z",
+      from: "0",
+      limit: "100",
+    });
+    expect((await mess(["audit", "--last", "1", "--json"])).out).toBe(`${JSON.stringify(record(9, "acl.deny"))}\n`);
+  });
+
+  it("says so where there is nothing", async () => {
+    server.answer = () => ({ body: { records: [], next: 0, more: false } });
+    expect(await mess(["audit"])).toMatchObject({ code: 0, out: "", err: "no such records\n" });
+    expect((await mess(["audit", "--since", "yesterday"])).code).toBe(64);
+  });
+});
+
 describe("who-can", () => {
   const holders = [
     { principal: "admin", because: 'role admin allows publish on "#"', role: "admin" },

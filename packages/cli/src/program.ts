@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -50,6 +51,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerPolicy,
   registerWhy,
   registerWhoCan,
+  registerAudit,
   registerPair,
   registerDoctor,
   registerVerify,

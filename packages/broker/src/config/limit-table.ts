@@ -152,6 +152,8 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
   tokensPerPrincipalMax: count(0, 1_000_000, "Tokens of one principal that have not ended; 0: nobody makes any."),
   tokensMax: count(0, 10_000_000, "Tokens of all principals together."),
   tokenMsMax: milliseconds(1_000, 24 * 3_600_000, "Longest life of a token."),
+  auditSecondsMax: seconds(3_600, 36_500 * 86_400, "How long audit records are kept."),
+  auditBytesMax: bytes(MiB, 1_024 * GiB, "Audit records that are kept; past it the oldest go."),
   segmentBytes: bytes(1 * MiB, GiB, "Size of one journal file."),
   frameBytesSoft: bytes(64 * KiB, 256 * MiB, "Size of an open frame from which publishers are held back."),
   frameCacheBytes: bytes(64 * KiB, 64 * GiB, "Memory for frames that readers are likely to want."),

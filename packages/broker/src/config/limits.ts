@@ -77,6 +77,9 @@ export interface Limits {
   tokensMax: number;
   tokenMsMax: number;
   // storage
+  /** How long audit records are kept, and how many bytes of them: the oldest go first. */
+  auditSecondsMax: number;
+  auditBytesMax: number;
   segmentBytes: number;
   frameBytesSoft: number;
   frameCacheBytes: number;
@@ -155,6 +158,8 @@ export const defaultLimits: Limits = {
   tokensPerPrincipalMax: 1_000,
   tokensMax: 100_000,
   tokenMsMax: 24 * 3_600_000,
+  auditSecondsMax: 90 * 86_400,
+  auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

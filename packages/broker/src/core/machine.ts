@@ -21,6 +21,7 @@ import { AckKeeper } from "./ack-keeper.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
+import { AuditReading } from "./audit-reading.ts";
 import { Batch, reservedText } from "./batch.ts";
 import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
@@ -67,6 +68,7 @@ export class Machine implements Engine, JournalListener {
   readonly delayed: Delayed;
   readonly topics: TopicDeclaring;
   readonly positions: Positions;
+  readonly auditReading: AuditReading;
   readonly browsing: Browsing;
   readonly replay: Replay;
   readonly retention: Retention;
@@ -110,6 +112,7 @@ export class Machine implements Engine, JournalListener {
     appending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
     this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.auditReading = new AuditReading(state, this.#outbox);
     this.browsing = new Browsing({ state, outbox: this.#outbox, positions: this.positions });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.queues = new DeclaredQueues({

@@ -29,6 +29,7 @@ import {
 import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
+import { applyAudit } from "./audit-records.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Erasing } from "./erasing.ts";
 import type { Group } from "./group.ts";
@@ -113,7 +114,8 @@ export class Replay {
       this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
     } else if (kind === RecordKind.holdDropped) {
       this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
-    } else this.#applyRare(kind, bytes, start, end);
+    } else if (!applyAudit(this.#state.auditTrail, { kind, seq, bytes, start, end }))
+      this.#applyRare(kind, bytes, start, end);
   }
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {

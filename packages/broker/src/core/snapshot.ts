@@ -18,6 +18,7 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { addAuditTrail } from "./audit-records.ts";
 import { confineMessage } from "./erasing.ts";
 import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
@@ -126,6 +127,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
+  addAuditTrail(state.auditTrail, add);
   addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, {

@@ -13,6 +13,7 @@ import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
+import { AuditTrail } from "./audit-trail.ts";
 import { ErasureDomains } from "./erasure-domains.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
@@ -134,6 +135,7 @@ export class State {
   /** By principal. */
   readonly passwords: Map<string, PasswordRecord> = new Map();
   readonly keys: KeyTable = new KeyTable();
+  readonly auditTrail: AuditTrail = new AuditTrail();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;

@@ -17,6 +17,8 @@ export interface ClientWish {
   /** `n,,` by default. */
   readonly header?: string;
   readonly binding?: Uint8Array;
+  /** In place of the one that the server made, in the last message alone. */
+  readonly lastNonce?: string;
 }
 
 export class TestScramClient {
@@ -37,7 +39,7 @@ export class TestScramClient {
   final(challenge: Uint8Array): Buffer {
     const serverFirst = Buffer.from(challenge).toString();
     const [, nonce = "", salt = "", iterations = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
-    const { header = "n,,", binding = new Uint8Array(0), password } = this.#wish;
+    const { header = "n,,", binding = new Uint8Array(0), password, lastNonce = nonce } = this.#wish;
     const salted = pbkdf2Sync(
       password.normalize("NFKC"),
       Buffer.from(salt, "base64"),
@@ -47,7 +49,7 @@ export class TestScramClient {
     );
     const clientKey = hmac(salted, "Client Key");
     const bound = Buffer.concat([Buffer.from(header), binding]).toString("base64");
-    const withoutProof = `c=${bound},r=${nonce}`;
+    const withoutProof = `c=${bound},r=${lastNonce}`;
     const signed = `${this.#bare},${serverFirst},${withoutProof}`;
     const signature = hmac(createHash("sha256").update(clientKey).digest(), signed);
     const proof = clientKey.map((byte, at) => byte ^ (signature[at] as number));

@@ -33,6 +33,10 @@ function run(wish: Partial<ClientWish>, options: Partial<ScramOptions> = {}): Sc
   return "challenge" in step ? server.next(client.final(step.challenge)) : step;
 }
 
+function longer(base64: string): string {
+  return Buffer.concat([Buffer.from(base64, "base64"), Buffer.alloc(1)]).toString("base64");
+}
+
 const wrong = "the user name or the password is wrong";
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
@@ -65,6 +69,13 @@ describe("SCRAM-SHA-256", () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  test("whoever knows the password and signs another nonce is refused: the last message repeats the server's", () => {
+    expect(run({ lastNonce: "clientserver" })).toHaveProperty("data");
+    for (const lastNonce of ["client", "clientother", "server"]) {
+      expect(run({ lastNonce })).toEqual({ problem: wrong, username: "user" });
+    }
   });
 
   test("a wrong password, and an unknown name, are refused alike", () => {
@@ -171,6 +182,7 @@ describe("SCRAM-SHA-256", () => {
     ["a short proof", (final: string) => final.replace(/p=.*/, "p=AAAA")],
     ["an empty proof", (final: string) => final.replace(/p=.*/, "p=")],
     ["a long proof", (final: string) => final.replace(/p=.*/, `p=${"A".repeat(88)}`)],
+    ["the right proof and a byte more", (final: string) => final.replace(/p=(.*)/, (_, proof) => `p=${longer(proof)}`)],
   ])("%s in the last message is refused", (_, change) => {
     const client = new TestScramClient({ username: "user", password: "pencil", nonce: "client" });
     const server = exchange();

@@ -1,4 +1,5 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
+import type { AuditPage, AuditRequest } from "./audit.ts";
 import type { Backup } from "./backup.ts";
 import type { PasswordAdministration } from "./password.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
@@ -100,6 +101,8 @@ export interface Administration {
   why(principal: string, action: Action, topic: string): Explanation;
   /** Everybody who may do it, sorted by name; of a very large policy the first 10,000. */
   whoCan(action: Action, topic: string): readonly Holder[];
+  /** The audit trail, a page of it: records in the order they were written. */
+  auditTrail(request: AuditRequest): Promise<AuditPage>;
   /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
   backup(by: string): Promise<Backup>;
   health(): Health;

@@ -84,6 +84,10 @@ export const RecordKind = {
   erasureState: 52,
   /** Erasure domains whose messages nobody is given any more. */
   domainsErased: 53,
+  /** Audit records copied out of a segment that is to be dropped: core/audit-copies.ts. */
+  auditCarried: 54,
+  /** Where the audit records lie; only inside snapshots. */
+  auditState: 55,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -269,6 +273,11 @@ export interface Audited {
   readonly at: number;
   readonly event: string;
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** As `AuditTrail.save` gives it, or a part of it. */
+export interface AuditState {
+  readonly runs: readonly number[];
 }
 
 export interface RetainedState {

@@ -1,52 +1,21 @@
-import type { DirectoryLock, Host } from "../host/host.ts";
 import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
-import type { ActiveSegment } from "./active-segment.ts";
 import { ioError } from "./disk-io.ts";
 import { FrameCache } from "./frame-cache.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
-import { JournalTree, type RecoveredTree } from "./journal-tree.ts";
-import type { Keyring } from "./keyring.ts";
+import type { JournalParts } from "./journal-parts.ts";
+import { JournalTree } from "./journal-tree.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
 import { Retention } from "./retention.ts";
-import type { Scrubber } from "./scrubber.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
-import type { SegmentPool } from "./segment-pool.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { TreeReader } from "./tree-reader.ts";
 
 /** Sections that a frame may have before publishers are held back, and before they are refused. A header can name 65,535. */
 const DOMAINS_SOFT = 1_024;
 const DOMAINS_MAX: number = 32 * DOMAINS_SOFT;
-
-export interface StorageLimits {
-  readonly segmentBytes: number;
-  readonly frameBytesSoft: number;
-  readonly frameCacheBytes: number;
-  readonly diskBytesMax: number;
-}
-
-/** What `openJournal` hands over. */
-export interface JournalParts {
-  readonly host: Host;
-  readonly directory: string;
-  readonly keyring: Keyring;
-  readonly limits: StorageLimits;
-  readonly lock: DirectoryLock;
-  readonly catalogue: SegmentCatalogue;
-  readonly pool: SegmentPool;
-  readonly active: ActiveSegment;
-  readonly scrubber: Scrubber;
-  readonly lastSeq: number;
-  readonly snapshotSeq: number;
-  readonly headGeneration: number;
-  readonly tree: RecoveredTree;
-  /** Last segment with a frame, and where its frames end. */
-  readonly lastFilledId: number;
-  readonly lastFilledEnd: number;
-}
 
 /**
  * The journal on disk. One frame is in flight; the next fills. States: idle (nothing in flight) -> sealing (a seal is
@@ -251,6 +220,7 @@ export class DiskJournal implements Journal {
       await this.#reader.close();
       await this.#head?.close(!this.hasFailed);
       await this.#writer.active.file.close();
+      await this.#parts.witness?.close();
     } finally {
       await this.#parts.lock.release();
     }
@@ -352,6 +322,7 @@ export class DiskJournal implements Journal {
     this.#inFlight = undefined;
     this.#head?.touch();
     this.#retention.committed();
+    this.#parts.witness?.grown();
     this.#listener?.committed(frame);
     if (this.#wanted || this.#closing !== undefined) this.#scheduleSeal();
   };

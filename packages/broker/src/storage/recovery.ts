@@ -40,9 +40,9 @@ export interface Recovered {
   readonly snapshotSeq: number;
   readonly tornBytes: number;
   readonly headGeneration: number;
+  readonly tree: RecoveredTree;
   /** Data key of the newest segment, and frames it has sealed in all. */
   readonly newestKey: { readonly id: number; readonly frames: number };
-  readonly tree: RecoveredTree;
 }
 
 interface Scanned {
@@ -93,8 +93,8 @@ function emptyJournal(headGeneration: number): Recovered {
     snapshotSeq: 0,
     tornBytes: 0,
     headGeneration,
-    newestKey: { id: 0, frames: 0 },
     tree: emptyTree(),
+    newestKey: { id: 0, frames: 0 },
   };
 }
 
@@ -136,8 +136,8 @@ class Recovery {
       snapshotSeq,
       tornBytes,
       headGeneration: this.#head?.generation ?? 0,
-      newestKey: { id: newest.keyId, frames: newest.keyFrames + tail.position.counter },
       tree: this.#tree(last.id),
+      newestKey: { id: newest.keyId, frames: newest.keyFrames + tail.position.counter },
     };
   }
 

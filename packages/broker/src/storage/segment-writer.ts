@@ -8,9 +8,8 @@ import { sectionSizes } from "./frame-sections.ts";
 import type { JournalTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Retention } from "./retention.ts";
-import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
+import { newEntry, type SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
-import { SegmentIndex } from "./segment-index.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 import { takeSegmentFile } from "./segment-space.ts";
 
@@ -45,7 +44,7 @@ export class SegmentWriter {
   constructor(parts: WriterParts) {
     this.#parts = parts;
     this.#active = parts.active;
-    this.#entry = enter(parts.catalogue, parts.active);
+    this.#entry = parts.catalogue.add(newEntry(parts.active.header));
     this.#filledId = parts.lastFilledId;
     this.#filledEnd = parts.lastFilledEnd;
   }
@@ -140,23 +139,8 @@ export class SegmentWriter {
     if (this.#entry.lastSeq < this.#entry.header.firstSeq) retention.later(this.#entry);
     this.#active = next;
     tree.rolled(old.segmentId);
-    this.#entry = enter(catalogue, next);
+    this.#entry = catalogue.add(newEntry(next.header));
     await old.file.close();
     pool.prepare();
   }
-}
-
-function enter(catalogue: SegmentCatalogue, active: ActiveSegment): SegmentEntry {
-  const { header } = active;
-  const entry: SegmentEntry = {
-    header,
-    lastSeq: header.firstSeq - 1,
-    end: SEGMENT_HEADER_BYTES,
-    endHash: header.previousHash,
-    active: true,
-    dropping: false,
-    index: new SegmentIndex(),
-  };
-  catalogue.add(entry);
-  return entry;
 }

@@ -1,7 +1,7 @@
 import type { SimulatedHost } from "../host/simulated-host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { claimDirectory } from "./data-directory.ts";
-import type { StorageLimits } from "./journal.ts";
+import type { StorageLimits } from "./journal-parts.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
 import { type OpenedDirectory, openJournal } from "./open-journal.ts";
 import type { ScrubPace } from "./scrubber.ts";

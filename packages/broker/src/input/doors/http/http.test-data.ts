@@ -78,6 +78,8 @@ function memoryAdministration(): MemoryAdministration {
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },
+    auditTrail: (request) =>
+      Promise.resolve({ records: [{ seq: 7, at: 0, event: "e", detail: { ...request } }], next: 8, more: false }),
     whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {

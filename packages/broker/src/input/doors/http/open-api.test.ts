@@ -80,6 +80,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
     },
   },
   "PUT /v1/policy": { body: { roles: {} } },
+  "GET /v1/audit": { query: "event=acl.*&limit=5" },
   "GET /v1/who-can": { query: "action=publish&topic=a" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
   ...Object.fromEntries(
@@ -183,6 +184,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.revokeKey = () => Promise.reject(error);
   door.administration.applyPolicy = () => Promise.reject(error);
   door.administration.backup = () => Promise.reject(error);
+  door.administration.auditTrail = () => Promise.reject(error);
   const no = (): Promise<never> => Promise.reject(error);
   Object.assign(door.administration.passwords, { set: no, remove: no });
   Object.assign(door.administration.storage, { scrub: no, rotateDataKey: no, rotateKek: no });

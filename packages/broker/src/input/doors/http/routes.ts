@@ -1,5 +1,6 @@
 import type { Limits } from "../../../config/limits.ts";
 import type { Route } from "./route.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { consumeRoutes } from "./routes/consume.ts";
@@ -30,6 +31,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...topicRoutes(limits),
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
+    ...auditRoutes(limits),
     ...keyRoutes(),
     ...passwordRoutes(),
     ...tokenRoutes(limits),

@@ -1,4 +1,4 @@
-import { type Packet, PacketType, ReasonCode } from "@mess/wire";
+import { type Packet, PacketType, type Properties, ReasonCode } from "@mess/wire";
 import { describe, expect, test } from "vitest";
 import type { Authenticator, Exchange, ExchangeStep, Refused, Verdict } from "../../../model/authentication.ts";
 import { Door, type DoorClient, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
@@ -123,7 +123,7 @@ describe("a check that takes time", () => {
   });
 
   test("all that wait hold no more than may be held of strangers", () => {
-    const { door } = slowDoor({ preAuthBytesMax: 250 });
+    const { door } = slowDoor({ preAuthBytesMax: 300 });
     const clients = [1, 2].map(() => door.client().connect({ clientId: "x".repeat(100) }));
     expect(clients.map(({ isClosed }) => isClosed)).toEqual([false, false]);
     expect(door.client().connect({ clientId: "x".repeat(100) }).isClosed).toBe(true);
@@ -190,7 +190,7 @@ const anew = ReasonCode.ReAuthenticate;
 
 for (const isSlow of [false, true]) {
   describe(`a method of several steps, ${isSlow ? "each of which takes time" : "each at once"}`, () => {
-    async function addingDoor(): Promise<{
+    async function addingDoor(properties: Properties = {}): Promise<{
       door: Door;
       client: DoorClient;
       adding: Adding;
@@ -205,7 +205,7 @@ for (const isSlow of [false, true]) {
         door.commit();
         return client.received();
       };
-      client.connect(naming);
+      client.connect({ properties: { ...naming.properties, ...properties } });
       return { door, client, adding, sent };
     }
 
@@ -291,6 +291,20 @@ for (const isSlow of [false, true]) {
       expect(await sent()).toEqual([auth(0, "done")]);
     });
 
+    test("one that begins before CONNACK is out ends the connection", async () => {
+      // What lasts is written down first: CONNACK waits for the disk.
+      const { door, client } = await addingDoor({ sessionExpiryInterval: 60 });
+      await settled();
+      await settled();
+      client.send(auth(goOn, "2"));
+      await settled();
+      await settled();
+      client.send(auth(anew, "42"));
+      await settled();
+      door.commit();
+      expect([client.isClosed, client.types()]).toEqual([true, [PacketType.AUTH]]);
+    });
+
     for (const [name, packets, code] of [
       ["that fails", [auth(anew, "99")], ReasonCode.NotAuthorized],
       ["of another method [MQTT-4.12.1-1]", [auth(anew, "42", "OTHER")], ReasonCode.ProtocolError],
@@ -305,6 +319,14 @@ for (const isSlow of [false, true]) {
         expect(client.isClosed).toBe(true);
       });
     }
+
+    test.runIf(isSlow)("AUTH before the one before it was answered ends the connection", async () => {
+      const { client, sent } = await inside();
+      client.send(auth(anew, "40"));
+      await sent();
+      client.send(auth(goOn, "1"), auth(goOn, "1"));
+      expect((await sent()).at(-1)).toMatchObject({ reasonCode: ReasonCode.ProtocolError });
+    });
 
     test("a re-authentication as somebody else ends the connection", async () => {
       const { door, client, adding, sent } = await inside();

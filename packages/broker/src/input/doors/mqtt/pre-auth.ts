@@ -1,9 +1,10 @@
 /** Before a client is let in: what it may send, and what the broker holds for it, within bounds (THREATS A1). */
-import { type ConnectPacket, encodePacket, type PacketDecoder } from "@mess/wire";
+import type { ConnectPacket, PacketDecoder } from "@mess/wire";
 import type { BackPressure } from "./back-pressure.ts";
 import type { MqttDoorContext } from "./door-context.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
+const fieldBytes = 4;
 
 export class PreAuth {
   readonly #context: MqttDoorContext;
@@ -29,7 +30,7 @@ export class PreAuth {
   /** Who sent `connect` is not known before the client has said more, which it may by AUTH alone. */
   keepConnect(connect: ConnectPacket): void {
     this.#decoder.authenticating = true;
-    this.#connectBytes = encodePacket(connect, connect.version).length;
+    this.#connectBytes = sizeOf(connect);
   }
 
   /** Reads and decodes nothing until `answer` is there. */
@@ -72,4 +73,12 @@ export class PreAuth {
     this.#context.preAuthBytes += bytes - this.#held;
     this.#held = bytes;
   }
+}
+
+/** Bytes of a packet's text and data, and a little for each field. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return Buffer.byteLength(value);
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value !== "object" || value === null) return fieldBytes;
+  return Object.values(value).reduce((sum: number, part) => sum + fieldBytes + sizeOf(part), 0);
 }
