@@ -1,6 +1,7 @@
 /** The numbers of the core, for `/metrics`: read once a scrape. */
 import type { BrokerEngine } from "./engine.ts";
 import type { MetricSample } from "./model/administration.ts";
+import type { SignedLog } from "./model/log-proofs.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -80,6 +81,17 @@ function queueMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_declared_subscriptions", "Declared subscriptions.", state.queues.size),
     gauge("mess_consumers", "Consumers of declared subscriptions.", queues.consuming.count),
     gauge("mess_leased_messages", "Messages that consumers have now.", queues.consuming.leased),
+  ];
+}
+
+/** The journal as a transparency log. */
+export function logMetrics(log: SignedLog): MetricSample[] {
+  const { written, failed, size } = log.statistics();
+  return [
+    gauge("mess_log_leaves", "Leaves of the journal's tree: durable frames.", log.head.size),
+    gauge("mess_checkpoint_leaves", "Leaves under the last signed checkpoint on disk.", size),
+    counter("mess_checkpoints_total", "Signed checkpoints written.", written),
+    counter("mess_checkpoint_failures_total", "Checkpoints that could not be written to a file.", failed),
   ];
 }
 

@@ -64,6 +64,7 @@ beforeEach(async () => {
     host,
     beginBackup: home.opened.beginBackup,
     storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

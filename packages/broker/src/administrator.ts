@@ -1,7 +1,8 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
 import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
-import { coreMetrics } from "./administrator-metrics.ts";
+import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { CertificateAdministrator } from "./certificate-administrator.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
@@ -19,6 +20,8 @@ import type {
 } from "./model/administration.ts";
 import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
+import type { SignedLog } from "./model/log-proofs.ts";
 import type { Action, PolicyDocument } from "./model/policy.ts";
 import type { StorageParts } from "./model/storage-administration.ts";
 import { PasswordAdministrator } from "./password-administrator.ts";
@@ -35,8 +38,11 @@ export interface AdministratorParts {
   readonly host: Host;
   readonly beginBackup: BeginBackup;
   readonly storage: StorageParts;
+  readonly log: SignedLog;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
+  /** Signs client certificates; absent where there is no TLS. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -48,8 +54,10 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly certificates: CertificateAdministrator;
   readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
+  readonly log: SignedLog;
   readonly passwords: PasswordAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
@@ -64,7 +72,9 @@ export class Administrator implements Administration {
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
+    this.certificates = new CertificateAdministrator({ machine, acts, clock, authority: parts.clientAuthority });
     this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
+    this.log = parts.log;
     const isFree = parts.devPrincipal !== undefined;
     this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
@@ -136,6 +146,7 @@ export class Administrator implements Administration {
     const plan = this.#declared.plan(policy);
     const { roles, principals } = policy;
     this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    this.certificates.checkAgain(by);
     await this.#declared.write(by, plan, starts);
     await this.#acts.durable();
   }
@@ -192,7 +203,8 @@ export class Administrator implements Administration {
   }
 
   metrics(): readonly MetricSample[] {
-    return [...coreMetrics(this.#engine), ...this.storage.metrics(), ...this.#parts.doorMetrics()];
+    const own = [...coreMetrics(this.#engine), ...logMetrics(this.log), ...this.storage.metrics()];
+    return [...own, ...this.#parts.doorMetrics()];
   }
 
   audit(event: string, detail: Readonly<Record<string, string | number>>): void {

@@ -10,6 +10,7 @@ const certificate: PresentedCertificate = {
   problem: "",
   names: ["uri:x"],
   serial: "01",
+  authority: "own",
   issuer: "",
   expiresAt: 9,
 };
@@ -81,11 +82,16 @@ test("what looks like a JWT goes to its verifier, so many at a time, and the res
 
 test("a certificate counts where nothing else is shown; one that does not verify refuses whatever else is shown", () => {
   const carol: Verdict = { principal: "carol", keyId: "cert:01", method: "certificate", expiresAt: 9 };
-  const { authenticator, audited } = open({ certificates: () => carol });
+  const { authenticator, audited } = open({
+    certificates: {
+      identify: () => carol,
+      refusal: ({ verified, problem }) => (verified ? undefined : { refused: problem, isCertificate: true }),
+    },
+  });
   expect(authenticator.authenticate(undefined, undefined, { ...peer, certificate })).toEqual(carol);
   expect(authenticator.authenticate("k_1", bytes("right"), { ...peer, certificate })).toEqual(alice);
   const expired = { ...peer, certificate: { ...certificate, verified: false, problem: "it has expired" } };
-  const refused = { refused: "the client certificate was refused: it has expired" };
+  const refused = { refused: "it has expired", isCertificate: true };
   expect(authenticator.authenticate("k_1", bytes("right"), expired)).toEqual(refused);
   expect(authenticator.begin("SCRAM-SHA-256", expired)).toEqual(refused);
   expect(audited).toEqual(["auth.fail certificate tls", "auth.fail certificate tls"]);

@@ -18,6 +18,13 @@ export interface TokenVerifier {
   verify(token: string, now: number): Promise<Verdict>;
 }
 
+/** Knows which client certificates count, and for whom. */
+export interface CertificateJudge {
+  /** Why a connection with this one is refused, whatever else it shows. */
+  refusal(certificate: PresentedCertificate): Refused | undefined;
+  identify(certificate: PresentedCertificate): Verdict;
+}
+
 export interface AuthenticatorParts {
   readonly throttle: Pick<CredentialThrottle, "retryAfterMs" | "failed">;
   /** Milliseconds that never go back, and wall-clock milliseconds. */
@@ -25,7 +32,7 @@ export interface AuthenticatorParts {
   readonly now: () => number;
   /** Whose API key or token it is. Takes the same time whether the id exists or not. */
   readonly keys: (keyId: string, secret: string) => Identity | undefined;
-  readonly certificates?: (certificate: PresentedCertificate) => Verdict;
+  readonly certificates?: CertificateJudge;
   readonly tokens?: TokenVerifier;
   readonly scram?: ScramLogin;
   /** Checks that may be under way at once; more are refused as busy. */
@@ -86,12 +93,12 @@ export class BrokerAuthenticator implements Authenticator {
     return retryAfterMs === 0 ? undefined : { refused: "too many failures; try again later", retryAfterMs };
   }
 
-  /** One that does not verify refuses, whatever else is shown: its owner believes to be known by it. */
+  /** One that does not verify, or was revoked, refuses whatever else is shown: its owner believes to be known by it. */
   #badCertificate(presented: Presented): Refused | undefined {
     const { certificate } = presented;
-    if (certificate === undefined || certificate.verified) return undefined;
-    const refused: Refused = { refused: `the client certificate was refused: ${certificate.problem}` };
-    this.#failed("certificate", presented);
+    if (certificate === undefined) return undefined;
+    const refused = this.#parts.certificates?.refusal(certificate);
+    if (refused !== undefined) this.#failed("certificate", presented);
     return refused;
   }
 
@@ -101,7 +108,7 @@ export class BrokerAuthenticator implements Authenticator {
     if (certificates === undefined || certificate === undefined) {
       return this.#judged({ refused: needed }, "none", presented);
     }
-    return this.#judged(certificates(certificate), "certificate", presented);
+    return this.#judged(certificates.identify(certificate), "certificate", presented);
   }
 
   async #underWayed(

@@ -8,7 +8,7 @@ import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { type DataHome, openDataHome } from "./data-home.ts";
+import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import {
   checkPrincipal,
@@ -24,19 +24,19 @@ import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
-import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
 import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
-import { ServerTls } from "./input/tls.ts";
+import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
 import { kekOptionsOf } from "./kek-options-of.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { StartError } from "./start-error.ts";
@@ -123,7 +123,7 @@ export class Broker implements AsyncDisposable {
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
     const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
-    const home = await openDataHome({ host, kek, limits: config.limits });
+    const home = await openDataHome({ host, kek, limits: config.limits, checkpoints: checkpointsOf(config, log) });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
@@ -134,13 +134,17 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const isTemporary = memoryKek !== undefined && isListening;
+    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     const opened = { config, host, home, engine };
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
       storage: home.storage,
+      log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
+      clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () => {
         const { limitHits, countOf } = engine.machine.audit;
         const authFailures = countOf.get("auth.fail") ?? 0;
@@ -153,10 +157,8 @@ export class Broker implements AsyncDisposable {
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     administrator.storage.start();
-    const isTemporary = memoryKek !== undefined && isListening;
-    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
-      const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
+      const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);
       const made = {
         config,
@@ -333,27 +335,6 @@ function openAdmission(config: ServeConfig, host: Host, tally: InputTally): Admi
   });
 }
 
-async function openTls(
-  { config, log }: BrokerOptions,
-  { host, home, files }: { host: Host; home: DataHome; files: string },
-): Promise<ServerTls | undefined> {
-  if (config.insecureDev && config.mqttsPort === undefined) return undefined;
-  const load = (): Promise<ServerCertificate> =>
-    config.tlsCert !== undefined && config.tlsKey !== undefined
-      ? ownCertificate(config.tlsCert, config.tlsKey, host.clock.now())
-      : managedCertificate({
-          directory: files,
-          box: home.keyring.box,
-          names: certificateNames(config.hostNames),
-          now: host.clock.now(),
-        });
-  return ServerTls.open({
-    load,
-    timers: host.timers,
-    report: (level, message) => log[level]("certificate", { message }),
-  });
-}
-
 async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Listening[]> {
   const { config, host, door, tls, administrator, admission, log } = parts;
   const { limits, listen } = config;
@@ -373,6 +354,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      certificateAdministration: administrator.certificates,
       keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),

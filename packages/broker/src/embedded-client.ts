@@ -14,7 +14,7 @@ const embeddedAddress = "embedded";
 /** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
 export type EmbeddedOptions = Omit<
   ConnectOptions,
-  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+  "auth" | "ca" | "cert" | "key" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
 >;
 /** The same for a client without what the SDK adds. */
 export type EmbeddedMqttOptions = Omit<
@@ -23,6 +23,8 @@ export type EmbeddedMqttOptions = Omit<
   | "secret"
   | "scram"
   | "ca"
+  | "cert"
+  | "key"
   | "serverName"
   | "keepAlive"
   | "insecureCleartextCredentials"

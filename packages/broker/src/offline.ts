@@ -4,7 +4,7 @@ import { Administrator } from "./administrator.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { openDataHome } from "./data-home.ts";
+import { checkpointsOf, openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { makeAdminKey } from "./first-key.ts";
 import { nodeHost } from "./host/node-host.ts";
@@ -27,7 +27,12 @@ export async function resetAdminKey(
   const host = nodeHost();
   const stat = await host.disk.stat(config.data);
   if (stat === undefined) throw new StartError(78, `there is no data directory ${config.data}`);
-  const home = await openDataHome({ host, kek: kekOptionsOf(config), limits: config.limits });
+  const home = await openDataHome({
+    host,
+    kek: kekOptionsOf(config),
+    limits: config.limits,
+    checkpoints: checkpointsOf(config),
+  });
   const engine = await BrokerEngine.start({
     host,
     opened: home.opened,
@@ -44,6 +49,7 @@ export async function resetAdminKey(
     host,
     beginBackup: home.opened.beginBackup,
     storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

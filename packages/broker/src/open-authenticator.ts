@@ -30,6 +30,7 @@ export function openAuthenticator(parts: OpenAuthenticatorParts): BrokerAuthenti
     monotonic: () => host.clock.monotonic(),
     now: () => host.clock.now(),
     keys: (keyId, secret) => administrator.keys.identify(keyId, secret),
+    certificates: administrator.certificates,
     // Without an issuer what looks like a JWT is a wrong secret like any other.
     ...(config.jwt.length > 0 && { tokens: issuers }),
     scram: new ScramLogin({

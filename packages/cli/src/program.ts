@@ -13,6 +13,7 @@ import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
 import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
+import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
@@ -55,6 +56,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerPair,
   registerDoctor,
   registerVerify,
+  registerProof,
   registerBackup,
   registerRestore,
   registerKek,

@@ -57,6 +57,16 @@ function checkCertificate(config: ServeConfig): CrossProblem[] {
   if (config.tlsKey !== undefined && config.tlsCert === undefined) {
     problems.push({ path: "tlsKey", message: "is given without tlsCert", hint: "name the certificate too" });
   }
+  if (config.clientCrl !== undefined && config.clientCa === undefined) {
+    problems.push({ path: "clientCrl", message: "is given without clientCa", hint: "name the authorities too" });
+  }
+  if (config.insecureDev && config.clientCa !== undefined) {
+    problems.push({
+      path: "clientCa",
+      message: "would not be used: with insecureDev nobody is authenticated",
+      hint: "leave insecureDev off",
+    });
+  }
   const hasCertificate = config.tlsCert !== undefined;
   if (config.mqttsPort !== undefined && !config.insecureDev) {
     problems.push({ path: "mqttsPort", message: "is only for insecureDev", hint: "mqttPort is the TLS port" });

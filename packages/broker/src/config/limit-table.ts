@@ -68,6 +68,7 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     1_000_000,
     "Failed authentications one address may make a minute; past it, it is refused unasked.",
   ),
+  certificatesMax: count(1, 10_000_000, "Client certificates issued by this broker that have not expired."),
   authenticationsMax: count(
     1,
     100_000,

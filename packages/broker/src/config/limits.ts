@@ -16,6 +16,7 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  certificatesMax: number;
   /** Checks of credentials that take time, under way at once. */
   authenticationsMax: number;
   // packets
@@ -114,6 +115,7 @@ export const defaultLimits: Limits = {
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  certificatesMax: 100_000,
   authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,

@@ -103,10 +103,13 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
       mqttsPort: given.mqttsPort,
       tlsCert: given.tlsCert,
       tlsKey: given.tlsKey,
+      clientCa: given.clientCa,
+      clientCrl: given.clientCrl,
       kekFile: given.kekFile,
       kekFd: given.kekFd,
       kekCommand: given.kekCommand,
       policyFile: given.policyFile,
+      checkpointFile: given.checkpointFile,
     }),
   };
 }

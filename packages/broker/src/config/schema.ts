@@ -26,11 +26,14 @@ export interface PartialServeConfig {
   hostNames?: string[] | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
+  clientCa?: string | undefined;
+  clientCrl?: string | undefined;
   kekFile?: string | undefined;
   kekFd?: number | undefined;
   kekCommand?: string | undefined;
   insecureDev?: boolean | undefined;
   policyFile?: string | undefined;
+  checkpointFile?: string | undefined;
   logLevel?: LogLevel | undefined;
   limits?: { [Name in keyof Limits]?: number | undefined } | undefined;
   jwt?: readonly JwtConfig[] | undefined;
@@ -83,11 +86,14 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
     .optional(),
   tlsCert: text.optional(),
   tlsKey: text.optional(),
+  clientCa: text.optional(),
+  clientCrl: text.optional(),
   kekFile: text.optional(),
   kekFd: descriptor.optional(),
   kekCommand: text.optional(),
   insecureDev: z.boolean({ error: "is true or false" }).optional(),
   policyFile: text.optional(),
+  checkpointFile: text.optional(),
   logLevel: z.enum(logLevels, { error: `is one of ${logLevels.join(", ")}` }).optional(),
   limits: z.strictObject(limitShape()).optional(),
   jwt: z

@@ -4,6 +4,7 @@ import type { KeyCreated, KeyRevoked, PolicyApplied } from "../model/record.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
+import { Certificates } from "./certificates.ts";
 import { KeyExpiry } from "./key-expiry.ts";
 import { Passwords } from "./passwords.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
@@ -23,10 +24,12 @@ export class Credentials {
   readonly #parts: CredentialsParts;
   readonly #state: State;
   readonly #expiry: KeyExpiry;
+  readonly certificates: Certificates;
 
   constructor(parts: CredentialsParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.certificates = new Certificates(parts);
     this.passwords = new Passwords(parts);
     this.#expiry = new KeyExpiry({ ...parts, end: (ended) => this.#endKey(ended) });
   }

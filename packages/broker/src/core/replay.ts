@@ -6,6 +6,8 @@ import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, messageHeaderBytes } from "../model/message.ts";
 import {
   type BacklogState,
+  type CertificateIssued,
+  type CertificateRevoked,
   type CounterState,
   type DeliveryNote,
   type DomainsErased,
@@ -273,6 +275,12 @@ export class Replay {
         break;
       case RecordKind.keyRevoked:
         this.#parts.credentials.applyKeyRevoked(readJson<KeyRevoked>(bytes, start, end));
+        break;
+      case RecordKind.certificateIssued:
+        this.#parts.credentials.certificates.applyIssued(readJson<CertificateIssued>(bytes, start, end));
+        break;
+      case RecordKind.certificateRevoked:
+        this.#parts.credentials.certificates.applyRevoked(readJson<CertificateRevoked>(bytes, start, end));
         break;
       case RecordKind.passwordSet:
         this.#parts.credentials.passwords.applySet(readJson<PasswordSet>(bytes, start, end));

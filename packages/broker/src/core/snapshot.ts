@@ -105,6 +105,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
+  for (const certificate of state.certificates.values()) add(RecordKind.certificateIssued, certificate);
   for (const password of state.passwords.values()) {
     add(RecordKind.passwordSet, { ...passwordRecord(password), by: "snapshot" });
   }

@@ -15,6 +15,7 @@ import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { AuditTrail } from "./audit-trail.ts";
 import { ErasureDomains } from "./erasure-domains.ts";
+import { CertificateTable } from "./certificate-table.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
@@ -136,6 +137,7 @@ export class State {
   readonly passwords: Map<string, PasswordRecord> = new Map();
   readonly keys: KeyTable = new KeyTable();
   readonly auditTrail: AuditTrail = new AuditTrail();
+  readonly certificates: CertificateTable = new CertificateTable();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;

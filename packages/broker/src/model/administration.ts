@@ -1,6 +1,7 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { AuditPage, AuditRequest } from "./audit.ts";
 import type { Backup } from "./backup.ts";
+import type { SignedLog } from "./log-proofs.ts";
 import type { PasswordAdministration } from "./password.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
 import type { StorageAdministration } from "./storage-administration.ts";
@@ -85,6 +86,8 @@ export class AdministrationError extends Error {
 
 export interface Administration {
   readonly storage: StorageAdministration;
+  /** The journal as a transparency log. */
+  readonly log: SignedLog;
   readonly passwords: PasswordAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;

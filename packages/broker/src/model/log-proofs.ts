@@ -44,6 +44,23 @@ export interface TreeHead {
   readonly root: Buffer;
 }
 
+/** The log with its signatures. */
+export interface SignedLog extends LogProofs {
+  /** `name+id+key`: what verifiers must be given, once, over a way that they trust. */
+  readonly verifierKey: string;
+  /** The C2SP note over what is durable now. */
+  checkpoint(): string;
+  statistics(): CheckpointStatistics;
+}
+
+/** What was done about checkpoints since the start. */
+export interface CheckpointStatistics {
+  written: number;
+  failed: number;
+  /** Leaves under the last checkpoint that is on disk; -1 before the first. */
+  size: number;
+}
+
 export interface LogProofs {
   /** What is durable now. */
   readonly head: TreeHead;

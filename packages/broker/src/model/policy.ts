@@ -30,6 +30,8 @@ export interface RolePolicy {
 
 export interface PrincipalPolicy {
   readonly roles: readonly string[];
+  /** Alternative names of client certificates of other authorities that stand for it: `uri:…`, `dns:…`. Each stands in one place of the policy. */
+  readonly certificates?: readonly string[];
 }
 
 export interface Policy {

@@ -223,6 +223,28 @@ export interface PasswordRemoved {
   readonly by: string;
 }
 
+export interface CertificateIssued {
+  /** Upper-case hexadecimal. */
+  readonly serial: string;
+  readonly principal: string;
+  /** Wall-clock milliseconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly by: string;
+  /** In snapshots, of one that was revoked since. */
+  readonly revokedAt?: number;
+}
+
+export interface CertificateRevoked {
+  /** Credential of the sessions it came with, `cert:…`. */
+  readonly id: string;
+  /** Of one that this broker issued. */
+  readonly serial?: string | undefined;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+  readonly by: string;
+}
+
 export interface PolicyApplied {
   readonly policy: Policy;
   readonly by: string;

@@ -8,6 +8,7 @@ import { openJournal } from "./open-journal.ts";
 import { parseNote, parseVerifierKey, verifyNote } from "./signed-note.ts";
 import { readSmallFile, replaceSmallFile } from "./small-file.ts";
 import { append, begin, bodyOf, DIRECTORY, KEK, type Store, smallLimits } from "./storage-fixture.test-data.ts";
+import { type VerifyReport, verifyJournal } from "./verify.ts";
 
 const OWN = `${DIRECTORY}/checkpoint`;
 const KEY = `${DIRECTORY}/checkpoint.key.sealed`;
@@ -157,8 +158,9 @@ describe("a start", () => {
       await close();
     }
     await put(OUTSIDE, old);
-    await open({ file: OUTSIDE });
-    expect(store.checkpoints!.notes).toEqual([]);
+    const notes: string[] = [];
+    await open({ file: OUTSIDE, onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([]);
     // It is replaced by the newest at once.
     expect(await sizeIn(OUTSIDE)).toBe(39);
   });
@@ -176,8 +178,9 @@ describe("a start", () => {
     await write(1);
     await close();
     await put(OUTSIDE, old);
-    await open({ file: OUTSIDE });
-    expect(store.checkpoints!.notes).toEqual([expect.stringContaining("could not be compared")]);
+    const notes: string[] = [];
+    await open({ file: OUTSIDE, onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([expect.stringContaining("could not be compared")]);
   });
 
   it.each([
@@ -233,5 +236,61 @@ describe("a start", () => {
     await close();
     await open({ file: OUTSIDE });
     expect(parseVerifierKey(store.checkpoints!.verifierKey)!.name).toBe(origin);
+  });
+});
+
+describe("verify", () => {
+  async function verified(checkpointFile?: string): Promise<VerifyReport> {
+    const where = { host: sim.host, directory: DIRECTORY, kek: KEK };
+    return sim.settle(verifyJournal({ ...where, ...(checkpointFile !== undefined && { checkpointFile }) }));
+  }
+
+  it("makes the tree from its frames, over segments and holes, and compares checkpoints of any size", async () => {
+    await write(5);
+    await close();
+    const old = (await read(OWN))!;
+    await open();
+    await write(30);
+    const { journal } = store;
+    journal.snapshotTaken(journal.durableSeq);
+    const [, , third] = journal.segments().filter(({ firstSeq, lastSeq }) => lastSeq >= firstSeq);
+    journal.dropSegment(third!.id);
+    await sim.run(100);
+    await write(3);
+    const { size, root } = store.proofs.head;
+    await close();
+    await put(OUTSIDE, old);
+    const report = await verified(OUTSIDE);
+    expect(report).toMatchObject({ ok: true, tree: { size, root: root.toString("hex") } });
+    expect(report.checkpoints).toEqual([
+      { file: OWN, size, signed: true, result: "continued" },
+      { file: OUTSIDE, size: 5, signed: true, result: "continued" },
+    ]);
+    const keyless = await sim.settle(verifyJournal({ host: sim.host, directory: DIRECTORY, kek: undefined }));
+    expect(keyless).toMatchObject({ ok: true, tree: { size }, checkpoints: [{ signed: false, result: "continued" }] });
+  });
+
+  it("finds a directory that was rolled back", async () => {
+    await write(2);
+    await close();
+    const early = sim.disk.image();
+    sim.kill();
+    await open();
+    await write(2);
+    await close();
+    const late = (await read(OWN))!;
+    sim = simulatedHost({ seed: 14, image: early });
+    expect(await verified()).toMatchObject({ ok: true, tree: { size: 2 } });
+    await put(OUTSIDE, late);
+    const { ok, problem } = await verified(OUTSIDE);
+    expect({ ok, problem }).toMatchObject({
+      ok: false,
+      problem: { file: OUTSIDE, reason: "it names 4 frames, and the journal has 2: it was rolled back" },
+    });
+    await open();
+    await write(2);
+    await close();
+    expect((await verified(OUTSIDE)).problem?.reason).toMatch(/the first 4 frames of the journal are others/);
+    await expect(verified("/elsewhere/nothing")).rejects.toMatchObject({ code: "configuration" });
   });
 });

@@ -1,5 +1,5 @@
 import type { Host, Timer } from "../host/host.ts";
-import type { LogProofs, TreeHead } from "../model/log-proofs.ts";
+import type { CheckpointStatistics, LogProofs, TreeHead } from "../model/log-proofs.ts";
 import { formatCheckpoint } from "./checkpoint.ts";
 import { checkContinues, readCheckpointFile } from "./checkpoint-file.ts";
 import { step } from "./disk-io.ts";
@@ -19,6 +19,8 @@ export interface CheckpointOptions {
   readonly file?: string;
   /** A checkpoint could not be written. The journal goes on: its own files say the same. */
   readonly onProblem?: (path: string, reason: string) => void;
+  /** Something that should be known was found out at start; a sentence for people. */
+  readonly onNote?: (note: string) => void;
 }
 
 export interface KeeperOptions extends CheckpointOptions {
@@ -27,32 +29,21 @@ export interface KeeperOptions extends CheckpointOptions {
   readonly keyring: Keyring;
 }
 
-/** What was done so far. */
-export interface CheckpointStatistics {
-  written: number;
-  failed: number;
-  /** Leaves under the last checkpoint that is on disk. */
-  size: number;
-}
-
 /** Signs what the journal's tree has come to, and keeps the last checkpoint in files. */
 export class CheckpointKeeper implements TreeWitness {
   readonly #options: KeeperOptions;
   readonly #key: LogKey;
   readonly statistics: CheckpointStatistics = { written: 0, failed: 0, size: -1 };
-  /** What the start found out, one sentence each. */
-  readonly notes: readonly string[];
   #head: () => TreeHead;
   #signed: { readonly size: number; readonly note: string } | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(options: KeeperOptions, key: LogKey, found: { proofs: LogProofs; notes: readonly string[] }) {
+  private constructor(options: KeeperOptions, key: LogKey, proofs: LogProofs) {
     this.#options = options;
     this.#key = key;
-    this.#head = () => found.proofs.head;
-    this.notes = found.notes;
+    this.#head = () => proofs.head;
   }
 
   /**
@@ -63,7 +54,6 @@ export class CheckpointKeeper implements TreeWitness {
     const { host, directory, file } = options;
     const kept = await readLogKey(options);
     const key = kept ?? makeLogKey(options, proofs.head.size > 0);
-    const notes: string[] = [];
     const own = `${directory}/${CHECKPOINT_FILE}`;
     for (const path of [...(kept === undefined ? [] : [own]), ...(file === undefined ? [] : [file])]) {
       const checkpoint = await readCheckpointFile(host, path, key.verifier);
@@ -72,9 +62,9 @@ export class CheckpointKeeper implements TreeWitness {
         continue;
       }
       const compared = await checkContinues(proofs, checkpoint, { directory, path });
-      if (!compared) notes.push(`${path} could not be compared: retention dropped the frames it ends with`);
+      if (!compared) options.onNote?.(`${path} could not be compared: retention dropped the frames it ends with`);
     }
-    return new CheckpointKeeper(options, key, { proofs, notes });
+    return new CheckpointKeeper(options, key, proofs);
   }
 
   /**

@@ -12,7 +12,7 @@ const TRAILER_BYTES = 64;
 /** Largest frame; far above what the soft limit lets gather. */
 export const FRAME_BYTES_MAX: number = 2 ** 30;
 /** Largest extension; what the tree needs of itself is a few kilobytes. */
-export const EXTENSION_BYTES_MAX: number = 2 ** 20;
+const EXTENSION_BYTES_MAX: number = 2 ** 20;
 
 const HEADER_MAGIC = 0x4d52_464d; // "MFRM"
 const TRAILER_MAGIC = 0x444e_454d; // "MEND"

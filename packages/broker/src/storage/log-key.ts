@@ -56,7 +56,7 @@ export function makeLogKey({ host, keyring }: LogKeyOptions, hasLeaves: boolean)
 }
 
 /** The origin of all logs that a journal ever is begins with this. */
-export function originOf(journalId: Buffer): string {
+function originOf(journalId: Buffer): string {
   return `mess/${journalId.toString("hex")}`;
 }
 

@@ -25,12 +25,18 @@ export interface Transport {
   channelBinding?(): Uint8Array | undefined;
 }
 
+/** PEM, or who is asked for it before each connection: certificates are renewed while programs run. */
+export type Pem = string | Uint8Array | (() => string | Uint8Array | Promise<string | Uint8Array>);
+
 export interface TransportOptions {
   readonly address: Address;
   /** PEM of the only certificates to trust; the system's when absent. */
   readonly ca: string | Uint8Array | undefined;
   /** Name to ask for and to expect in the certificate, when it is not the address's host. */
   readonly serverName: string | undefined;
+  /** Certificate to show, and its private key. */
+  readonly cert?: Pem | undefined;
+  readonly key?: Pem | undefined;
   readonly signal: AbortSignal;
 }
 

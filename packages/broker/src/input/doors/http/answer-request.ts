@@ -145,7 +145,7 @@ function checkFromWhere(parts: AnswerParts, head: RequestHead, isStream: boolean
 }
 
 function admit(parts: AnswerParts, { incoming }: IncomingRequest): Promise<Caller> {
-  return authenticate(parts, incoming.headers.authorization, presentedBy(incoming.socket));
+  return authenticate(parts, incoming.headers.authorization, presentedBy(parts, incoming.socket));
 }
 
 function authorize(parts: AnswerParts, caller: Caller, action: AdminAction, request: IncomingRequest): void {

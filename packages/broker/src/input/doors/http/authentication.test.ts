@@ -10,6 +10,7 @@ const certificate: PresentedCertificate = {
   problem: "",
   names: [],
   serial: "01",
+  authority: "own",
   issuer: "",
   expiresAt: 9,
 };

@@ -1,12 +1,20 @@
 import type { Socket } from "node:net";
 import { parseBearer } from "../../../identity/credential.ts";
-import { type Authenticator, isRefused, type Presented, type Refused } from "../../../model/authentication.ts";
+import {
+  type Authenticator,
+  isRefused,
+  type Presented,
+  type PresentedCertificate,
+  type Refused,
+} from "../../../model/authentication.ts";
 import { HttpRefusal } from "./problem.ts";
 
 export interface AuthenticationParts {
   readonly authenticator: Authenticator;
   /** In insecure development mode everyone is this principal, whatever credential is sent. */
   readonly anonymous?: string;
+  /** The client certificate that came with a connection, judged now. */
+  readonly presented?: (socket: Socket) => PresentedCertificate | undefined;
 }
 
 /** Who asks. */
@@ -45,7 +53,7 @@ export async function authenticate(
 ): Promise<Caller> {
   if (parts.anonymous !== undefined) return { principal: parts.anonymous, keyId: "" };
   if (authorization === undefined && presented.certificate === undefined) {
-    throw unauthorized("send Authorization: Bearer ID.SECRET");
+    throw unauthorized("send Authorization: Bearer ID.SECRET, or show a client certificate");
   }
   const shown = authorization === undefined ? undefined : (readAuthorization(authorization) ?? nothing);
   const verdict = await parts.authenticator.authenticate(shown?.username, shown?.password, presented);
@@ -55,17 +63,19 @@ export async function authenticate(
 }
 
 /** What is known of a connection before anybody says who it is. */
-export function presentedBy(socket: Socket): Presented {
+export function presentedBy({ presented }: AuthenticationParts, socket: Socket): Presented {
   const kind = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
-  return { address: socket.remoteAddress ?? "", kind };
+  const certificate = presented?.(socket);
+  return { address: socket.remoteAddress ?? "", kind, ...(certificate !== undefined && { certificate }) };
 }
 
-function refusalOf({ retryAfterMs, busy }: Refused): HttpRefusal {
+function refusalOf({ refused, retryAfterMs, busy, isCertificate }: Refused): HttpRefusal {
   if (busy === true) {
     return new HttpRefusal("unavailable", "too many authentications are under way; try again", {
       headers: { "retry-after": "1" },
     });
   }
+  if (isCertificate === true) return unauthorized(refused);
   if (retryAfterMs === undefined) return unauthorized("the key is wrong, revoked, or not of the form ID.SECRET");
   const seconds = Math.ceil(retryAfterMs / 1_000);
   return new HttpRefusal("too-many-attempts", `try again in ${seconds} s`, {

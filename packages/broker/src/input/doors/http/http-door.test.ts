@@ -15,6 +15,7 @@ afterEach(() => door.listening.close());
 const policyBody = { roles: { r: { allow: [{ publish: "x/#" }] } }, principals: { p: { roles: ["r"] } } };
 /** A request for each route that is valid but for the credential. */
 const valid: Record<string, { path?: string; body?: unknown }> = {
+  "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
   "PUT /v1/principals/:name/password": {

@@ -5,7 +5,8 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
-import type { Authenticator } from "../../../model/authentication.ts";
+import type { Authenticator, PresentedCertificate } from "../../../model/authentication.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
@@ -50,6 +51,7 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
+  readonly certificateAdministration: CertificateAdministration;
   readonly keyAdministration: KeyAdministration;
   readonly authenticator: Authenticator;
   /** Milliseconds that never go back. */
@@ -74,6 +76,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const { limits, admission, deadlines, tls, administration, authenticator, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
   const services: Services = options;
+  const presented = (socket: Socket): PresentedCertificate | undefined => tls?.presented(socket);
   const app = httpApp({
     administration,
     authenticator,
@@ -81,6 +84,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
     // In insecure development mode rates are off.
     ...(anonymous === undefined && { quota: quotaOf(limits, administration) }),
     ...(anonymous !== undefined && { anonymous }),
+    presented,
     monotonic: options.monotonic,
     hostNames,
     bodyBytesMax: limits.httpBodyBytesMax,
@@ -89,7 +93,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const webSockets = new TransportSet(() => {});
   const server = createServer({ limits, tls, fetch: (request, env) => app.fetch(request, env) });
   const accept = options.upgrade;
-  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
+  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, presented, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
   const { counters } = options;

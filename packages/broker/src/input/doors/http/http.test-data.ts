@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
+import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
@@ -14,6 +15,7 @@ import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
@@ -28,6 +30,33 @@ interface MemoryAdministration extends Administration {
   applied: Policy | undefined;
   /** Makes `listKeys` throw, as a mistake of ours would. */
   broken: boolean;
+}
+
+function memoryLog(): SignedLog {
+  const root = Buffer.alloc(32, 1);
+  const path = [Buffer.alloc(32, 2)];
+  return {
+    verifierKey: "mess/00+00000000+AQ==",
+    head: { size: 2, root },
+    checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    statistics: () => ({ written: 1, failed: 0, size: 2 }),
+    rootAt: () => Promise.resolve(root),
+    inclusion(seq, size) {
+      if (seq > 9) return Promise.resolve({ ok: false, reason: "unknown", message: `There is no record ${seq}.` });
+      if (seq === 9) return Promise.resolve({ ok: false, reason: "busy", message: "Try again." });
+      return Promise.resolve({
+        ok: true,
+        seq,
+        frame: { firstSeq: 1, count: 9 },
+        index: 0,
+        size,
+        root,
+        leafData: root,
+        path,
+      });
+    },
+    consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),
+  };
 }
 
 /** `admin` may everything, `reader` nothing. */
@@ -80,6 +109,7 @@ function memoryAdministration(): MemoryAdministration {
     },
     auditTrail: (request) =>
       Promise.resolve({ records: [{ seq: 7, at: 0, event: "e", detail: { ...request } }], next: 8, more: false }),
+    log: memoryLog(),
     whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
@@ -139,6 +169,7 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
@@ -169,6 +200,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
@@ -183,6 +215,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
@@ -198,6 +231,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    certificateAdministration,
     keyAdministration,
     admission,
     hits: counters.hits,

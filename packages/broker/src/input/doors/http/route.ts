@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
@@ -19,6 +20,7 @@ type RoutePermission = "public" | "authenticated" | AdminAction;
 export interface Services {
   readonly administration: Administration;
   readonly queueAdministration: QueueAdministration;
+  readonly certificateAdministration: CertificateAdministration;
   readonly keyAdministration: KeyAdministration;
   readonly engine: Engine;
   readonly queues: Queues;

@@ -3,12 +3,14 @@ import type { Route } from "./route.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { certificateRoutes } from "./routes/certificates.ts";
 import { consumeRoutes } from "./routes/consume.ts";
 import { deadRoutes } from "./routes/dead.ts";
 import { delayedRoutes } from "./routes/delayed.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { passwordRoutes } from "./routes/passwords.ts";
@@ -33,10 +35,12 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...auditRoutes(limits),
     ...keyRoutes(),
+    ...certificateRoutes(),
     ...passwordRoutes(),
     ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
+    ...logRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type ServerOptions, WebSocketServer } from "ws";
 import type { Limits } from "../../../config/limits.ts";
+import type { PresentedCertificate } from "../../../model/authentication.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { TransportSet } from "../../listener.ts";
 import { TlsPeer } from "../../tls-peer.ts";
@@ -24,6 +25,8 @@ export interface WebSocketUpgradeOptions {
   readonly hostNames: ReadonlySet<string>;
   readonly accept: AcceptTransport;
   readonly connections: TransportSet;
+  /** The client certificate of a connection, if it came with one. */
+  readonly presented: (socket: Socket) => PresentedCertificate | undefined;
 }
 
 /** More than the largest packet: a frame may hold a packet and the beginning of others. */
@@ -63,7 +66,7 @@ export function webSocketUpgrade(
     if (remoteAddress === undefined) return void socket.destroy();
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const transport = new WebSocketTransport(webSocket, request.socket, {
-        peer: peerOf(request.socket, remoteAddress),
+        peer: peerOf(request.socket, remoteAddress, options.presented(request.socket)),
         deadlines,
         heldBytesMax: limits.connectPacketBytesMax + HELD_EXTRA_BYTES,
       });
@@ -95,8 +98,8 @@ function refuse(socket: Duplex, code: ProblemCode, detail: string): void {
   socket.end(problemBytes(code, detail), () => socket.destroy());
 }
 
-function peerOf(socket: Socket, address: string): Peer {
+function peerOf(socket: Socket, address: string, certificate: PresentedCertificate | undefined): Peer {
   return socket instanceof TLSSocket
-    ? new TlsPeer(socket, { address, kind: "websocket-tls" })
+    ? new TlsPeer(socket, { address, kind: "websocket-tls", ...(certificate !== undefined && { certificate }) })
     : { address, kind: "websocket" };
 }

@@ -79,7 +79,7 @@ describe("MQTT over WebSocket", () => {
     const names = ["localhost", "127.0.0.1"];
     const load = (): ReturnType<typeof managedCertificate> =>
       managedCertificate({ directory: directory.path, box, names, now: Date.now() });
-    const tls = await ServerTls.open({ load, timers: nodeTimers, report: () => {} });
+    const tls = await ServerTls.open({ load, now: Date.now, timers: nodeTimers, report: () => {} });
     const { listening, admission } = await open({ tls });
     const ca = readFileSync(join(directory.path, "ca.pem"));
     expect(await ask(door as Door, "/livez", { ca })).toMatchObject({ status: 200 });
