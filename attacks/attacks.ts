@@ -22,6 +22,7 @@ import { b03 } from "./b03-input-validation.ts";
 import { b04 } from "./b04-topic-management.ts";
 import { b05 } from "./b05-topic-names.ts";
 import { b06 } from "./b06-revocation.ts";
+import { b07 } from "./b07-identity-of-consumers.ts";
 import { b08 } from "./b08-access-to-medium.ts";
 import { b09 } from "./b09-encryption-at-rest.ts";
 import { b10 } from "./b10-integrity-checks.ts";
@@ -52,6 +53,7 @@ import { e04 } from "./e04-client-id-ownership.ts";
 import { e05 } from "./e05-shared-subscriptions.ts";
 import { e06 } from "./e06-aliases-and-identifiers.ts";
 import { e07 } from "./e07-dashboard.ts";
+import { e08 } from "./e08-rollback.ts";
 import { e09 } from "./e09-nonce-reuse.ts";
 import { e10 } from "./e10-failed-sync.ts";
 import { e11 } from "./e11-pagination.ts";
@@ -85,6 +87,7 @@ export const attacks: readonly Attack[] = [
   b04,
   b05,
   b06,
+  b07,
   b08,
   b09,
   b10,
@@ -115,6 +118,7 @@ export const attacks: readonly Attack[] = [
   e05,
   e06,
   e07,
+  e08,
   e09,
   e10,
   e11,

@@ -1,7 +1,11 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mess, messAt } from "../test/support/cli.ts";
 import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
-import { attack, hold } from "./support/attack.ts";
+import { attack, hold, lacks } from "./support/attack.ts";
 import type { Door } from "./support/broker.ts";
+import { scratch } from "./support/files.ts";
 import { atEachDoor } from "./support/moves.ts";
 import { Tap } from "./support/tap.ts";
 
@@ -9,11 +13,17 @@ export const b12 = attack({
   id: "B12",
   title: "Delivery: integrity of what is delivered",
   threat: "Somebody on the way, or the broker's own disk, changes a message, and the consumer takes it.",
-  mitigation: "TLS on every connection.",
+  mitigation:
+    "TLS on every connection; signed checkpoints, and proofs against them that anybody verifies without the broker.",
   ways: ["tcp-tls", "websocket-tls"],
   steps: [
     atEachDoor("an amount changed on the way to the broker", (arena, door) => changedOnTheWay(arena, door, true)),
     atEachDoor("an amount changed on the way to the consumer", (arena, door) => changedOnTheWay(arena, door, false)),
+    {
+      name: "a proof that a message is in the journal, changed",
+      run: changedProof,
+      elsewhere: lacks("proves nothing of what it stored"),
+    },
   ],
 });
 
@@ -46,5 +56,33 @@ async function changedOnTheWay(arena: Arena, door: Door, inbound: boolean): Prom
     );
   } finally {
     tap.close();
+  }
+}
+
+async function changedProof(arena: Arena): Promise<void> {
+  const directory = scratch();
+  const at = (name: string): string => join(directory, name);
+  const owner = await arena.principal();
+  const client = await arena.connect(owner);
+  await client.publish({ topic: owner.topic("x"), payload: "x", qos: 1 });
+  const key = await messAt(arena.server, ["proof", "key"]);
+  writeFileSync(at("log.key"), key.stdout);
+  const made = await messAt(arena.server, ["proof", "5", "--out", at("proof")]);
+  if (key.code !== 0 || made.code !== 0) throw new Error(`no proof: ${key.stderr}${made.stderr}`);
+  const verify = async (path: string): Promise<number | null> =>
+    (await mess(["proof", "verify", path, "--log-key", at("log.key")])).code;
+  if ((await verify(at("proof"))) !== 0) throw new Error("the proof itself does not verify");
+  const text = readFileSync(at("proof"), "utf8");
+  const lines = text.split("\n");
+  // every third line, so that each part has its turn: what is proved, the path, the checkpoint, its signature
+  for (let index = 0; index < lines.length; index += 3) {
+    const line = lines[index] ?? "";
+    if (line === "") continue;
+    const middle = Math.floor(line.length / 2);
+    const other = line[middle] === "A" ? "B" : "A";
+    const changed = line.slice(0, middle) + other + line.slice(middle + 1);
+    writeFileSync(at("changed"), lines.with(index, changed).join("\n"));
+    const code = await verify(at("changed"));
+    hold(code === 65, `a proof with another line ${index + 1} verifies (${code}): ${changed}`);
   }
 }

@@ -30,8 +30,6 @@ const good = {
   firstSeq: 1,
   lastSeq: 5000,
   headHash: "8f3c",
-  keyless: false,
-  unexplained: [],
   tree: { size: 1_200, root: "77" },
   checkpoints: [] as { file: string; size: number; signed: boolean; result: "continued" | "unknown" }[],
   trims: [],
