@@ -5,6 +5,7 @@ import type { Host } from "../../packages/broker/src/host/host.ts";
 import { openMqttDoor } from "../../packages/broker/src/input/doors/mqtt/mqtt-door.ts";
 import type { Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
 import type { Journal, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
+import { JournaledKeysVerifier } from "../../packages/broker/src/signature-verifier.ts";
 import { claimDirectory } from "../../packages/broker/src/storage/data-directory.ts";
 import { openKeyring } from "../../packages/broker/src/storage/keyring.ts";
 import { openJournal } from "../../packages/broker/src/storage/open-journal.ts";
@@ -88,6 +89,7 @@ export const startBroker: StartSystem = async (host, events, options) => {
       methods: [],
       begin: () => ({ refused: "no method is served" }),
     },
+    signatures: new JournaledKeysVerifier(engine.machine),
     audit: () => undefined,
   });
   engine.onTick(door.sweep);

@@ -33,12 +33,14 @@ import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
 import { kekOptionsOf } from "./kek-options-of.ts";
+import type { SignatureVerifier } from "./model/signing.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
+import { JournaledKeysVerifier } from "./signature-verifier.ts";
 import { StartError } from "./start-error.ts";
 
 /** Everybody in `--insecure-dev`. */
@@ -81,6 +83,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
+  readonly signatures: SignatureVerifier;
   readonly issuers: JwtIssuers;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
@@ -153,7 +156,8 @@ export class Broker implements AsyncDisposable {
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator });
+    const signatures = new JournaledKeysVerifier(engine.machine);
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     administrator.storage.start();
@@ -169,6 +173,7 @@ export class Broker implements AsyncDisposable {
         administrator,
         admission,
         authenticator,
+        signatures,
         issuers,
         door,
         httpCounters,
@@ -311,8 +316,10 @@ function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promis
   });
 }
 
-function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator">): MqttDoor {
-  const { config, host, engine, administrator, authenticator } = parts;
+function openDoor(
+  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "signatures">,
+): MqttDoor {
+  const { config, host, engine, administrator, authenticator, signatures } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -321,6 +328,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
     timers: host.timers,
     random: host.random,
     authenticator,
+    signatures,
     audit: (event, detail) => administrator.audit(event, detail),
   });
 }
@@ -354,6 +362,8 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      signingKeys: administrator.signingKeys,
+      signatures: parts.signatures,
       certificateAdministration: administrator.certificates,
       keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),

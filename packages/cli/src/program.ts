@@ -17,6 +17,7 @@ import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
+import { registerSigningKey } from "./commands/signing-key.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
 import { registerToken } from "./commands/token.ts";
@@ -47,6 +48,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDelayed,
   registerErase,
   registerKey,
+  registerSigningKey,
   registerPassword,
   registerToken,
   registerPolicy,

@@ -78,7 +78,7 @@ export const RecordKind = {
   certificateRevoked: 48,
   signingKeyAdded: 49,
   signingKeyRemoved: 50,
-  /** Nonces of signed messages that may not come again; only inside snapshots. */
+  /** Nonces of signed messages that may not come again: in snapshots, and of one that was not stored because its id was known. */
   nonceState: 51,
   /** Erasure domains: one that is made, and in snapshots all that there are. */
   erasureState: 52,

@@ -8,6 +8,10 @@ export interface Retention {
   readonly bytes?: number;
 }
 
+/** `optional`: a signature is verified where there is one. `none`: it is passed on as it is. */
+export const signingModes = ["required", "optional", "none"] as const;
+export type SigningMode = (typeof signingModes)[number];
+
 /** Settings of the topics that a filter matches. The most specific filter that matches wins, as a whole. */
 export interface TopicSettings {
   /** Principal that owns the names under the filter: others may not declare anything there. */
@@ -16,6 +20,8 @@ export interface TopicSettings {
   readonly retention?: Retention;
   /** Bytes of payload and headers. */
   readonly maxMessageBytes?: number;
+  /** Whether messages must be signed (docs/signing.md); `optional` when absent. */
+  readonly signing?: SigningMode;
   /** JSON Schema (draft 2020-12) that payloads must satisfy. */
   readonly schema?: JsonSchema;
   /** Where the ordering key comes from when a publisher gives none: a filter with one `{name}` level, such as `orders/{id}/#`. */

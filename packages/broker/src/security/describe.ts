@@ -165,7 +165,13 @@ function topicRows(): SettingRow[] {
       meaning:
         "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
     },
-    { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
+    {
+      name: "signing",
+      values: '`"required"`, `"optional"`, `"none"`',
+      standard: '`"optional"`',
+      meaning:
+        "required: messages must be [signed](signing.md); optional: a signature is verified where there is one; none: it is passed on as it is",
+    },
   ];
 }
 

@@ -16,6 +16,7 @@ export interface SpelledTopic {
   readonly owner?: string;
   readonly retention?: SpelledRetention;
   readonly maxMessageSize?: string;
+  readonly signing?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
   readonly erasure?: string;
@@ -38,11 +39,12 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key, erasure }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, signing, schema, key, erasure }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: size(maxMessageBytes) }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),

@@ -72,12 +72,13 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema, erasure } = options;
+  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, signing, key, schema, erasure } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   return {
     ...(owner !== undefined && { owner }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(maxMessageSize !== undefined && { maxMessageSize }),
+    ...(signing !== undefined && { signing }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
@@ -108,7 +109,7 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "erasure", "schema"];
+const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "signing", "key", "erasure", "schema"];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);

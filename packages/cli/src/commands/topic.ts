@@ -16,6 +16,7 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly retentionAge?: number;
   readonly retentionSize?: number;
   readonly maxMessageSize?: number;
+  readonly signing?: string;
   readonly schema?: string;
   readonly key?: string;
   readonly erasure?: "topic" | "key";
@@ -76,6 +77,9 @@ function registerCreate(topic: Command, io: Io): void {
     .option("--retention-age <duration>", "keep consumed messages so long, for replay (7d)", parseDuration)
     .option("--retention-size <size>", "keep so much of them (10GiB)", parseSize)
     .option("--max-message-size <size>", "largest message, payload and headers (256KiB)", parseSize)
+    .addOption(
+      new Option("--signing <mode>", "whether messages must be signed").choices(["required", "optional", "none"]),
+    )
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
     .addOption(

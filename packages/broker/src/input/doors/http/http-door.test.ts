@@ -17,6 +17,8 @@ const policyBody = { roles: { r: { allow: [{ publish: "x/#" }] } }, principals: 
 const valid: Record<string, { path?: string; body?: unknown }> = {
   "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
+  "DELETE /v1/signing-keys/:id": { path: "/v1/signing-keys/sk_gone" },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
   "PUT /v1/principals/:name/password": {
     body: {

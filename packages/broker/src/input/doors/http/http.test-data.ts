@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
-import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
+import type { SignedLog } from "../../../model/log-proofs.ts";
 import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
@@ -20,6 +20,7 @@ import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
+import { TestSignatures, TestSigningKeys } from "./signing-keys.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
@@ -169,6 +170,8 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly signingKeys: TestSigningKeys;
+  readonly signatures: TestSignatures;
   readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
@@ -200,6 +203,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const queues = new TestQueues();
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const signingKeys = new TestSigningKeys();
+  const signatures = new TestSignatures();
   const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
@@ -215,6 +220,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    signingKeys,
+    signatures,
     certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
@@ -231,6 +238,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    signingKeys,
+    signatures,
     certificateAdministration,
     keyAdministration,
     admission,

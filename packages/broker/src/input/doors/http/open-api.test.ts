@@ -3,6 +3,7 @@ import { defaultLimits } from "../../../config/limits.ts";
 import { AdministrationError } from "../../../model/administration.ts";
 import type { PasswordVerifier } from "../../../model/password.ts";
 import { defaultSubscriptionSettings } from "../../../model/settings.ts";
+import type { SignatureProblem } from "../../../model/signing.ts";
 import { until } from "../../input.test-data.ts";
 import type { JsonForm } from "./fields.ts";
 import {
@@ -78,6 +79,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "POST /v1/subscriptions/{name}/dead/redrive": { body: { all: true } },
   "POST /v1/subscriptions/{name}/dead/purge": { body: { all: true } },
   "PUT /v1/topics/{filter}": { body: {} },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
   "PUT /v1/principals/{name}/password": {
@@ -170,12 +172,19 @@ const provocations: Partial<Record<ProblemCode, (route: Route) => Promise<Reply>
   "quota-exceeded": (route) => refused(route, "conflict", 0x97),
   "too-large": (route) => refused(route, "conflict", 0x95),
   "schema-violation": (route) => refused(route, "conflict", 0x99),
+  "signature-refused": (route) => unsigned(route, "sig.required", 0x87),
+  "signature-replayed": (route) => unsigned(route, "sig.replay", 0x87),
   "lease-gone": (route) => {
     door.queues.results.set("t", "gone");
     return send(route);
   },
   "upgrade-required": (route) => send(route),
 };
+
+function unsigned(route: Route, signature: SignatureProblem, reason: number): Promise<Reply> {
+  door.queues.answer = () => ({ reason, text: "because", signature, offset: 0, duplicate: false });
+  return send(route);
+}
 
 function targetWithVerbose(route: Route): string {
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => params[name] ?? "");
@@ -187,6 +196,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   const refusal = { reason, text: "because" };
   const error = new AdministrationError(code, "because");
   door.queueAdministration.error = error;
+  door.signingKeys.error = error;
   door.certificateAdministration.error = error;
   door.keyAdministration.error = error;
   door.queues.refusal = refusal;

@@ -13,6 +13,7 @@ import {
   type Position,
   type Retention,
   type SubscriptionSettings,
+  signingModes,
   type TopicSettings,
 } from "../../../model/settings.ts";
 import { patternProblem } from "../../../model/topic-pattern.ts";
@@ -31,6 +32,8 @@ export function declarableFilter(limits: Limits): z.ZodType<string, unknown> {
   });
 }
 
+const preset = (value: unknown): string => `${JSON.stringify(value)} without it`;
+
 /** Settings whose form has been checked; what they mean is for `readTopic` and `readSubscription` to say. */
 export type SpelledSettings = Readonly<Record<string, unknown>>;
 
@@ -43,7 +46,7 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
         .optional()
         .describe("kept for replay so long, or until there is more; `{age, bytes}` for either or both"),
       maxMessageSize: size(1, limits.packetBytesMax).optional().describe("payload and headers"),
-      signing: z.literal("none").optional(),
+      signing: z.enum(signingModes).optional().describe(preset("optional")),
       schema: asItIs({ type: ["object", "boolean"] })
         .optional()
         .describe("JSON Schema (draft 2020-12) of payloads"),
@@ -62,7 +65,6 @@ export function subscriptionForm(limits: Limits): z.ZodType<SpelledSettings> {
   const { ackWaitMin, backoff, maxDeliveries, maxMessages, maxBytes, whereMax } = settingBounds;
   const standard = defaultSubscriptionSettings;
   const wait = duration(...backoff);
-  const preset = (value: unknown): string => `${JSON.stringify(value)} without it`;
   return z
     .strictObject({
       owner: name.optional().describe("principal that may change it; who declares it without one"),
@@ -122,11 +124,12 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, schema, key, erasure } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, erasure } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: tight(formatSize(maxMessageBytes)) }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(erasure !== undefined && { erasure }),
@@ -166,6 +169,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   owner: z.string().optional(),
   retention: z.union([z.string(), z.strictObject({ age: z.string().optional(), bytes: z.string() })]).optional(),
   maxMessageSize: z.string().optional(),
+  signing: z.enum(signingModes).optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
   erasure: z.enum(["topic", "key"]).optional(),

@@ -59,6 +59,12 @@ export class BackPressure {
     }
   }
 
+  /** As publisher: what it sent has to be looked at first. */
+  holdUntil(answer: Promise<unknown>): void {
+    this.#wait();
+    void answer.then(() => this.#goOn());
+  }
+
   /** As publisher: more waits for the disk than should; `whenCalm` is told once what to run then. */
   waitForCalm(whenCalm: (run: () => void) => void): void {
     if (this.#waitsForCalm) return;

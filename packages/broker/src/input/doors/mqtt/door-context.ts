@@ -5,6 +5,7 @@ import type { Clock, Timers } from "../../../host/host.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -39,6 +40,9 @@ export interface MqttDoorContext {
   readonly watch: ConnectionWatch;
   /** Bytes held for connections that are not authenticated yet (THREATS A1). */
   preAuthBytes: number;
+  readonly signatures: SignatureVerifier;
+  /** Bytes of signed publishes that are being verified, and of what waits behind them. */
+  signedBytes: number;
 }
 
 /** Of a connection that is not authenticated yet: until then it may send no larger packet than a CONNECT. */

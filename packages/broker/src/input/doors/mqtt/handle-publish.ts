@@ -4,10 +4,11 @@ import type { TopicHandle } from "../../../model/engine.ts";
 import { MessageDraft, noExpiry, withoutAttributes, writeAttributes } from "../../../model/message.ts";
 import { canonicalPublish } from "./deliver.ts";
 import { handleSettlement, isSettlement } from "./handle-settlement.ts";
+import { handleSigned } from "./handle-signed.ts";
 import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import { publishDraft } from "./publish-draft.ts";
 import { readPublishProperties } from "./publish-properties.ts";
-import { refusalText } from "./send.ts";
 
 const dollar = 0x24;
 const draft: MessageDraft = new MessageDraft();
@@ -34,14 +35,7 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   if (topic === undefined) return connection.isOpen;
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
-  const { engine } = connection.context;
-  const reason = connection.answers.publish(connection.handle, topic, draft, view.packetId);
-  if (reason >= 0x80 && view.qos === 0) {
-    connection.fail(reason, engine.explainRefusal() || refusalText(reason));
-    return false;
-  }
-  if (engine.congested) connection.waitForCalm();
-  return connection.isOpen;
+  return publishDraft(connection, topic, draft, view.packetId);
 }
 
 function handleLive(connection: MqttConnection, view: PublishView): boolean {
@@ -166,7 +160,15 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
   const { limits, clock } = connection.context;
   const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd)?.userProperties ?? [];
   const read = readPublishProperties(properties, limits, clock.now());
-  if (!isRefused(read)) return handleStored(connection, view, writeAttributes(read.attributes));
+  if (!isRefused(read)) {
+    const { attributes, signature } = read;
+    if (signature === undefined) return handleStored(connection, view, writeAttributes(attributes));
+    if (!connection.flushRun()) return false;
+    const topic = resolveTopic(connection, view);
+    connection.lastTopic = topic;
+    if (topic === undefined) return connection.isOpen;
+    return handleSigned(connection, view, { topic, attributes, signature });
+  }
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.propertyRefused(firstReserved(properties));

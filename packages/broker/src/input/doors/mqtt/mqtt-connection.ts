@@ -30,6 +30,7 @@ import { handleConnect, refuseFailedConnect } from "./handle-connect.ts";
 import { handleDisconnect } from "./handle-disconnect.ts";
 import { handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
+import { HeldInput } from "./held-input.ts";
 import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -54,6 +55,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   readonly #times: ListeningTimes;
   readonly #pressure: BackPressure;
   readonly #preAuth: PreAuth;
+  readonly #held: HeldInput;
 
   principal = "";
   clientId = "";
@@ -82,6 +84,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#times = new ListeningTimes(context.clock.monotonic());
     this.#pressure = new BackPressure(transport, context.timers);
     this.#preAuth = new PreAuth(context, this.#decoder, this.#pressure);
+    this.#held = new HeldInput(context, this.#decoder, this.#pressure);
     context.watch.add(this);
   }
 
@@ -126,6 +129,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#detach(false, undefined);
     this.#phase = "closed";
     this.#holdPreAuth();
+    this.#held.drop();
     this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
@@ -301,6 +305,15 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     return this.isOpen || this.#phase === "proving";
   }
 
+  /** Decodes nothing more until `answer` is there and taken. `bytes` are kept for it meanwhile. */
+  holdInput<Answer>(bytes: number, answer: Promise<Answer>, take: (answer: Answer) => boolean): boolean {
+    this.#held.hold(bytes, answer);
+    void answer.then((given) => {
+      if (this.isOpen && take(given)) this.#held.goOn((...behind) => this.#decode(...behind));
+    });
+    return this.isOpen;
+  }
+
   /** The engine is asked now; it may answer before it returns. */
   attaching(): void {
     this.#phase = "attaching";
@@ -380,6 +393,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
     this.#holdPreAuth();
+    this.#held.drop();
     this.run.count = 0;
     this.out.output.flush();
     this.#transport.end();
@@ -387,6 +401,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   /** What came while it was not known yet from whom. */
   #keepBehind(buffer: Buffer, start: number, end: number): void {
+    if (this.isOpen) return this.#held.keep(buffer, start, end);
     if (this.#phase !== "proving" || this.#preAuth.keepBehind(buffer, start, end)) return;
     this.context.audit("limit.hit", { limit: "connectPacketBytesMax", address: this.peer.address });
     this.refuse(ReasonCode.QuotaExceeded, "too much was sent before CONNECT was answered");

@@ -4,6 +4,7 @@ import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
@@ -18,6 +19,7 @@ export interface MqttDoorParts {
   readonly timers: Timers;
   readonly random: RandomSource;
   readonly authenticator: Authenticator;
+  readonly signatures: SignatureVerifier;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -63,6 +65,8 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     audit: parts.audit,
     watch,
     preAuthBytes: 0,
+    signatures: parts.signatures,
+    signedBytes: 0,
   };
   return {
     accept: (transport) => new MqttConnection(context, transport),
