@@ -42,6 +42,7 @@ import { d02 } from "./d02-authentication.ts";
 import { d03 } from "./d03-topic-authorization.ts";
 import { d04 } from "./d04-file-permissions.ts";
 import { d05 } from "./d05-input-limits.ts";
+import { d07 } from "./d07-message-signing.ts";
 import { d08 } from "./d08-dependencies.ts";
 import { d09 } from "./d09-guidelines.ts";
 import { d10 } from "./d10-logging.ts";
@@ -107,6 +108,7 @@ export const attacks: readonly Attack[] = [
   d03,
   d04,
   d05,
+  d07,
   d08,
   d09,
   d10,

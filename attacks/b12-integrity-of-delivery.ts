@@ -1,5 +1,7 @@
+import { createPublicKey } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageVerifier } from "../packages/client/src/signing/index.ts";
 import { mess, messAt } from "../test/support/cli.ts";
 import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
@@ -7,6 +9,7 @@ import { attack, hold, lacks } from "./support/attack.ts";
 import type { Door } from "./support/broker.ts";
 import { scratch } from "./support/files.ts";
 import { atEachDoor } from "./support/moves.ts";
+import { signingTopic, taken } from "./support/signing.ts";
 import { Tap } from "./support/tap.ts";
 
 export const b12 = attack({
@@ -23,6 +26,11 @@ export const b12 = attack({
       name: "a proof that a message is in the journal, changed",
       run: changedProof,
       elsewhere: lacks("proves nothing of what it stored"),
+    },
+    {
+      name: "a signed message that the broker itself changed, to a consumer that verifies",
+      run: changedByBroker,
+      elsewhere: lacks("has no form for signed messages"),
     },
   ],
 });
@@ -84,5 +92,36 @@ async function changedProof(arena: Arena): Promise<void> {
     writeFileSync(at("changed"), lines.with(index, changed).join("\n"));
     const code = await verify(at("changed"));
     hold(code === 65, `a proof with another line ${index + 1} verifies (${code}): ${changed}`);
+  }
+}
+
+/** The consumer trusts the publisher's key and not the broker: whatever is changed, it must see it. */
+async function changedByBroker(arena: Arena): Promise<void> {
+  const { owner, signer, topic } = await signingTopic(arena);
+  const listed = await arena.admin("/v1/signing-keys");
+  const { signingKeys } = JSON.parse(listed.text) as { signingKeys: { id: string; publicKey: string }[] };
+  const { publicKey = "" } = signingKeys.find(({ id }) => id === signer.kid) ?? {};
+  const jwk = createPublicKey(publicKey).export({ format: "jwk" }) as { kty: string; crv: string; x: string };
+  const verify = await messageVerifier({ keys: [{ ...jwk, kid: signer.kid, alg: "EdDSA" }] });
+  const payload = Buffer.from("pay 100");
+  const value = await signer.sign(topic, "pay 100");
+  const signature = ["mess-signature", value] as [string, string];
+  await taken(arena, owner, { topic, payload: "pay 100", signature: value });
+  const right = { topic, payload, properties: { userProperties: [signature] } };
+  await verify(right);
+  const changed = [
+    { ...right, payload: Buffer.from("pay 999") },
+    { ...right, topic: `${topic}/other` },
+    { ...right, properties: { userProperties: [signature, ["to", "mallory"] as [string, string]] } },
+    { ...right, properties: { userProperties: [signature], contentType: "text/plain" } },
+    { ...right, properties: { userProperties: [] } },
+    { ...right, properties: { userProperties: [["mess-signature", value.slice(0, -4)] as [string, string]] } },
+  ];
+  for (const message of changed) {
+    const isTaken = await verify(message).then(
+      () => true,
+      () => false,
+    );
+    hold(!isTaken, `a consumer that verifies takes ${JSON.stringify(message)}`);
   }
 }
