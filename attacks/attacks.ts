@@ -42,6 +42,7 @@ import { d02 } from "./d02-authentication.ts";
 import { d03 } from "./d03-topic-authorization.ts";
 import { d04 } from "./d04-file-permissions.ts";
 import { d05 } from "./d05-input-limits.ts";
+import { d06 } from "./d06-rate-limiting.ts";
 import { d07 } from "./d07-message-signing.ts";
 import { d08 } from "./d08-dependencies.ts";
 import { d09 } from "./d09-guidelines.ts";
@@ -64,68 +65,4 @@ import { e14 } from "./e14-supply-chain.ts";
 import { e15 } from "./e15-javascript.ts";
 import type { Attack } from "./support/attack.ts";
 
-export const attacks: readonly Attack[] = [
-  a01,
-  a02,
-  a03,
-  a04,
-  a05,
-  a06,
-  a07,
-  a08,
-  a09,
-  a10,
-  a11,
-  a12,
-  a13,
-  a14,
-  a15,
-  a16,
-  a17,
-  b01,
-  b02,
-  b03,
-  b04,
-  b05,
-  b06,
-  b07,
-  b08,
-  b09,
-  b10,
-  b11,
-  b12,
-  b13,
-  b14,
-  b15,
-  b16,
-  c01,
-  c02,
-  c03,
-  c04,
-  c05,
-  d01,
-  d02,
-  d03,
-  d04,
-  d05,
-  d07,
-  d08,
-  d09,
-  d10,
-  d11,
-  e01,
-  e02,
-  e03,
-  e04,
-  e05,
-  e06,
-  e07,
-  e08,
-  e09,
-  e10,
-  e11,
-  e12,
-  e13,
-  e14,
-  e15,
-];
+export const attacks: readonly Attack[] = [a01, a02, a03, a04, a05, a06, a07, a08, a09, a10, a11, a12, a13, a14, a15, a16, a17, b01, b02, b03, b04, b05, b06, b07, b08, b09, b10, b11, b12, b13, b14, b15, b16, c01, c02, c03, c04, c05, d01, d02, d03, d04, d05, d06, d07, d08, d09, d10, d11, e01, e02, e03, e04, e05, e06, e07, e08, e09, e10, e11, e12, e13, e14, e15];
