@@ -111,27 +111,27 @@ async function wait(arena: Arena, { door, version, qos }: Way): Promise<void> {
   );
 }
 
+/** In batches, which come whole and are paid for after. */
 async function overHttp(arena: Arena): Promise<void> {
   const owner = await arena.principal();
-  const path = `/v1/messages?topic=${encodeURIComponent(owner.topic("x"))}`;
+  const lines = 50;
+  const text = `${JSON.stringify({ topic: owner.topic("x"), payload: "x" })}\n`.repeat(lines);
+  const headers = { "content-type": "application/x-ndjson" };
   const began = performance.now();
   let taken = 0;
   let refused = 0;
-  const one = async (): Promise<void> => {
-    for (let sent = 0; sent < 60; sent += 1) {
-      const { status, headers } = await arena.ask(owner, path, { method: "POST", body: "x" });
-      if (status === 201) taken += 1;
-      else if (status !== 429) throw new Error(`a publish is answered ${status}`);
-      else {
-        refused += 1;
-        hold(Number(headers["retry-after"]) >= 1, "429 does not say when to come again");
-      }
+  for (let sent = 0; sent < 40; sent += 1) {
+    const { status, headers: told } = await arena.ask(owner, "/v1/batch", { method: "POST", text, headers });
+    if (status === 201) taken += lines;
+    else if (status !== 429) throw new Error(`a batch is answered ${status}`);
+    else {
+      refused += 1;
+      hold(Number(told["retry-after"]) >= 1, "429 does not say when to come again");
     }
-  };
-  await Promise.all(Array.from({ length: 8 }, one));
-  const bound = most((performance.now() - began) / 1_000);
+  }
+  const bound = most((performance.now() - began) / 1_000) + lines;
   hold(taken <= bound, `${taken} are taken where ${bound} may be`);
-  if (refused === 0 && taken > limit * 2) throw new Error("nothing was refused");
+  if (refused === 0) throw new Error("nothing was refused");
 }
 
 async function topicRate(arena: Arena): Promise<void> {
