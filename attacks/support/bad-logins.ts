@@ -72,7 +72,8 @@ async function tooLong(arena: Arena): Promise<void> {
   for (const door of arena.doors) {
     const client = await arena.open(door);
     client.send(build.connect({ clientId: "huge", password: huge.slice(0, 60_000), username: huge.slice(0, 60_000) }));
-    await cutOff(arena, client, { otherwise: "a CONNECT with a huge credential is waited for" });
+    // over WebSocket the frame is never read to its end, and the deadline comes
+    await cutOff(arena, client, { within: 9_000, otherwise: "a CONNECT with a huge credential is waited for" });
   }
   const { status } = await rawHttp(arena, `GET /v1/whoami HTTP/1.1\r\nAuthorization: Bearer ${huge}\r\n\r\n`);
   hold(status === 0 || status === 431 || status === 400, `a credential of a megabyte is answered ${status}`);
