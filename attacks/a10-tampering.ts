@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, wri
 import { sweep } from "../test/scenarios/flips.ts";
 import { mess } from "../test/support/cli.ts";
 import { sleep, unique } from "../test/support/names.ts";
+import { abreast } from "./support/abreast.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { copyOfData, filesBelow, segmentsOf, written } from "./support/files.ts";
@@ -105,7 +106,7 @@ async function killed(outer: Arena): Promise<string> {
 }
 
 async function bits(arena: Arena): Promise<void> {
-  const samples = arena.full ? 20_000 : 120;
+  const samples = arena.full ? 20_000 : 60;
   const report = await sweep({ dataDir: await killed(arena), samples, seed: 10 });
   hold(report.wrong.length === 0, report.wrong.slice(0, 3).join("; "));
   if (report.damaged < samples / 2) throw new Error(`only ${report.damaged} of ${samples} damages were found`);
@@ -136,19 +137,16 @@ async function sectors(arena: Arena): Promise<void> {
     ["a sector blanked", (bytes, middle) => Buffer.from(bytes).fill(0, middle, middle + sector)],
     ["the second half cut off", (bytes, middle) => bytes.subarray(0, middle)],
   ];
-  for (const [what, edit] of changes) {
+  await abreast([...changes, ["the segment removed", undefined] as const], async ([what, edit]) => {
     const copy = copyOfData(dataDir);
     const path = segmentsOf(copy).at(-1) ?? "";
     const bytes = readFileSync(path);
     const middle = Math.floor(written(bytes) / 2 / sector) * sector;
-    writeFileSync(path, edit(bytes, middle));
+    if (edit === undefined) rmSync(path);
+    else writeFileSync(path, edit(bytes, middle));
     const { code, stdout, stderr } = await mess(["verify", copy]);
     hold(code === 65, `${what}: verify ends with ${code}: ${stdout}${stderr}`);
-  }
-  const copy = copyOfData(dataDir);
-  rmSync(segmentsOf(copy).at(-1) ?? "");
-  const { code } = await mess(["verify", copy]);
-  hold(code === 65, `a segment removed: verify ends with ${code}`);
+  });
 }
 
 async function underRunning(outer: Arena): Promise<void> {

@@ -1,6 +1,7 @@
 /** JWTs and passwords that must be refused, at every door. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import * as build from "../../test/support/packets.ts";
 import type { RawClient } from "../../test/support/raw-client.ts";
 import {
   beginLogin,
@@ -16,7 +17,8 @@ import type { Arena, Principal } from "./arena.ts";
 import { hold } from "./attack.ts";
 import type { Door } from "./broker.ts";
 import { scratch } from "./files.ts";
-import { nothingComes } from "./moves.ts";
+import { cutOff, nothingComes } from "./moves.ts";
+import { rawHttp } from "./raw-http.ts";
 
 const password = "correct horse battery";
 /** Of passwords: each takes one of the tries that an address has. */
@@ -58,8 +60,24 @@ export async function badJwts(outer: Arena): Promise<void> {
     const { status } = await arena.ask(undefined, "/v1/whoami", { key: credentials.password });
     hold(status === 401, `HTTP: ${what} is answered ${status}`);
   }
+  await tooLong(arena);
   hold(told.size === 1, `the codes tell what was wrong: ${[...told].join(" | ")}`);
   await nothingComes(watcher, "a refused token leaves a will");
+}
+
+/** A million bytes that look like a token, before anybody is known. */
+async function tooLong(arena: Arena): Promise<void> {
+  const huge = `${"A".repeat(500_000)}.${"A".repeat(500_000)}.A`;
+  const seen = await arena.observe();
+  for (const door of arena.doors) {
+    const client = await arena.open(door);
+    client.send(build.connect({ clientId: "huge", password: huge.slice(0, 60_000), username: huge.slice(0, 60_000) }));
+    // over WebSocket the frame is never read to its end, and the deadline comes
+    await cutOff(arena, client, { within: 9_000, otherwise: "a CONNECT with a huge credential is waited for" });
+  }
+  const { status } = await rawHttp(arena, `GET /v1/whoami HTTP/1.1\r\nAuthorization: Bearer ${huge}\r\n\r\n`);
+  hold(status === 0 || status === 431 || status === 400, `a credential of a megabyte is answered ${status}`);
+  hold(seen.memoryGrowth() < 32, `huge credentials cost ${Math.round(seen.memoryGrowth())} MB`);
 }
 
 export async function badPasswords(arena: Arena): Promise<void> {

@@ -21,7 +21,7 @@ export interface Trusting {
   readonly owner: Principal;
 }
 
-export const revokedSerial = "7E57";
+const revokedSerial = "7E57";
 const hour = 3_600_000;
 
 export async function trustingBroker(outer: Arena): Promise<Trusting> {

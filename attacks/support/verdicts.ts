@@ -4,7 +4,7 @@ import type { Arena, Principal, Rights } from "./arena.ts";
 import { hold } from "./attack.ts";
 import { randomOf } from "./random.ts";
 
-export type Asked = "publish" | "retain" | "will" | "subscribe" | "share";
+type Asked = "publish" | "retain" | "will" | "subscribe" | "share";
 
 export interface Compared {
   readonly actions: readonly Asked[];
