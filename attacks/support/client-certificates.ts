@@ -71,7 +71,7 @@ export interface Pem {
 
 /** Is somebody with this certificate let in over MQTT at this door? With `key`: an API key is shown beside it. */
 export async function isLetIn(arena: Arena, door: Door, client: Pem, key?: Principal): Promise<boolean> {
-  const endpoint = { ...door.endpoint, client: { cert: client.cert, key: client.key } };
+  const endpoint = { ...door.endpoint, certificate: { cert: client.cert, key: client.key } };
   const credentials = key === undefined ? {} : key.credentials;
   // a door may refuse at the handshake, of TLS or of WebSocket
   const attempt = await arena.attempt({ credentials }, {}, { ...door, endpoint }).catch(() => undefined);

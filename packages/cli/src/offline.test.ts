@@ -25,8 +25,6 @@ const good = {
   frames: 1200,
   records: 5000,
   erased: 0,
-  keyless: false,
-  unexplained: [],
   firstSeq: 1,
   lastSeq: 5000,
   headHash: "8f3c",

@@ -13,7 +13,7 @@ export interface JournalFrame {
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   readonly kinds: Uint8Array;
-  /** What of the records belongs to erasure domains, by `index`. While a frame is on its way to disk; not in one that was read. */
+  /** What of the records belongs to erasure domains, by `index`. Absent where nothing does. */
   readonly confined?: readonly Confined[];
   /** 1 for each record of which that part is erased: zeros stand in its place. Absent where there is none. */
   readonly erased?: Uint8Array;

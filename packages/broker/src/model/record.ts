@@ -91,6 +91,9 @@ export const RecordKind = {
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
+/** Of the journal's own kinds: a record that was lost to damage, or that meant something to the journal before a repair. */
+export const LOST_KIND = 203;
+
 /** Where the message begins in the body of a record of this kind; -1 when it holds none. */
 export function messageOffset(kind: number): number {
   switch (kind) {

@@ -68,6 +68,7 @@ deny = [{ subscribe = "plant/+/secret/#" }]
 
 [principals.dev7]
 roles = ["device"]
+certificates = ["dns:dev7.example"] # client certificates of your own authority that stand for it
 \`\`\`
 
 ## How it is decided

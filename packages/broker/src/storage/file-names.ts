@@ -1,7 +1,8 @@
 /** Names inside the data directory. Fixed width, so that a listing sorts by age. */
 export const KEYRING_FILE = "keyring";
-/** Keys of erasure domains, one a slot. */
-export const ERASURE_FILE = "erasure-keys";
+/** Keys of erasure domains, one a slot: the keyring says which of the two it is. */
+export const ERASURE_FILES = ["erasure-keys", "erasure-keys-2"] as const;
+export type ErasureFile = (typeof ERASURE_FILES)[number];
 export const HEAD_FILE = "HEAD";
 /** The last signed checkpoint, and the key that signs. */
 export const CHECKPOINT_FILE = "checkpoint";

@@ -138,6 +138,11 @@ export class DiskJournal implements Journal {
     return this.#open.reserve(kind, length);
   }
 
+  /** For what makes a journal out of another one: a record of the journal's own. */
+  reserveOwn(kind: number, length: number): number {
+    return this.#open.reserve(kind, length);
+  }
+
   confine(domain: number, from: number): void {
     this.#open.confine(domain, from);
   }

@@ -32,6 +32,8 @@ export interface OpenJournalOptions {
   readonly limits: StorageLimits;
   /** Of `claimDirectory`; the journal takes the lock itself without. It releases it when it closes or fails to open. */
   readonly lock?: DirectoryLock;
+  /** A journal that is made now begins behind this number. */
+  readonly startAfter?: number;
   /** For tests; the standard pace without. */
   readonly scrubPace?: ScrubPace;
   /** Signed checkpoints are kept, and the journal is compared with them; without, it is not. */
