@@ -20,7 +20,7 @@ export interface Observed {
 }
 
 /** Resident memory, megabytes. */
-function residentMb(pid: number): number {
+export function residentMb(pid: number): number {
   const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(found?.[1] ?? 0) / 1024;
 }
