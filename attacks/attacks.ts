@@ -42,7 +42,6 @@ import { d02 } from "./d02-authentication.ts";
 import { d03 } from "./d03-topic-authorization.ts";
 import { d04 } from "./d04-file-permissions.ts";
 import { d05 } from "./d05-input-limits.ts";
-import { d06 } from "./d06-rate-limiting.ts";
 import { d07 } from "./d07-message-signing.ts";
 import { d08 } from "./d08-dependencies.ts";
 import { d09 } from "./d09-guidelines.ts";
@@ -109,7 +108,6 @@ export const attacks: readonly Attack[] = [
   d03,
   d04,
   d05,
-  d06,
   d07,
   d08,
   d09,
