@@ -9,6 +9,8 @@ export interface Question {
   readonly key?: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Client certificate to show, PEM. */
   readonly certificate?: { readonly cert: string; readonly key: string };
@@ -53,7 +55,7 @@ export function ask(server: Server, path: string, question: Question = {}): Prom
     });
     sent.once("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path}`)));
     sent.once("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    sent.end(question.text ?? (body === undefined ? undefined : JSON.stringify(body)));
   });
 }
 

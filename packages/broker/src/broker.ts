@@ -148,8 +148,11 @@ export class Broker implements AsyncDisposable {
       log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
-      doorMetrics: () =>
-        doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
+      doorMetrics: () => {
+        const { limitHits, countOf } = engine.machine.audit;
+        const authFailures = countOf.get("auth.fail") ?? 0;
+        return doorMetrics({ door, http: httpCounters, input: tally, audited: limitHits, authFailures });
+      },
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });

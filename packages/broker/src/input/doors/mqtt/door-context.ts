@@ -12,7 +12,6 @@ import type { SharedForms } from "./shared-forms.ts";
 export interface MqttCounters {
   connected: number;
   connectRefused: number;
-  authFailures: number;
   malformed: number;
   protocolErrors: number;
   /** Reserved user properties (`mess-`) that were unknown, misplaced or had a bad value. */

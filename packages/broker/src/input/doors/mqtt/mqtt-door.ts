@@ -43,7 +43,6 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
   const counters: MqttCounters = {
     connected: 0,
     connectRefused: 0,
-    authFailures: 0,
     malformed: 0,
     protocolErrors: 0,
     propertiesRefused: 0,
