@@ -40,7 +40,16 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, signing, schema, key, erasure, proofs }: TopicSettings): SpelledTopic {
+export function spellTopic({
+  owner,
+  retention,
+  maxMessageBytes,
+  signing,
+  schema,
+  key,
+  erasure,
+  proofs,
+}: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),

@@ -72,7 +72,17 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, signing, key, schema, erasure, proofs } = options;
+  const {
+    owner,
+    retentionAge: age,
+    retentionSize: bytes,
+    maxMessageSize,
+    signing,
+    key,
+    schema,
+    erasure,
+    proofs,
+  } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   return {
     ...(owner !== undefined && { owner }),
@@ -110,7 +120,15 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "signing", "key", "erasure", "schema"];
+const topicSettingNames: readonly string[] = [
+  "owner",
+  "retention",
+  "maxMessageSize",
+  "signing",
+  "key",
+  "erasure",
+  "schema",
+];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);
