@@ -1,14 +1,22 @@
 // LESSONS 10, Mosquitto CVE-2018-20145 and a note of 2.0.12. Elsewhere the order of options, or where in the file they
 // stood, decided whether a listener had rights at all. Here options have no order, and nothing but `insecureDev` on a
 // loopback address opens a door without a credential.
-import { expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
 import { randomOf } from "../../attacks/support/random.ts";
 import { loadConfig } from "../../packages/broker/src/config/load.ts";
 import { atEachDoor, useField } from "./support.ts";
 
+const directory = mkdtempSync(join(tmpdir(), "mess-options-"));
+const emptyPolicy = join(directory, "policy.toml");
+writeFileSync(emptyPolicy, "");
+afterAll(() => rmSync(directory, { recursive: true }));
+
 // every option that has to do with doors, in an odd order, the same one in two places
 const field = useField({
-  args: ["--policy-file", "/dev/null", "--listen", "127.0.0.1", "--host-name", "localhost", "--log-level", "info"],
+  args: ["--policy-file", emptyPolicy, "--listen", "127.0.0.1", "--host-name", "localhost", "--log-level", "info"],
   env: { MESS_LISTEN: "0.0.0.0" },
 });
 
