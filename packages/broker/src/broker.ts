@@ -13,11 +13,10 @@ import {
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
-import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
-import { BrokerEngine } from "./engine.ts";
+import type { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
@@ -30,19 +29,20 @@ import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
+import type { RateLimiter } from "./input/rate-limiter.ts";
 import { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
+import { openRates } from "./rates.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
+import { startEngine } from "./start-engine.ts";
 import { StartError } from "./start-error.ts";
 import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
-/** Wills of clients that were connected at a crash wait this long for them to come back. */
-const reconnectGraceMs = 10_000;
 /** How long connections have to take their last packets at shutdown. */
 const drainMs = 2_000;
 
@@ -90,6 +90,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly throttle: CredentialThrottle;
+  readonly rates: RateLimiter;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -150,14 +151,28 @@ export class Broker implements AsyncDisposable {
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle });
+    const rates = openRates({ config, host, tally, administrator });
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle, rates });
     engine.onTick(door.sweep);
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {
       const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
       const admission = openAdmission(config, host, tally);
-      const made = { config, log, host, home, engine, administrator, admission, throttle, door, httpCounters, tls };
+      const made = {
+        config,
+        log,
+        host,
+        home,
+        engine,
+        administrator,
+        admission,
+        throttle,
+        rates,
+        door,
+        httpCounters,
+        tls,
+      };
       const parts: Parts = { ...made, files, isListening, isTemporary };
       const wantsKey = isListening && !config.insecureDev;
       const firstKey = wantsKey ? await firstAdminKey({ ...parts, isNew: home.isNew }) : undefined;
@@ -272,30 +287,8 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promise<BrokerEngine> {
-  const { config, log } = options;
-  return BrokerEngine.start({
-    host,
-    opened: home.opened,
-    directory: home.directory,
-    limits: config.limits,
-    firstPolicy: { roles: {}, principals: {} },
-    everythingAllowed: config.insecureDev,
-    headers: headerReader,
-    schemas: schemaCompiler,
-    machine: {
-      reconnectGraceMs,
-      observeAudit: (event, detail) => log.info(event, detail),
-      observeFailure: (reason) => {
-        log.error("journal.failed", { reason, note: "nothing is acknowledged any more; the process ends" });
-        options.onFailure?.(reason);
-      },
-    },
-  });
-}
-
-function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "throttle">): MqttDoor {
-  const { config, host, engine, administrator, throttle } = parts;
+function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "throttle" | "rates">): MqttDoor {
+  const { config, host, engine, administrator, throttle, rates } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -303,6 +296,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
     clock: host.clock,
     timers: host.timers,
     random: host.random,
+    rates,
     authenticate: (username, password, address) => {
       if (config.insecureDev) return { principal: devPrincipal, keyId: "" };
       const now = host.clock.monotonic();
@@ -374,6 +368,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
       throttle: parts.throttle,
+      rates: parts.rates,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
     }),

@@ -16,7 +16,7 @@ const settings: Readonly<Record<ConnectionLimit, keyof Limits>> = {
 
 /** What the input counts, as plain numbers. */
 export class InputTally implements InputCounters, InputNumbers {
-  readonly limitHits: Map<keyof Limits, number> = new Map();
+  readonly limitHits: Map<keyof Limits | "rate", number> = new Map();
   handshakesFailed = 0;
 
   limitHit(limit: ConnectionLimit): void {
@@ -27,7 +27,7 @@ export class InputTally implements InputCounters, InputNumbers {
     this.handshakesFailed++;
   }
 
-  count(limit: keyof Limits): void {
+  count(limit: keyof Limits | "rate"): void {
     this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
   }
 }

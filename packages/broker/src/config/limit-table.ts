@@ -39,6 +39,16 @@ function seconds(min: number, max: number, meaning: string): LimitRow {
   return { unit: "seconds", min, max, meaning };
 }
 
+/** 0 is no limit. */
+function messageRate(whose: string): LimitRow {
+  return count(0, 1_000_000_000, `Messages a second ${whose}; 0 for no limit. A second's worth may come at once.`);
+}
+
+function byteRate(whose: string): LimitRow {
+  const meaning = `Bytes of messages a second ${whose}; 0 for no limit. A second's worth may come at once.`;
+  return { unit: "bytes per second", min: 0, max: 1_024 * GiB, meaning };
+}
+
 /** One row a limit, in the order of the documentation. The defaults are in `limits.ts`. */
 export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
   connectionsMax: count(1, 1_000_000, "Connections open at once, all doors together."),
@@ -68,6 +78,12 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     1_000_000,
     "Failed authentications one address may make a minute; past it, it is refused unasked.",
   ),
+  clientMessagesPerSecondMax: messageRate("one MQTT client may publish"),
+  clientBytesPerSecondMax: byteRate("one MQTT client may publish"),
+  principalMessagesPerSecondMax: messageRate("all clients and requests of one principal may publish"),
+  principalBytesPerSecondMax: byteRate("all clients and requests of one principal may publish"),
+  addressMessagesPerSecondMax: messageRate("may be published from one address (IPv6: one /64)"),
+  addressBytesPerSecondMax: byteRate("may be published from one address (IPv6: one /64)"),
   packetBytesMax: bytes(1 * KiB, PACKET_BYTES, "Largest MQTT packet; announced as Maximum Packet Size."),
   topicBytesMax: bytes(16, TWO_BYTES, "Length of a topic name or filter, in UTF-8."),
   topicLevelsMax: count(1, 1_024, "Levels of a topic name or filter."),

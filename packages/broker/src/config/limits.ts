@@ -16,6 +16,13 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  // rates: 0 is no limit; a second's worth may come at once
+  clientMessagesPerSecondMax: number;
+  clientBytesPerSecondMax: number;
+  principalMessagesPerSecondMax: number;
+  principalBytesPerSecondMax: number;
+  addressMessagesPerSecondMax: number;
+  addressBytesPerSecondMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -103,6 +110,12 @@ export const defaultLimits: Limits = {
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  clientMessagesPerSecondMax: 20_000,
+  clientBytesPerSecondMax: 32 * MiB,
+  principalMessagesPerSecondMax: 100_000,
+  principalBytesPerSecondMax: 128 * MiB,
+  addressMessagesPerSecondMax: 100_000,
+  addressBytesPerSecondMax: 128 * MiB,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,

@@ -4,6 +4,7 @@
  */
 import {
   type AttachRequest,
+  type DeclaredRate,
   type Engine,
   Reason,
   type Refusal,
@@ -245,6 +246,10 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) this.#outbox.received(link, packetId, reason);
     else this.#outbox.confirm(link, packetId, reason, reason < Reason.unspecified ? this.publishing.receipt : 0);
     return reason;
+  }
+
+  rateOf(session: SessionHandle, topic: TopicHandle): DeclaredRate | undefined {
+    return this.publishing.rateOf(session as Session, topic as Topic);
   }
 
   explainRefusal(): string {

@@ -8,6 +8,12 @@ export interface Retention {
   readonly bytes?: number;
 }
 
+/** What all publishers together may send to the topics of one declaration in a second; a second's worth may come at once. */
+export interface TopicRate {
+  readonly messagesPerSecond?: number;
+  readonly bytesPerSecond?: number;
+}
+
 /** Settings of the topics that a filter matches. The most specific filter that matches wins, as a whole. */
 export interface TopicSettings {
   /** Principal that owns the names under the filter: others may not declare anything there. */
@@ -20,6 +26,8 @@ export interface TopicSettings {
   readonly schema?: JsonSchema;
   /** Where the ordering key comes from when a publisher gives none: a filter with one `{name}` level, such as `orders/{id}/#`. */
   readonly key?: string;
+  /** Absent: as much as the limits of clients, principals and addresses allow. */
+  readonly rate?: TopicRate;
 }
 
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

@@ -141,6 +141,13 @@ function topicRows(): SettingRow[] {
       standard: "none",
       meaning: "ordering key of messages whose publisher gives none",
     },
+    {
+      name: "rate",
+      values: '`{ messages = "1000/s", bytes = "1MiB/s" }` with either or both',
+      standard: "the limits of clients, principals and addresses",
+      meaning:
+        "what all publishers together may send there; past it 5.0 hears 0x97, HTTP 429, and who cannot be refused waits",
+    },
     { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
   ];
 }

@@ -9,6 +9,7 @@ import {
   type SubscriptionSettings,
   type TopicSettings,
 } from "../model/settings.ts";
+import { type SpelledRate, spellRate } from "./topic-rate-check.ts";
 
 export type SpelledRetention = string | { readonly age?: string; readonly bytes: string };
 
@@ -18,6 +19,7 @@ export interface SpelledTopic {
   readonly maxMessageSize?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
+  readonly rate?: SpelledRate;
 }
 
 export interface SpelledSubscription {
@@ -37,13 +39,14 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key }: TopicSettings): SpelledTopic {
+export function spellTopic({ owner, retention, maxMessageBytes, schema, key, rate }: TopicSettings): SpelledTopic {
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: size(maxMessageBytes) }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate: spellRate(rate) }),
   };
 }
 

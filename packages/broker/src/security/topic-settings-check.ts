@@ -4,8 +4,9 @@ import { patternLevels, patternProblem, patternsOverlap } from "../model/topic-p
 import type { PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
 import { declaredFilterProblem, readDuration, readPrincipal, readSize, type SettingPlace } from "./setting-readers.ts";
+import { readRate } from "./topic-rate-check.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -45,12 +46,14 @@ export function readTopicSettings(
   const maxMessageBytes = readSize(table.get("maxMessageSize"), size, at("maxMessageSize"));
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
+  const rate = readRate(table.get("rate"), at("rate"));
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention }),
     ...(maxMessageBytes !== undefined && { maxMessageBytes }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate }),
   };
 }
 

@@ -72,13 +72,27 @@ export async function mustBeNew(exists: Promise<boolean>, what: string): Promise
 }
 
 async function topicSettings(io: Io, options: TopicCreateOptions): Promise<AnswerObject> {
-  const { owner, retentionAge: age, retentionSize: bytes, maxMessageSize, key, schema } = options;
+  const {
+    owner,
+    retentionAge: age,
+    retentionSize: bytes,
+    maxMessageSize,
+    key,
+    schema,
+    rateMessages,
+    rateBytes,
+  } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
+  const rate = {
+    ...(rateMessages !== undefined && { messages: `${rateMessages}/s` }),
+    ...(rateBytes !== undefined && { bytes: `${rateBytes}/s` }),
+  };
   return {
     ...(owner !== undefined && { owner }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(maxMessageSize !== undefined && { maxMessageSize }),
     ...(key !== undefined && { key }),
+    ...(Object.keys(rate).length > 0 && { rate }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }
@@ -107,7 +121,7 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "schema"];
+const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "schema", "rate"];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);

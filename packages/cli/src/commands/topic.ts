@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { parseDuration, parseSize } from "../units.ts";
+import { parseDuration, parseSize, wholeNumber } from "../units.ts";
 import {
   addConfirmedOptions,
   addJsonOptions,
@@ -18,6 +18,8 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly maxMessageSize?: number;
   readonly schema?: string;
   readonly key?: string;
+  readonly rateMessages?: number;
+  readonly rateBytes?: number;
   readonly replace?: boolean;
 }
 
@@ -65,6 +67,8 @@ function registerReading(topic: Command, io: Io): void {
   });
 }
 
+const perSecond = wholeNumber("--rate-messages", 1, 1_000_000_000);
+
 function registerCreate(topic: Command, io: Io): void {
   const create = topic
     .command("create")
@@ -77,6 +81,8 @@ function registerCreate(topic: Command, io: Io): void {
     .option("--max-message-size <size>", "largest message, payload and headers (256KiB)", parseSize)
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
+    .option("--rate-messages <count>", "messages a second, all publishers together (1000)", perSecond)
+    .option("--rate-bytes <size>", "bytes a second, all publishers together (1MiB)", parseSize)
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)
     .addHelpText(

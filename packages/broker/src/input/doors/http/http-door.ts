@@ -13,6 +13,7 @@ import type { Admission } from "../../admission.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import { Handshakes } from "../../handshakes.ts";
 import { type Listening, TransportSet } from "../../listener.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import {
@@ -50,6 +51,7 @@ export interface StartHttpOptions {
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
   readonly throttle?: AuthenticationThrottle;
+  readonly rates: RateLimiter;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
   /** Wall-clock milliseconds. */

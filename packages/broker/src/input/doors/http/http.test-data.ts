@@ -10,6 +10,7 @@ import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
 import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
+import { RateLimiter } from "../../rate-limiter.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { HttpCounters } from "./http-counters.ts";
@@ -87,6 +88,8 @@ export interface Door {
   readonly admission: Admission;
   readonly hits: Map<string, number>;
   readonly failures: unknown[];
+  /** Rates that were exceeded, by their setting. */
+  readonly limitHits: readonly string[];
   readonly counters: HttpCounters;
 }
 
@@ -109,6 +112,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const failures: unknown[] = [];
   const httpCounters = new HttpCounters();
   const queues = new TestQueues();
+  const limitHits: string[] = [];
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
   const listening = await startHttp({
@@ -128,6 +132,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     newId: () => `id-${++ids}`,
     throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
     monotonic,
+    rates: new RateLimiter({ limits, monotonic, limitHit: (limit) => limitHits.push(limit) }),
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
     counters: httpCounters,
     failed: (error) => failures.push(error),
@@ -141,6 +146,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     admission,
     hits: counters.hits,
     failures,
+    limitHits,
     counters: httpCounters,
   };
 }

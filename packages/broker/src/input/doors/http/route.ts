@@ -7,6 +7,7 @@ import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import type { Deadlines } from "../../deadlines.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { Caller } from "./authentication.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { HeaderValues } from "./publish-options.ts";
@@ -22,8 +23,11 @@ export interface Services {
   readonly queues: Queues;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly rates: RateLimiter;
   /** Wall-clock milliseconds. */
   readonly now: () => number;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   /** Unguessable text for names of our own. */
   readonly newId: () => string;
 }
@@ -33,6 +37,8 @@ export interface RouteRequest<Query, Body> {
   readonly administration: Administration;
   /** Without a name on public routes. */
   readonly caller: Caller;
+  /** Textual address the request came from. */
+  readonly address: string;
   /** Decoded values of the `:names` in the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;

@@ -13,6 +13,7 @@ import {
   type Position,
   type Retention,
   type SubscriptionSettings,
+  type TopicRate,
   type TopicSettings,
 } from "../../../model/settings.ts";
 import { patternProblem } from "../../../model/topic-pattern.ts";
@@ -50,6 +51,9 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
       key: text(limits.topicBytesMax)
         .optional()
         .describe("ordering key from a level, where the publisher gives none: `orders/{id}/#`"),
+      rate: asItIs({ type: "object", examples: [{ messages: "1000/s", bytes: "1MiB/s" }] })
+        .optional()
+        .describe("what all publishers together may send there in a second: `{messages, bytes}` or one of them"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -118,13 +122,14 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, schema, key } = settings;
+  const { owner, retention, maxMessageBytes, schema, key, rate } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: tight(formatSize(maxMessageBytes)) }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate: rateJson(rate) }),
   };
 }
 
@@ -132,6 +137,13 @@ function retentionJson({ ageMs, bytes }: Retention): unknown {
   const age = ageMs === undefined ? undefined : tight(formatDuration(ageMs));
   if (bytes === undefined) return age;
   return { ...(age !== undefined && { age }), bytes: tight(formatSize(bytes)) };
+}
+
+function rateJson({ messagesPerSecond, bytesPerSecond }: TopicRate): unknown {
+  return {
+    ...(messagesPerSecond !== undefined && { messages: `${messagesPerSecond}/s` }),
+    ...(bytesPerSecond !== undefined && { bytes: `${tight(formatSize(bytesPerSecond))}/s` }),
+  };
 }
 
 export function subscriptionSettingsJson(settings: SubscriptionSettings): Readonly<Record<string, unknown>> {
@@ -163,6 +175,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   maxMessageSize: z.string().optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
+  rate: z.strictObject({ messages: z.string().optional(), bytes: z.string().optional() }).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({

@@ -4,6 +4,8 @@ import type { Transport } from "../../transport.ts";
 
 /** A congested receiver holds its publishers back this long at most, so that one that stalls harms nobody (THREATS A14). */
 const slowDownMs = 100;
+/** A limit may be raised, or paid back sooner: nobody sleeps through that. */
+const holdStepMs = 1_000;
 
 /**
  * Of one connection, as publisher and as receiver. As publisher it is paused while at least one holds it back: a slow
@@ -17,6 +19,7 @@ export class BackPressure {
   #isClosed = false;
   #waitsForCalm = false;
   #isStalled = false;
+  #hold: Timer | undefined;
   /** Publishers that wait for this receiver, with what ends their wait. */
   #held: Map<BackPressure, Timer> | undefined;
 
@@ -59,6 +62,27 @@ export class BackPressure {
     }
   }
 
+  /** As publisher: for a time by itself. `waitMs` says how long is left, and is asked again when that has passed. */
+  holdFor(waitMs: () => number): void {
+    if (this.#hold !== undefined) return;
+    const again = (): void => {
+      const milliseconds = waitMs();
+      if (milliseconds > 0) {
+        this.#hold = this.#timers.after(Math.min(Math.ceil(milliseconds), holdStepMs), again);
+        return;
+      }
+      this.#hold = undefined;
+      this.#goOn();
+    };
+    this.#wait();
+    again();
+  }
+
+  /** It waits for time to pass. */
+  get isHeld(): boolean {
+    return this.#hold !== undefined;
+  }
+
   /** As publisher: more waits for the disk than should; `whenCalm` is told once what to run then. */
   waitForCalm(whenCalm: (run: () => void) => void): void {
     if (this.#waitsForCalm) return;
@@ -73,6 +97,7 @@ export class BackPressure {
   /** The connection is gone: it holds nobody back and is not read from again. */
   close(): void {
     this.#isClosed = true;
+    this.#hold?.cancel();
     this.drained();
   }
 

@@ -4,6 +4,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -35,6 +36,7 @@ export interface MqttDoorContext {
   readonly flushQueue: FlushQueue;
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
+  readonly rates: RateLimiter;
   /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
   authenticate(
     username: string | undefined,

@@ -14,6 +14,7 @@ import { World, type WorldOptions } from "../../../core/world.test-data.ts";
 import type { Timer } from "../../../host/host.ts";
 import type { Link } from "../../../model/link.ts";
 import type { Queues } from "../../../model/queue.ts";
+import { RateLimiter } from "../../rate-limiter.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { type MqttDoor, openMqttDoor } from "./mqtt-door.ts";
 
@@ -169,6 +170,8 @@ export class Door {
   readonly #timers: { at: number; run: () => void; isCancelled: boolean }[] = [];
   readonly #soon: (() => void)[] = [];
 
+  readonly limitHits: string[] = [];
+
   constructor(options: DoorOptions = {}) {
     this.world = new World(options);
     const { principalOf, queues } = options;
@@ -178,10 +181,16 @@ export class Door {
       this.links.push(link);
       return attach(link, request);
     };
+    const limits = { ...defaultLimits, ...options.limits };
     this.mqtt = openMqttDoor({
       engine: machine,
       queues: queues ?? machine.queues,
-      limits: { ...defaultLimits, ...options.limits },
+      limits,
+      rates: new RateLimiter({
+        limits,
+        monotonic: () => this.world.clock.monotonic(),
+        limitHit: (limit) => this.limitHits.push(limit),
+      }),
       clock: this.world.clock,
       timers: {
         after: (milliseconds, run) => this.#after(milliseconds, run),

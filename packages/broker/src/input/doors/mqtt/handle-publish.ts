@@ -32,6 +32,13 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
   connection.lastTopic = topic;
   if (topic === undefined) return connection.isOpen;
+  const bytes = view.packetEnd - view.packetStart;
+  const isRefusable = isRefusableByRate(connection, view);
+  const early = isRefusable ? connection.rate.refusal(topic, bytes) : undefined;
+  if (early !== undefined) {
+    connection.refusePublish(view.qos, view.packetId, ReasonCode.QuotaExceeded, early);
+    return connection.isOpen;
+  }
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
   const { engine } = connection.context;
@@ -41,7 +48,17 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
     return false;
   }
   if (engine.congested) connection.waitForCalm();
+  if (isRefusable) connection.rate.took(topic, 1, bytes);
+  else connection.published(topic, 1, bytes);
   return connection.isOpen;
+}
+
+/**
+ * May it be refused for coming too early? One of 3.1.1 cannot be, nor can QoS 0; and one that is sent again may have been
+ * taken before, so that a refusal would be a lie.
+ */
+function isRefusableByRate(connection: MqttConnection, view: PublishView): boolean {
+  return view.qos > 0 && !view.dup && connection.out.version === 5;
 }
 
 function handleLive(connection: MqttConnection, view: PublishView): boolean {

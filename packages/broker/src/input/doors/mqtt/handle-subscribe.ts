@@ -10,6 +10,7 @@ const refused = ReasonCode.ImplementationSpecificError;
 
 /** False when the connection is closing. */
 export function handleSubscribe(connection: MqttConnection, packet: SubscribePacket): boolean {
+  connection.rate.asked(packet.subscriptions.length);
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
   if (packet.subscriptions.some((wanted) => wanted.noLocal && wanted.filter.startsWith("$share/"))) {
     connection.fail(ReasonCode.ProtocolError, "No Local is not allowed on a shared subscription [MQTT-3.8.3-4]");
@@ -41,6 +42,7 @@ export function handleSubscribe(connection: MqttConnection, packet: SubscribePac
 }
 
 export function handleUnsubscribe(connection: MqttConnection, packet: UnsubscribePacket): boolean {
+  connection.rate.asked(packet.filters.length);
   const properties = packet.properties?.userProperties ?? [];
   const read = reservedProperties(properties, "UNSUBSCRIBE");
   if (isRefused(read)) connection.propertyRefused(firstReserved(properties));

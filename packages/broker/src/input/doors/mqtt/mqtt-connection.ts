@@ -32,6 +32,7 @@ import { eachMessage } from "./live-run.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PreAuthShare } from "./pre-auth-share.ts";
 import { PublishAnswers } from "./publish-answers.ts";
+import { PublishRate } from "./publish-rate.ts";
 import { connack, endCode, refusalText } from "./send.ts";
 import { fitting } from "./settlement-properties.ts";
 import { InboundAliases } from "./topic-aliases.ts";
@@ -60,6 +61,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   readonly inboundAliases: InboundAliases = new InboundAliases();
 
   readonly answers: PublishAnswers;
+  readonly rate: PublishRate;
 
   run: LiveRun = { bytes: noBytes, start: 0, end: 0, count: 0 };
   #runTopic: TopicHandle | undefined;
@@ -76,6 +78,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
     this.#pressure = new BackPressure(transport, context.timers);
+    this.rate = new PublishRate(this, this.#pressure);
     this.#preAuth = new PreAuthShare(context);
     context.watch.add(this);
   }
@@ -115,6 +118,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
+    this.rate.close();
   }
 
   // ── PacketSink ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +154,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       case PacketType.UNSUBSCRIBE:
         return handleUnsubscribe(this, packet);
       case PacketType.PINGREQ:
+        this.rate.asked(1);
         this.#answerPing();
         return true;
       case PacketType.DISCONNECT:
@@ -245,13 +250,21 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   flushRun(): boolean {
     const { run } = this;
     if (run.count > 0 && this.#runTopic !== undefined) {
-      const reason = this.context.engine.live(this.handle, this.#runTopic, run, this);
+      const topic = this.#runTopic;
+      const { count } = run;
+      const reason = this.context.engine.live(this.handle, topic, run, this);
       run.count = 0;
       if (reason >= 0x80) {
         this.fail(reason, this.context.engine.explainRefusal() || refusalText(reason));
-      }
+      } else this.published(topic, count, run.end - run.start);
     }
     return this.#phase !== "closing" && this.#phase !== "closed";
+  }
+
+  /** Counts against its rates what was published and could not be refused. */
+  published(topic: TopicHandle, messages: number, bytes: number): void {
+    const text = this.isOpen ? this.rate.tookUnasked(topic, messages, bytes) : undefined;
+    if (text !== undefined) this.fail(ReasonCode.MessageRateTooHigh, text);
   }
 
   /** More waits for the disk than should: read nothing from this publisher until it is less. */
@@ -267,6 +280,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   established(session: SessionHandle): void {
     this.#session = session;
+    this.rate.open(this.context.rates.forConnection(this));
     this.#decoder.maxPacketSize = this.context.limits.packetBytesMax;
   }
 

@@ -3,6 +3,7 @@ import type { Limits } from "../../../config/limits.ts";
 import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
@@ -21,6 +22,7 @@ export interface MqttDoorParts {
     password: Uint8Array | undefined,
     address: string,
   ) => Authenticated | undefined;
+  readonly rates: RateLimiter;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -65,6 +67,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     authenticate: parts.authenticate,
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
     audit: parts.audit,
+    rates: parts.rates,
     watch,
     preAuthBytes: 0,
   };
