@@ -15,7 +15,7 @@ export default defineConfig({
     },
   },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "attacks/**/*.test.ts", "tools/**/*.test.ts"],
     testTimeout: 30_000,
     pool: "forks",
     maxWorkers: 2,

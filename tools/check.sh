@@ -18,6 +18,7 @@ check() {
 check tidy node --import tsx tools/tidy.ts
 check dependencies node --import tsx tools/check-dependencies.ts
 check "generated pages" node --import tsx tools/generate-docs.ts --check
+check "signing vectors" node --import tsx tools/signing-vectors.ts --check
 check types node node_modules/typescript/bin/tsc -p tsconfig.check.json
 check lint node node_modules/@biomejs/biome/bin/biome lint --diagnostic-level=error --max-diagnostics=100
 exit "$failed"

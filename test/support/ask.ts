@@ -1,5 +1,5 @@
 /** One request to the HTTP side of a server. */
-import { request as plainRequest } from "node:http";
+import { type IncomingHttpHeaders, request as plainRequest } from "node:http";
 import { request as secureRequest } from "node:https";
 import type { Server } from "./server.ts";
 
@@ -9,22 +9,34 @@ export interface Question {
   readonly key?: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where to come from, another address of this machine. */
+  readonly from?: string;
 }
 
 export interface Reply {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
 
-export function ask(server: Server, path: string, { method = "GET", key, body }: Question = {}): Promise<Reply> {
+export function ask(server: Server, path: string, question: Question = {}): Promise<Reply> {
+  const { method = "GET", key, body, from } = question;
   return new Promise((resolve, reject) => {
     const secure = server.mode === "secure";
     const headers = {
       ...(key !== undefined && { authorization: `Bearer ${key}` }),
       ...(body !== undefined && { "content-type": "application/json" }),
+      ...question.headers,
     };
     const url = new URL(path, server.httpUrl);
-    const options = { method, headers, agent: false as const, timeout: 5_000 };
+    const options = {
+      method,
+      headers,
+      agent: false as const,
+      timeout: 5_000,
+      ...(from !== undefined && { localAddress: from }),
+    };
     const sent = secure ? secureRequest(url, { ...options, ca: server.ca }) : plainRequest(url, options);
     sent.once("response", (response) => {
       let text = "";
@@ -32,7 +44,7 @@ export function ask(server: Server, path: string, { method = "GET", key, body }:
       response.on("data", (chunk: string) => {
         text += chunk;
       });
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
       response.once("error", reject);
     });
     sent.once("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path}`)));

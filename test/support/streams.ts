@@ -9,6 +9,8 @@ export interface Endpoint {
   readonly port: number;
   /** PEM of the authority to trust. */
   readonly ca?: string | undefined;
+  /** Where to come from: 127.0.0.2 and the like are other clients to a server that counts by address. */
+  readonly from?: string | undefined;
 }
 
 export interface Stream {
@@ -28,10 +30,11 @@ export interface StreamEvents {
 function openSocket(endpoint: Endpoint): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const secure = endpoint.kind === "tls" || endpoint.kind === "wss";
-    const { host, port, ca } = endpoint;
+    const { port, ca, from } = endpoint;
+    const target = { host: endpoint.host, port, ...(from === undefined ? {} : { localAddress: from }) };
     const socket = secure
-      ? connectTls({ host, port, ...(ca === undefined ? {} : { ca }), servername: "localhost" })
-      : connectTcp({ host, port });
+      ? connectTls({ ...target, ...(ca === undefined ? {} : { ca }), servername: "localhost" })
+      : connectTcp(target);
     socket.setNoDelay(true);
     socket.once("error", reject);
     socket.once(secure ? "secureConnect" : "connect", () => {

@@ -4,7 +4,7 @@ import type { Finding } from "./finding.ts";
 
 const link = /\]\(([^)\s]+)\)/g;
 /** A path in back-ticks that begins like one of ours. */
-const mention = /`((?:packages|docs|tools|test|bench|\.ci)\/[\w./*-]+)`/g;
+const mention = /`((?:packages|docs|tools|test|attacks|bench|\.ci)\/[\w./*-]+)`/g;
 
 /** `exists` answers for files and folders of the repository, by path relative to its root. */
 export function checkDocument(path: string, text: string, exists: (path: string) => boolean): Finding[] {

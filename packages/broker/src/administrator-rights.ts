@@ -1,6 +1,7 @@
 /** Who may do what with what is declared: `security/ownership.ts`, asked about what is there now. */
 import { settingsOf } from "./core/queue-rules.ts";
 import type { State } from "./core/state.ts";
+import { ownerOf } from "./model/derived-principal.ts";
 import type { TopicAction } from "./model/policy.ts";
 import type { SubscriptionSettings } from "./model/settings.ts";
 import { authorize } from "./security/authorize.ts";
@@ -70,7 +71,7 @@ export class AdministratorRights {
 
   /** A change that names no owner changes none. What is new belongs to who declares it; what a policy maker declares, to nobody. */
   #owner(by: string, asked: string | undefined, existing: Existing | undefined): { owner?: string } {
-    const standard = this.mayMakePolicy(by) ? undefined : by;
+    const standard = this.mayMakePolicy(by) ? undefined : ownerOf(by);
     const owner = asked ?? (existing === undefined ? standard : existing.owner);
     return owner === undefined ? {} : { owner };
   }

@@ -67,6 +67,7 @@ export class Workbench {
       engine: this.engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
     });

@@ -2,6 +2,7 @@
 import { AdministratorActs } from "./administrator-acts.ts";
 import { coreMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
 import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
@@ -10,13 +11,15 @@ import type {
   AdministrationError,
   Explanation,
   Health,
+  Holder,
   KeyView,
   MetricSample,
   NewKey,
   PolicyChange,
 } from "./model/administration.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import type { Action, AdminAction, PolicyDocument } from "./model/policy.ts";
+import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
 import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
@@ -25,6 +28,8 @@ import { explain } from "./security/explain.ts";
 import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { principalNameProblem } from "./security/principal-name.ts";
+import { whoCan } from "./security/who-can.ts";
+import { StorageAdministrator } from "./storage-administrator.ts";
 
 /** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
 const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
@@ -33,6 +38,7 @@ export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
+  readonly keys: KeysAtRest;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
   /** Numbers that doors and listeners count. */
@@ -46,6 +52,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly storage: StorageAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -57,13 +64,15 @@ export class Administrator implements Administration {
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
     this.#declared = new PolicyAdministrator({ machine, acts });
   }
 
   authenticate(keyId: string, secret: string): string | undefined {
     if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
     const key = this.#engine.machine.state.keys.get(keyId);
-    return verifySecret(secret, key?.secretHash) ? key?.principal : undefined;
+    if (!verifySecret(secret, key?.secretHash) || key === undefined) return undefined;
+    return hasEnded(key, this.#parts.host.clock.now()) ? undefined : principalOfKey(key);
   }
 
   authorize(principal: string, action: Action, topic?: string): boolean {
@@ -171,7 +180,8 @@ export class Administrator implements Administration {
     } finally {
       this.#isApplying = false;
     }
-    return { lines, applied: !dryRun };
+    if (!dryRun) return { lines, applied: true };
+    return { lines, applied: false, decisions: reviewDecisions(this.#engine.machine.state, policy) };
   }
 
   async #applyPolicy(
@@ -211,6 +221,13 @@ export class Administrator implements Administration {
     return explain(this.#engine.machine.state.compiled, principal, action, topic);
   }
 
+  whoCan(action: Action, topic: string): readonly Holder[] {
+    const { devPrincipal } = this.#parts;
+    if (devPrincipal !== undefined)
+      return [{ principal: devPrincipal, because: "the broker runs with --insecure-dev" }];
+    return whoCan(this.#engine.machine.state.compiled, action, topic);
+  }
+
   async backup(by: string): Promise<Backup> {
     try {
       const backup = await this.#parts.beginBackup();
@@ -240,10 +257,12 @@ export class Administrator implements Administration {
     this.#engine.machine.audit.write(event, detail);
   }
 
-  /** Ids of the keys whose principals hold `action`. */
+  /** Ids of the keys whose principals hold `action`, for good: what ends by itself leads nobody back in. */
   #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
     const keys = [...this.#engine.machine.state.keys.values()];
-    return keys.filter(({ principal }) => authorizeAdmin(compiled, principal, action)).map(({ id }) => id);
+    return keys
+      .filter((key) => key.expiresAt === undefined && authorizeAdmin(compiled, key.principal, action))
+      .map(({ id }) => id);
   }
 }
 

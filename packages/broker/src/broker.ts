@@ -146,6 +146,7 @@ export class Broker implements AsyncDisposable {
       engine,
       host,
       beginBackup: home.opened.beginBackup,
+      keys: home.keys,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
@@ -154,6 +155,7 @@ export class Broker implements AsyncDisposable {
     const rates = openRates({ config, host, tally, administrator });
     const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle, rates });
     engine.onTick(door.sweep);
+    engine.onTick((now) => administrator.storage.upkeep(now));
     const isTemporary = memoryKek !== undefined && isListening;
     const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
     try {

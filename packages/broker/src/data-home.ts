@@ -1,8 +1,11 @@
 /** What lies in and beside the data directory, opened in the one right order: directory, lock, key, keyring, journal. */
 import type { Limits } from "./config/limits.ts";
 import type { Host } from "./host/host.ts";
+import type { KeysAtRest } from "./model/storage-administration.ts";
 import { checkFile, claimDirectory } from "./storage/data-directory.ts";
-import { type KekOptions, loadKek } from "./storage/kek.ts";
+import { defaultKekPath, type KekOptions, kekSourceOf, loadKek } from "./storage/kek.ts";
+import { KekKeeper } from "./storage/kek-keeper.ts";
+import { endKekRotation } from "./storage/kek-rotation.ts";
 import { type Keyring, openKeyring } from "./storage/keyring.ts";
 import { type OpenedDirectory, openJournal } from "./storage/open-journal.ts";
 
@@ -15,7 +18,7 @@ export interface DataHomeOptions {
 export interface DataHome {
   readonly directory: string;
   readonly keyring: Keyring;
-  readonly kek: Buffer;
+  readonly keys: KeysAtRest;
   readonly opened: OpenedDirectory;
   /** There was no journal before. */
   readonly isNew: boolean;
@@ -35,13 +38,16 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
     await checkSecretFiles(host, directory);
     const loaded = await loadKek(options.kek);
     const keyring = await openKeyring({ host, directory, kek: loaded.kek, create: isNew });
+    const kekPath = options.kek.kekFile ?? defaultKekPath(directory);
+    if (kekSourceOf(options.kek) === "file") endKekRotation(kekPath, directory);
     const opened = await openJournal({ host, directory, keyring, limits, lock: claimed.lock });
     const notes = loaded.created
       ? [
           `made the key-encryption key ${loaded.source}; the journal cannot be read without it: keep a copy elsewhere (mess kek export)`,
         ]
       : [];
-    return { directory, keyring, kek: loaded.kek, opened, isNew, notes };
+    const kekKeeper = new KekKeeper({ options: options.kek, keyring, kek: loaded.kek });
+    return { directory, keyring, keys: { dataKeys: opened.dataKeys, kekKeeper }, opened, isNew, notes };
   } catch (error) {
     await claimed.lock.release();
     throw error;

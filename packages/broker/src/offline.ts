@@ -43,6 +43,7 @@ export async function resetAdminKey(
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    keys: home.keys,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

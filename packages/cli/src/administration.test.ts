@@ -146,6 +146,31 @@ describe("why", () => {
   });
 });
 
+describe("who-can", () => {
+  const holders = [
+    { principal: "admin", because: 'role admin allows publish on "#"', role: "admin" },
+    { principal: "dev7", because: 'role device allows publish on "plant/#"', role: "device" },
+  ];
+
+  it("lists who may, and why", async () => {
+    server.answer = () => ({ body: { holders } });
+    const { code, out } = await mess(["who-can", "publish", "plant/8/temp"]);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `PRINCIPAL  BECAUSE\nadmin      role admin allows publish on "#"\ndev7       role device allows publish on "plant/#"\n`,
+    });
+    expect(server.seen[0]?.url).toBe("/v1/who-can?action=publish&topic=plant%2F8%2Ftemp");
+    const lines = (await mess(["who-can", "admin.policy", "--json"])).out.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(holders);
+    expect(server.seen[1]?.url).toBe("/v1/who-can?action=admin.policy");
+  });
+
+  it("says so where nobody may", async () => {
+    server.answer = () => ({ body: { holders: [] } });
+    expect(await mess(["who-can", "publish", "x"])).toMatchObject({ code: 0, out: "", err: "nobody\n" });
+  });
+});
+
 describe("errors of the server", () => {
   it.each([
     [401, { title: "Not authenticated" }, 77, /^mess: Not authenticated\n.*--key-file/u],

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -16,6 +17,7 @@ import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
+import { registerWhoCan } from "./commands/who-can.ts";
 import { registerWhy } from "./commands/why.ts";
 import { emptyProgram } from "./empty-program.ts";
 import type { Io } from "./io.ts";
@@ -41,12 +43,14 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerKey,
   registerPolicy,
   registerWhy,
+  registerWhoCan,
   registerPair,
   registerDoctor,
   registerVerify,
   registerBackup,
   registerRestore,
   registerKek,
+  registerDataKey,
   registerBench,
   registerCompletion,
 ];

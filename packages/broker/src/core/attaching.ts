@@ -1,6 +1,7 @@
 /** Connections come and go, sessions stay: attach, take over, detach, expire (MQTT 5.0 sections 3.1.2.4, 3.1.2.11.2, 4.1). */
 
 import { awaitingPuback, awaitingPubcomp, reserved } from "../delivery/in-flight.ts";
+import { isDerived } from "../model/derived-principal.ts";
 import { type AttachRequest, Reason, type Refusal } from "../model/engine.ts";
 import type { EndReason, Link } from "../model/link.ts";
 import { jsonBytes, RecordKind, type SessionDetached, type WillRecord } from "../model/record.ts";
@@ -40,8 +41,10 @@ export class Attaching {
     this.#state = parts.state;
   }
 
-  attach(link: Link, request: AttachRequest): Session | Refusal {
+  attach(link: Link, asked: AttachRequest): Session | Refusal {
     const state = this.#state;
+    // Of a scoped token nothing may stay: its name is gone with it.
+    const request = isDerived(asked.principal) ? { ...asked, expirySeconds: 0 } : asked;
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;
     let session = state.session(request.principal, request.clientId);

@@ -4,6 +4,7 @@
  * under as their origin. So they pin nothing, and recovery takes the one that was released out of the heap.
  */
 import type { DelayedEntry } from "../delivery/delayed-heap.ts";
+import { ownerOf } from "../model/derived-principal.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageDraft, MessageView, messageHeaderBytes, readAttributes, writeAttributes } from "../model/message.ts";
 import type { DelayedPage, DelayedView } from "../model/queue-administration.ts";
@@ -53,6 +54,8 @@ export class Delayed {
   /** `release` runs again when what is written now is durable. */
   #continues = false;
   #publisher: Publisher = publisherOf({ principal: "", number: 0 });
+  /** As the message has it. */
+  #publisherName = "";
 
   constructor(parts: DelayedParts) {
     this.#parts = parts;
@@ -170,8 +173,11 @@ export class Delayed {
   #publisherOf(view: MessageView): Publisher {
     const { principal, publisherNumber } = view;
     const known = this.#publisher;
-    if (known.principal !== principal || known.number !== publisherNumber)
-      this.#publisher = publisherOf({ principal, number: publisherNumber });
+    if (this.#publisherName === principal && known.number === publisherNumber) return known;
+    this.#publisherName = principal;
+    // The token it came with may be over by now, which takes nothing back: its owner's right decides.
+    const owner = publisherOf({ principal: ownerOf(principal), number: publisherNumber });
+    this.#publisher = { ...owner, principalBytes: Buffer.from(principal, "utf8") };
     return this.#publisher;
   }
 

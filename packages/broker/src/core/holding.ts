@@ -4,6 +4,7 @@
  */
 
 import { readAttribute } from "../model/attributes.ts";
+import { ownerOf } from "../model/derived-principal.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
@@ -107,7 +108,7 @@ export class Holding {
   /** Its id counts from here on: until then it could have been given up. */
   #isRepeat(session: Session, message: MessageView): boolean {
     const id = readAttribute(message, "id");
-    if (id === undefined || this.#state.messageIds.find(session.principal, id) === 0) return false;
+    if (id === undefined || this.#state.messageIds.find(ownerOf(session.principal), id) === 0) return false;
     this.#state.counters.repeated++;
     return true;
   }
@@ -116,7 +117,7 @@ export class Holding {
   #rememberId(session: Session, message: MessageView, seq: number): void {
     const id = readAttribute(message, "id");
     const ageMs = Math.max(0, this.#state.clock.now() - message.publishedAt);
-    if (id !== undefined) this.#state.messageIds.add(session.principal, id, seq, ageMs);
+    if (id !== undefined) this.#state.messageIds.add(ownerOf(session.principal), id, seq, ageMs);
   }
 
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {

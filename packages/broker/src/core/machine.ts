@@ -185,6 +185,7 @@ export class Machine implements Engine, JournalListener {
       this.attaching.revive(session, seen.detached, now, this.#options.reconnectGraceMs);
     this.replay.lastSeen.clear();
     this.queues.begin();
+    this.credentials.begin();
     this.state.journal.commitWithin(50);
   }
 

@@ -1,4 +1,5 @@
 /** What a message must satisfy before it is taken, rights apart: what it says to the broker, and the quotas. */
+import { ownerOf } from "../model/derived-principal.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageAttributes, type MessageDraft, readAttributes } from "../model/message.ts";
 import { priorityMax } from "../model/settings.ts";
@@ -83,7 +84,7 @@ export class PublishChecks {
   /** The offset of the message that the draft repeats, or 0. */
   repeated(publisher: Publisher, draft: MessageDraft): number {
     const { id } = this.wishOf(draft);
-    return id === undefined ? 0 : this.#state.messageIds.find(publisher.principal, id);
+    return id === undefined ? 0 : this.#state.messageIds.find(ownerOf(publisher.principal), id);
   }
 
   /** 0, or why the message is not taken. */
@@ -170,7 +171,8 @@ export class PublishChecks {
       return this.refuse(Reason.implementationSpecific, `a priority is a whole number from 0 to ${priorityMax}`);
     const reason = deliverAt === undefined ? 0 : this.#delayReason(deliverAt, plan);
     if (reason !== 0 || id === undefined) return reason;
-    const full = this.#state.messageIds.whyFull(publisher.principal, plan.ids, !this.#state.everythingAllowed);
+    const owner = ownerOf(publisher.principal);
+    const full = this.#state.messageIds.whyFull(owner, plan.ids, !this.#state.everythingAllowed);
     if (full === "") return 0;
     this.#state.counters.quotaRefused++;
     return this.refuse(Reason.quotaExceeded, full);

@@ -1,6 +1,7 @@
 /** Publish: decide (rights, quotas), write the record, apply it. `apply` is what recovery runs too. */
 
 import { readAttribute } from "../model/attributes.ts";
+import { ownerOf } from "../model/derived-principal.ts";
 import { type DeclaredRate, Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
 import {
@@ -241,7 +242,7 @@ export class Publishing {
     }
     const isLater = deliverAt !== undefined && deliverAt > this.#state.clock.now();
     const reason = isLater ? this.#delay(publisher, draft, deliverAt) : this.store(publisher, topic, draft);
-    if (id !== undefined) this.#state.messageIds.add(publisher.principal, id, this.receipt, 0);
+    if (id !== undefined) this.#state.messageIds.add(ownerOf(publisher.principal), id, this.receipt, 0);
     return reason;
   }
 
@@ -293,7 +294,7 @@ export class Publishing {
     const { id, origin } = readAttributes(message);
     // What came from another record brought its id there, and took its place if that was a delayed one.
     if (origin !== undefined) this.#state.delayed.remove(origin);
-    else if (id !== undefined) this.#state.messageIds.restore(message.principal, id, seq, message.publishedAt);
+    else if (id !== undefined) this.#state.messageIds.restore(ownerOf(message.principal), id, seq, message.publishedAt);
   }
 
   /** Recovery. */

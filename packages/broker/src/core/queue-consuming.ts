@@ -120,9 +120,9 @@ export class QueueConsuming {
     }
   }
 
-  keyRevoked(keyId: string): void {
+  keyEnded(keyId: string, text: string): void {
     for (const attached of [...this.#attached])
-      if (attached.keyId === keyId) this.end(attached, "not-authorized", "the key was revoked");
+      if (attached.keyId === keyId) this.end(attached, "not-authorized", text);
   }
 
   /** Rights changed: who may not consume any more is told so. */

@@ -103,7 +103,7 @@ function durableFacts(machine: Machine, journal: MemoryJournal, now: number, wit
   const { state } = machine;
   const facts: Facts = {
     counters: [state.lastMessageSeq, state.lastSessionNumber],
-    keys: [...state.keys.keys()].sort(),
+    keys: [...state.keys.values()].map(({ id }) => id).sort(),
     policy: state.policy,
     retained: [...state.retained.entries()]
       .filter(([, { expiresAt }]) => expiresAt > now)

@@ -1,4 +1,5 @@
 /** Retained messages: the last message of a topic, its author's rights and its quotas (MQTT 5.0 section 3.3.1.3). */
+import { ownerOf } from "../model/derived-principal.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageView, noExpiry } from "../model/message.ts";
 import { allowed } from "./rights.ts";
@@ -29,7 +30,7 @@ export class RetainedKeeper {
   ): number {
     const state = this.#state;
     if (payloadBytes === 0 || state.retained.get(topic) !== undefined) return 0;
-    const mine = (state.retainedOf.get(principal) ?? 0) + coming.retained;
+    const mine = (state.retainedOf.get(ownerOf(principal)) ?? 0) + coming.retained;
     const comingBytes = coming.retainedBytes + coming.retained * entryOverheadBytes;
     const bytes = state.retainedBytes + comingBytes + payloadBytes + entryOverheadBytes;
     const isOver = mine >= state.limits.retainedPerPrincipalMax && !state.everythingAllowed;
@@ -48,7 +49,8 @@ export class RetainedKeeper {
       seq,
       at: seq,
       topic,
-      principal: message.principal,
+      // The token it came with may be over: what it left is its owner's, and stays as long as the owner may retain it.
+      principal: ownerOf(message.principal),
       qos: message.qos,
       expiresAt:
         message.expirySeconds === noExpiry

@@ -6,16 +6,18 @@ import { InFlight } from "../delivery/in-flight.ts";
 import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
 import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
-import type { KeyRecord, Policy } from "../model/policy.ts";
+import type { Policy } from "../model/policy.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
 import { Group } from "./group.ts";
+import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
 import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
+import { RecordedDecisions } from "./recorded-decisions.ts";
 import { Session, type SubscriptionEntry, sessionKey } from "./session.ts";
 import { SubscriptionChanges } from "./subscription-changes.ts";
 import { TimeIndex } from "./time-index.ts";
@@ -90,6 +92,8 @@ const transientBase = 0x8000_0000;
 const topicTableCapacity = 65_536;
 /** Receivers worked out for all topics together: a flood of topics that many clients read must not fill the memory. */
 const receiversMax = 1_000_000;
+/** Decisions that a new policy is tried on: about 200 bytes each. */
+const decisionsMax = 10_000;
 
 export class State {
   readonly journal: Journal;
@@ -120,7 +124,9 @@ export class State {
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
-  readonly keys: Map<string, KeyRecord> = new Map();
+  readonly keys: KeyTable = new KeyTable();
+  /** In memory only: a new policy is tried on them. */
+  readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;
   compiled: CompiledPolicy;
 
@@ -169,7 +175,7 @@ export class State {
       idsPerPrincipalMax: ports.limits.messageIdsPerPrincipalMax,
     });
     this.policy = policy;
-    this.compiled = compilePolicy(policy);
+    this.compiled = compilePolicy(policy, this.keys.scoped);
   }
 
   newSession(principal: string, clientId: string, number: number): Session {
@@ -219,7 +225,7 @@ export class State {
 
   setPolicy(policy: Policy): void {
     this.policy = policy;
-    this.compiled = compilePolicy(policy);
+    this.compiled = compilePolicy(policy, this.keys.scoped);
     this.generation++;
     this.rightsGeneration++;
   }

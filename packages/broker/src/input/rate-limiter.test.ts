@@ -76,6 +76,13 @@ describe("RateLimiter", () => {
     expect(limiter.size).toBe(1);
   });
 
+  it("counts the tokens of a principal as that principal", () => {
+    const { limiter, clock } = setUp({ principalMessagesPerSecondMax: 1, clientMessagesPerSecondMax: 1 });
+    limiter.open({ ...anna, principal: "anna~k_1" })?.take(5, 0, clock.now);
+    expect(limiter.open(anna)?.excess(clock.now)).toBeDefined();
+    expect(limiter.open({ ...anna, principal: "anna~k_2" })?.excess(clock.now)).toBeDefined();
+  });
+
   it("keeps one meter while several publish by it", () => {
     const { limiter, clock } = setUp({ principalMessagesPerSecondMax: 1 });
     const [one, two] = [limiter.open(anna), limiter.open({ ...anna, client: "d" })];

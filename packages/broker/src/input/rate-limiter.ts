@@ -1,5 +1,6 @@
 import type { Limits } from "../config/limits.ts";
 import { addressGroup } from "../identity/address-group.ts";
+import { ownerOf } from "../model/derived-principal.ts";
 import type { DeclaredRate } from "../model/engine.ts";
 import { Meter, type Rate } from "../model/meter.ts";
 import type { Peer } from "./transport.ts";
@@ -153,9 +154,11 @@ export function excessText({ meter, whose: owner, waitMs }: Excess): string {
 }
 
 function keyOf(scope: Scope, { client, principal, address }: Publishing): string | undefined {
-  if (scope === "principal") return principal;
+  // A token is no principal of its own: or making tokens would be making room.
+  const owner = ownerOf(principal);
+  if (scope === "principal") return owner;
   // Names of principals hold no such character.
-  if (scope === "client") return client === undefined ? undefined : `${principal}\n${client}`;
+  if (scope === "client") return client === undefined ? undefined : `${owner}\n${client}`;
   return address === "" ? undefined : addressGroup(address);
 }
 

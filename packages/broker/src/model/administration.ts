@@ -1,6 +1,7 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
 import type { Backup } from "./backup.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
+import type { StorageAdministration } from "./storage-administration.ts";
 
 export interface KeyView {
   readonly id: string;
@@ -24,10 +25,29 @@ export interface Explanation {
   readonly role?: string;
 }
 
+/** Somebody who may do what was asked. */
+export interface Holder {
+  readonly principal: string;
+  readonly because: string;
+  readonly role?: string;
+}
+
+/** What a policy would answer to questions that were really asked. */
+export interface DecisionReview {
+  /** Different questions that were tried: the newest of them. */
+  readonly tried: number;
+  /** One line for each whose answer changes, for people: `- shop publish "orders/1"`; bounded. */
+  readonly changed: readonly string[];
+  /** Changed ones that `changed` leaves out. */
+  readonly more: number;
+}
+
 export interface PolicyChange {
   /** One line a difference, for people: `+ role auditor (2 grants)`. */
   readonly lines: readonly string[];
   readonly applied: boolean;
+  /** Of a dry run. */
+  readonly decisions?: DecisionReview;
 }
 
 export interface Health {
@@ -56,6 +76,7 @@ export class AdministrationError extends Error {
 }
 
 export interface Administration {
+  readonly storage: StorageAdministration;
   /** The principal of a valid credential. Takes the same time whether the id exists or not. */
   authenticate(keyId: string, secret: string): string | undefined;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
@@ -67,6 +88,8 @@ export interface Administration {
   policy(): PolicyDocument;
   applyPolicy(by: string, policy: PolicyDocument, dryRun: boolean): Promise<PolicyChange>;
   why(principal: string, action: Action, topic: string): Explanation;
+  /** Everybody who may do it, sorted by name; of a very large policy the first 10,000. */
+  whoCan(action: Action, topic: string): readonly Holder[];
   /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
   backup(by: string): Promise<Backup>;
   health(): Health;

@@ -1,5 +1,6 @@
 /** The policy as data: what the TOML file, `PUT /v1/policy` and the journal carry. Names are checked, grants are not compiled. */
 
+import { derivedPrincipal } from "./derived-principal.ts";
 import type { SubscriptionSettings, TopicSettings } from "./settings.ts";
 
 /** What a grant can allow or deny on a topic filter. */
@@ -52,4 +53,20 @@ export interface KeyRecord {
   readonly secretHash: Uint8Array;
   /** Wall-clock milliseconds. */
   readonly createdAt: number;
+  /** Wall-clock milliseconds from which it does not count any more; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
+  /** Grants that narrow the rights of its principal; absent: all of them (model/derived-principal.ts). */
+  readonly scope?: readonly Grant[];
+  /** A short-lived token, made by its principal for itself. It makes no credentials. */
+  readonly isToken?: boolean;
+}
+
+/** Does the key not count any more at `now`, in wall-clock milliseconds? Its record may still be there. */
+export function hasEnded({ expiresAt }: KeyRecord, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+/** Under which name the holder of the key acts. */
+export function principalOfKey({ id, principal, scope }: KeyRecord): string {
+  return scope === undefined ? principal : derivedPrincipal(principal, id);
 }

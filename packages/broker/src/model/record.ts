@@ -2,7 +2,7 @@
  * What the journal may say. A record is a fact; its body is written and read here and nowhere else. Kinds never
  * change their meaning: a new layout is a new kind (docs/journal-format.md).
  */
-import type { Policy } from "./policy.ts";
+import type { Grant, Policy } from "./policy.ts";
 import type { TopicSettings } from "./settings.ts";
 
 export const RecordKind = {
@@ -174,6 +174,7 @@ export interface SubscriptionRemoved {
   readonly filter: string;
 }
 
+/** One with an id that is there already replaces it: that is how a key that is rotated gets its end. */
 export interface KeyCreated {
   readonly id: string;
   readonly principal: string;
@@ -182,11 +183,16 @@ export interface KeyCreated {
   readonly secretHash: string;
   readonly createdAt: number;
   readonly by: string;
+  readonly expiresAt?: number | undefined;
+  readonly scope?: readonly Grant[] | undefined;
+  readonly isToken?: boolean | undefined;
 }
 
 export interface KeyRevoked {
   readonly id: string;
   readonly by: string;
+  /** Its time was over: nobody took it back, so what was said with it stands. */
+  readonly expired?: boolean | undefined;
 }
 
 export interface PolicyApplied {

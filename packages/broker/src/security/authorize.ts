@@ -4,7 +4,7 @@ import type { CompiledPolicy, CompiledRole } from "./compile-policy.ts";
 import { type GrantTree, PRINCIPAL_LEVEL, treeMatches } from "./grant-tree.ts";
 
 // Whoever decides also compiles: one import for both.
-export { type CompiledPolicy, compilePolicy } from "./compile-policy.ts";
+export { type CompiledPolicy, compilePolicy, compileScope, type ScopedPrincipal } from "./compile-policy.ts";
 
 /** Actions a client may ask for on a whole filter at once. */
 export type FilterAction = "subscribe" | "share" | "consume";
@@ -19,15 +19,14 @@ const FILTER_BOUNDS = { bytesMax: 65_535, levelsMax: 65_535 } as const;
  */
 export function authorize(compiled: CompiledPolicy, principal: string, action: Action, topic: string): boolean {
   if (isAdminAction(action)) return authorizeAdmin(compiled, principal, action);
-  const roles = compiled.principals.get(principal);
-  if (roles === undefined || !isConcrete(topic)) return false;
+  if (!isConcrete(topic)) return false;
   const levels = topic.split("/");
-  return decide(roles, action, (tree) => treeMatches(tree, levels, principal));
+  return decide({ compiled, principal, action }, (tree, owner) => treeMatches(tree, levels, owner));
 }
 
 /** The same for what is done to the broker itself. */
 export function authorizeAdmin(compiled: CompiledPolicy, principal: string, action: AdminAction): boolean {
-  return decide(compiled.principals.get(principal) ?? NO_ROLES, action, holdsAny);
+  return decide({ compiled, principal, action }, holdsAny);
 }
 
 /**
@@ -42,10 +41,10 @@ export function authorizeFilter(
   action: FilterAction,
   filter: string,
 ): "granted" | "denied" {
-  const roles = compiled.principals.get(principal);
-  if (roles === undefined || patternProblem(filter, FILTER_BOUNDS) !== undefined) return "denied";
+  if (patternProblem(filter, FILTER_BOUNDS) !== undefined) return "denied";
   const wanted = patternLevels(filter);
-  return decide(roles, action, (tree) => treeCovers(tree, wanted, principal)) ? "granted" : "denied";
+  const covers = (tree: GrantTree, owner: string): boolean => treeCovers(tree, wanted, owner);
+  return decide({ compiled, principal, action }, covers) ? "granted" : "denied";
 }
 
 /** The doors have checked topic names; that one with a wildcard is refused here too keeps a mistake there closed. */
@@ -76,7 +75,26 @@ export function substitutePrincipal(levels: readonly string[], principal: string
   return levels.map((level) => (level === PRINCIPAL_LEVEL ? principal : level));
 }
 
-function decide(roles: readonly CompiledRole[], action: Action, holds: (tree: GrantTree) => boolean): boolean {
+interface Question {
+  readonly compiled: CompiledPolicy;
+  readonly principal: string;
+  readonly action: Action;
+}
+
+/** Does a filter of the tree apply, with `owner` for `{principal}`? */
+type Holds = (tree: GrantTree, owner: string) => boolean;
+
+/** A scoped token may what its owner may and its scope allows: two answers, and both are yes. */
+function decide({ compiled, principal, action }: Question, holds: Holds): boolean {
+  const scoped = compiled.scoped.get(principal);
+  const owner = scoped?.owner ?? principal;
+  if (!decideByRoles(compiled.principals.get(owner) ?? NO_ROLES, action, (tree) => holds(tree, owner))) return false;
+  if (scoped === undefined) return true;
+  const allow = scoped.scope.allow.get(action);
+  return allow !== undefined && holds(allow, owner);
+}
+
+function decideByRoles(roles: readonly CompiledRole[], action: Action, holds: (tree: GrantTree) => boolean): boolean {
   let allowed = false;
   for (const role of roles) {
     const deny = role.deny.get(action);

@@ -15,7 +15,18 @@ export interface CompiledPolicy {
   readonly roles: ReadonlyMap<string, CompiledRole>;
   /** Only principals with at least one role; nobody else has a right. */
   readonly principals: ReadonlyMap<string, readonly CompiledRole[]>;
+  /** Scoped tokens by their derived names. Comes and goes with them; the rest stays as it was compiled. */
+  readonly scoped: ReadonlyMap<string, ScopedPrincipal>;
 }
+
+/** May what its owner may and its scope allows. */
+export interface ScopedPrincipal {
+  /** A principal of the policy, never a derived name. `{principal}` of the scope stands for it. */
+  readonly owner: string;
+  readonly scope: CompiledRole;
+}
+
+const NOBODY: ReadonlyMap<string, ScopedPrincipal> = new Map();
 
 const ADMIN_ACTIONS: readonly Action[] = [
   "admin.keys",
@@ -33,7 +44,7 @@ const BOUNDS = { bytesMax: 65_535, levelsMax: 128 } as const;
  * Compiles a policy that `checkPolicy` accepted. Throws on one that it would not have: an unknown role or a broken
  * filter here is a fault of the program, and going on could open what a deny was to close.
  */
-export function compilePolicy(policy: Policy): CompiledPolicy {
+export function compilePolicy(policy: Policy, scoped: ReadonlyMap<string, ScopedPrincipal> = NOBODY): CompiledPolicy {
   const roles = new Map<string, CompiledRole>();
   for (const [name, role] of Object.entries(policy.roles)) roles.set(name, compileRole(name, role));
   // After the policy's own: a built-in role cannot be replaced.
@@ -43,7 +54,12 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
     if (principal.roles.length > 0) principals.set(name, rolesOf(name, principal.roles, roles));
   }
   principals.set(ADMIN_PRINCIPAL, rolesOf(ADMIN_PRINCIPAL, ["admin"], roles));
-  return { roles, principals };
+  return { roles, principals, scoped };
+}
+
+/** The rights of a scoped token of `owner`. Throws as `compilePolicy` does. */
+export function compileScope(owner: string, scope: readonly Grant[]): ScopedPrincipal {
+  return { owner, scope: compileRole("(scope)", { allow: scope, deny: [] }) };
 }
 
 function rolesOf(principal: string, names: readonly string[], roles: Map<string, CompiledRole>): CompiledRole[] {

@@ -96,6 +96,23 @@ both grants rights and reads the audit trail, and no action erases it.
 
 \`admin = "keys"\` alone does not make one an administrator: a key can be made for a principal only by someone who holds
 each of its grants, or who may change the policy.
+
+## Trying a policy
+
+A policy may say what it is for. Its tests are run wherever it is read, before anything changes: a policy of which one
+fails is refused, and the refusal names the test and the grant that decided. They are kept nowhere else.
+
+\`\`\`toml
+[[tests]]
+principal = "dev7"
+may = [{ publish = "plant/dev7/temp" }, { subscribe = "commands/all" }]
+mayNot = [{ publish = ["plant/dev8/temp", "plant"] }, { admin = "policy" }]
+\`\`\`
+
+\`mess policy apply FILE --dry-run\` also tries it on what really happened: the broker remembers the newest 10,000 different
+questions it was asked (who, which action, which topic; in memory), and prints those that the new policy would answer
+differently: \`- shop publish "orders/2"\` was allowed and would not be. \`mess why PRINCIPAL ACTION TOPIC\` explains one
+answer, \`mess who-can ACTION TOPIC\` lists everybody who gets a yes.
 `;
 
 interface SettingRow {

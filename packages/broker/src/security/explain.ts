@@ -33,6 +33,15 @@ export function explain(compiled: CompiledPolicy, principal: string, action: Act
   const allowed = wildcard
     ? authorizeFilter(compiled, principal, action, topic) === "granted"
     : authorize(compiled, principal, action, topic);
+  const scoped = compiled.scoped.get(principal);
+  if (scoped !== undefined) {
+    const ofOwner = explain(compiled, scoped.owner, action, topic);
+    if (allowed || !ofOwner.allowed) return { ...ofOwner, allowed };
+    return {
+      allowed,
+      because: `the scope of the token does not hold ${action} on it; its principal may: ${ofOwner.because}`,
+    };
+  }
   const roles = compiled.principals.get(principal);
   if (roles === undefined) {
     return { allowed, because: `principal ${quote(principal)} has no role, and without a grant nothing is allowed` };

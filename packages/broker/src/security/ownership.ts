@@ -3,6 +3,7 @@
  * hold `manage` (or `create`, for what is new or its own) on the whole filter; does nobody else own topics that it
  * reaches; and, of a subscription, may it have the name. `admin.policy` may everything: it could grant itself the rest.
  */
+import { ownerOf } from "../model/derived-principal.ts";
 import { patternCovers, patternLevels, patternsOverlap } from "../model/topic-pattern.ts";
 import { authorize, authorizeAdmin, isConcrete, substitutePrincipal } from "./authorize.ts";
 import type { CompiledPolicy } from "./compile-policy.ts";
@@ -40,7 +41,7 @@ export function topicRefusal(asked: Declaring, filter: string, existing: Existin
   const right = missingRight(asked, filter, existing);
   if (right !== undefined) return right;
   // What is declared and one's own reaches nothing more by being declared again.
-  return existing?.owner === by ? undefined : foreignTree(asked, filter);
+  return existing?.owner === ownerOf(by) ? undefined : foreignTree(asked, filter);
 }
 
 export interface SubscriptionDeclaring extends Declaring {
@@ -74,6 +75,9 @@ export function maySeeSubscription(compiled: CompiledPolicy, principal: string, 
  * a principal with few are found without asking for each.
  */
 export function grantedNames(compiled: CompiledPolicy, principal: string): readonly string[] | undefined {
+  const scoped = compiled.scoped.get(principal);
+  if (scoped !== undefined)
+    return grantedNames(compiled, scoped.owner)?.filter((name) => mayHaveName(compiled, principal, name));
   const names = new Set<string>();
   for (const role of compiled.principals.get(principal) ?? []) {
     for (const [action, prefix] of [
@@ -92,7 +96,7 @@ export function grantedNames(compiled: CompiledPolicy, principal: string): reado
 
 /** May `principal` see what is declared for a filter? Who may do anything with some topic of it has to do with it. */
 export function maySeeTopic(compiled: CompiledPolicy, principal: string, { filter, owner }: OwnedTree): boolean {
-  if (owner === principal || isPolicyMaker(compiled, principal)) return true;
+  if (owner === ownerOf(principal) || isPolicyMaker(compiled, principal)) return true;
   return topicActions.some((action) => holdsSome(compiled, principal, action, filter));
 }
 
@@ -110,9 +114,10 @@ function mayHaveName(compiled: CompiledPolicy, principal: string, name: string):
 }
 
 function othersOwnership({ by, owner }: Declaring, existing: Existing | undefined, what: string): string | undefined {
-  if (existing?.owner !== undefined && existing.owner !== by) return `${what} is owned by ${shown(existing.owner)}`;
+  if (existing?.owner !== undefined && existing.owner !== ownerOf(by))
+    return `${what} is owned by ${shown(existing.owner)}`;
   if (owner === undefined) return undefined;
-  if (owner !== by) return "only who holds admin.policy may make somebody else the owner";
+  if (owner !== ownerOf(by)) return "only who holds admin.policy may make somebody else the owner";
   // Else whoever comes first could shut out the others that hold the right.
   const isClaim = existing !== undefined && existing.owner === undefined;
   return isClaim ? "nobody owns it; only who holds admin.policy may make you the owner" : undefined;
@@ -120,7 +125,7 @@ function othersOwnership({ by, owner }: Declaring, existing: Existing | undefine
 
 function missingRight({ compiled, by }: Declaring, filter: string, existing: Existing | undefined): string | undefined {
   if (holdsWhole(compiled, by, "manage", filter)) return undefined;
-  const createIsEnough = existing === undefined || existing.owner === by;
+  const createIsEnough = existing === undefined || existing.owner === ownerOf(by);
   if (createIsEnough && holdsWhole(compiled, by, "create", filter)) return undefined;
   return `this needs the right manage on all of ${shown(filter)}`;
 }
@@ -131,16 +136,17 @@ function missingRight({ compiled, by }: Declaring, filter: string, existing: Exi
  */
 function foreignTree({ by, trees }: Declaring, filter: string): string | undefined {
   const levels = patternLevels(filter);
+  const own = ownerOf(by);
   let covering: OwnedTree | undefined;
   for (const tree of trees) {
     const treeLevels = patternLevels(tree.filter);
     if (patternCovers(treeLevels, levels)) {
       if (covering === undefined || isMoreSpecific(treeLevels, patternLevels(covering.filter))) covering = tree;
-    } else if (tree.owner !== undefined && tree.owner !== by && patternsOverlap(treeLevels, levels)) {
+    } else if (tree.owner !== undefined && tree.owner !== own && patternsOverlap(treeLevels, levels)) {
       return ownedBy(filter, tree);
     }
   }
-  if (covering?.owner === undefined || covering.owner === by) return undefined;
+  if (covering?.owner === undefined || covering.owner === own) return undefined;
   return ownedBy(filter, covering);
 }
 

@@ -4,6 +4,7 @@ import { ADMIN_PRINCIPAL, builtInRoles } from "./built-in-roles.ts";
 import { readGrants } from "./grant-check.ts";
 import { type PolicyProblem, PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
+import { readPolicyTests, runPolicyTests } from "./policy-tests.ts";
 import { principalNameProblem } from "./principal-name.ts";
 import { readSubscriptions } from "./subscription-check.ts";
 import { readTopics } from "./topic-settings-check.ts";
@@ -17,7 +18,7 @@ export const policyLimits = {
   rolesPerPrincipalMax: 100,
 } as const;
 
-const SECTIONS = ["roles", "principals", "topics", "subscriptions"] as const;
+const SECTIONS = ["roles", "principals", "topics", "subscriptions", "tests"] as const;
 
 export type CheckedPolicy = { readonly policy: PolicyDocument } | { readonly problems: readonly PolicyProblem[] };
 
@@ -25,6 +26,7 @@ export type CheckedPolicy = { readonly policy: PolicyDocument } | { readonly pro
  * Reads a policy document (a parsed TOML or JSON file, DESIGN section 8) and refuses whatever it does not understand.
  * An empty document is a policy with nobody in it: only the principal `admin` has rights then. The sections `topics` and
  * `subscriptions` are in the result where they are in the document: an absent one leaves what is declared as it is.
+ * `tests` are run here, on this policy, and kept nowhere: one that fails refuses the document.
  */
 export function checkPolicy(value: unknown, limits: DeclarationLimits = defaultDeclarationLimits): CheckedPolicy {
   const problems = new PolicyProblems();
@@ -38,6 +40,8 @@ export function checkPolicy(value: unknown, limits: DeclarationLimits = defaultD
   const subscriptions = document.has("subscriptions")
     ? readSubscriptions(document.get("subscriptions"), limits, problems)
     : undefined;
+  const tests = document.has("tests") ? readPolicyTests(document.get("tests"), problems) : [];
+  if (problems.isEmpty && tests.length > 0) runPolicyTests({ roles, principals }, tests, problems);
   if (!problems.isEmpty) return { problems: problems.list };
   return {
     policy: {

@@ -1,8 +1,12 @@
+import { derivedMark } from "../model/derived-principal.ts";
 import { hasForbiddenCharacter } from "../model/topic-pattern.ts";
 
 const NAME_BYTES_MAX = 128;
-/** Separator and wildcards of topics, and the braces of templates: a name with one could widen a grant (LESSONS 1). */
-const RESERVED = ["+", "#", "/", "{", "}"] as const;
+/**
+ * Separator and wildcards of topics, and the braces of templates: a name with one could widen a grant (LESSONS 1). The
+ * mark of derived names: a principal could pass for somebody's token.
+ */
+const RESERVED = ["+", "#", "/", "{", "}", derivedMark] as const;
 
 /** Why `name` cannot name a principal (or a role: the grammar is one), or `undefined` when it can. */
 export function principalNameProblem(name: string): string | undefined {

@@ -9,6 +9,8 @@ import type { ZeroedFile } from "./segment-pool.ts";
 import { StorageError } from "./storage-error.ts";
 
 const SALT_BYTES = 32;
+/** What the header can say; the data key is to be changed well before. */
+const KEY_FRAMES_MAX: number = 2 ** 32 - 1;
 
 /** What a new segment continues. */
 export interface SegmentStart {
@@ -18,6 +20,8 @@ export interface SegmentStart {
   readonly previousHash: Buffer;
   readonly previousId: number;
   readonly previousEnd: number;
+  /** Data key of the segment before, and frames it has sealed in all. */
+  readonly previousKey: { readonly id: number; readonly frames: number };
   readonly live: readonly IdRange[];
 }
 
@@ -48,6 +52,11 @@ export class ActiveSegment implements SealPlace {
     return this.header.keyId;
   }
 
+  /** Frames that its data key has sealed, in this and all earlier segments. */
+  get keyFrames(): number {
+    return this.header.keyFrames + this.counter;
+  }
+
   get room(): number {
     return this.header.bytes - this.offset;
   }
@@ -72,7 +81,9 @@ export async function makeSegment(
   const { host, directory, keyring } = options;
   const salt = Buffer.from(host.random.bytes(SALT_BYTES));
   const keyId = keyring.currentKeyId;
-  const header: SegmentHeader = { ...start, journalId: keyring.journalId, keyId, bytes: zeroed.bytes, salt };
+  const { previousKey, ...rest } = start;
+  const keyFrames = previousKey.id === keyId ? Math.min(previousKey.frames, KEY_FRAMES_MAX) : 0;
+  const header: SegmentHeader = { ...rest, journalId: keyring.journalId, keyId, keyFrames, bytes: zeroed.bytes, salt };
   const key = keyring.segmentKey(keyId, salt);
   if (key === undefined) throw new StorageError("configuration", `The keyring has no data key ${keyId}.`);
   const path = `${directory}/${segmentName(start.id)}`;

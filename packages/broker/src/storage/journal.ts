@@ -83,6 +83,8 @@ export class DiskJournal implements Journal {
   #closing: (() => void) | undefined;
   #closed = false;
   #rolling: Promise<void> | undefined;
+  /** The next frame goes into a new segment, whatever room this one has. */
+  #newSegmentWanted = false;
   #diskBusy = false;
   #whenIdle: (() => void) | undefined;
 
@@ -199,6 +201,16 @@ export class DiskJournal implements Journal {
     this.#retention.drop(id, this.#active.snapshotSeq, () => this.commit());
   }
 
+  /** What is reserved from here on goes into a new segment, under the data key that is current then; if there is room for one. */
+  changeSegment(): void {
+    this.#newSegmentWanted = true;
+  }
+
+  /** Data key of the segment that is being written, and frames it has sealed in all. */
+  get dataKey(): { readonly id: number; readonly frames: number } {
+    return { id: this.#active.keyId, frames: this.#active.keyFrames };
+  }
+
   statistics(): JournalStatistics {
     return { ...this.#statistics, diskBytes: this.#diskBytes };
   }
@@ -275,8 +287,9 @@ export class DiskJournal implements Journal {
     this.#openSeq += frame.count;
     this.#inFlight = frame;
     const length = frameBytes(frame.bytes.length);
-    if (length <= this.#active.room) this.#write(frame);
+    if (length <= this.#active.room && !this.#newSegmentWanted) this.#write(frame);
     else {
+      this.#newSegmentWanted = false;
       this.#rolling = this.#roll(length).finally(() => {
         this.#rolling = undefined;
       });
@@ -353,8 +366,13 @@ export class DiskJournal implements Journal {
 
   /** Goes on in a new segment that has room for a frame of so many bytes. */
   async #roll(length: number): Promise<void> {
-    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length);
     const old = this.#active;
+    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length).catch((error: unknown) => {
+      // Another data key was wanted, and there is no room for it now: no reason to stop.
+      if (length <= old.room) return undefined;
+      throw error;
+    });
+    if (zeroed === undefined) return;
     const next = await makeSegment(this.#parts, zeroed, {
       id: old.segmentId + 1,
       firstSeq: this.#durableSeq + 1,
@@ -362,6 +380,7 @@ export class DiskJournal implements Journal {
       previousHash: old.previousHash,
       previousId: this.#headState.segmentId,
       previousEnd: this.#headState.offset,
+      previousKey: this.dataKey,
       live: this.#catalogue.liveRanges(old.segmentId + 1),
     });
     // A snapshot may have been taken while the segment was made.

@@ -3,19 +3,23 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
   linkSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
+import type { KekSource } from "../model/storage-administration.ts";
 import { classifyFile, KEYRING_FILE } from "./file-names.ts";
+import { opensKeyring } from "./keyring.ts";
 import { StorageError } from "./storage-error.ts";
 
 const MARK = "mess-kek-1";
@@ -60,7 +64,7 @@ export async function loadKek(options: KekOptions): Promise<LoadedKek> {
     return { kek: parseKek(readText(kekFd, source), source), created: false, source };
   }
   const path = kekFile ?? defaultKekPath(directory);
-  const found = readKekFile(path);
+  const found = interruptedRotation(path, directory) ?? readKekFile(path);
   if (found !== undefined) return { kek: found, created: false, source: path };
   if (kekFile !== undefined) throw refuse(`There is no key-encryption key at ${path}.`, path);
   if (holdsJournal(directory)) {
@@ -73,9 +77,29 @@ export async function loadKek(options: KekOptions): Promise<LoadedKek> {
   return { kek: createKekFile(path), created: true, source: path };
 }
 
+/** What kind of source these options name. */
+export function kekSourceOf(options: KekOptions): KekSource {
+  if (options.kek !== undefined) return "memory";
+  if (options.kekCommand !== undefined) return "command";
+  return options.kekFd !== undefined ? "descriptor" : "file";
+}
+
 /** Where the key lies when no other source is named. */
 export function defaultKekPath(directory: string): string {
   return `${directory.replace(/\/+$/, "")}.kek`;
+}
+
+/** Where a new key waits until the keyring is wrapped by it (kek-rotation.ts). */
+export function nextKekPath(path: string): string {
+  return `${path}.next`;
+}
+
+/** The key that is to take the place of the one at `path`, if the keyring is wrapped by it already. */
+function interruptedRotation(path: string, directory: string): Buffer | undefined {
+  const keyring = `${directory}/${KEYRING_FILE}`;
+  if (!existsSync(nextKekPath(path)) || !existsSync(keyring)) return undefined;
+  const kek = readKekFile(nextKekPath(path));
+  return kek !== undefined && opensKeyring(keyring, readFileSync(keyring), kek) ? kek : undefined;
 }
 
 /** The text form: a line with mark, key in base64 and checksum. It is the escrow copy too. */
@@ -105,7 +129,7 @@ function refuse(message: string, file?: string): StorageError {
   return new StorageError("configuration", message, file === undefined ? {} : { file });
 }
 
-function readKekFile(path: string): Buffer | undefined {
+export function readKekFile(path: string): Buffer | undefined {
   let fd: number;
   try {
     // Not blocking: a named pipe in the file's place must not hang the start.
@@ -156,8 +180,8 @@ function holdsJournal(directory: string): boolean {
   }
 }
 
-/** Whole or not there, and durable with its directory entry, before anything is sealed with the key. */
-function createKekFile(path: string): Buffer {
+/** Makes a key in a new file: whole or not there, and durable with its directory entry, before anything is sealed with the key. */
+export function createKekFile(path: string): Buffer {
   const kek = randomBytes(KEK_BYTES);
   const temporary = `${path}.new`;
   try {

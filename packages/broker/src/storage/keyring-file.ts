@@ -7,6 +7,14 @@ import { StorageError } from "./storage-error.ts";
 const MARK = "mess-keyring-1";
 const BYTES_MAX = 4 * 1_024 * 1_024;
 
+export interface WrappedKey {
+  readonly id: number;
+  /** base64 */
+  readonly wrapped: string;
+  /** Wall-clock milliseconds; absent in rings from before keys had an age. */
+  readonly madeAt?: number;
+}
+
 /** What the file says; all keys in it are wrapped by the key-encryption key. */
 export interface KeyringContent {
   /** 16 bytes, base64. */
@@ -15,7 +23,7 @@ export interface KeyringContent {
   readonly current: number;
   /** Wrapped key of the secret box, base64. */
   readonly box: string;
-  readonly keys: readonly { readonly id: number; readonly wrapped: string }[];
+  readonly keys: readonly WrappedKey[];
 }
 
 export async function readKeyringFile(host: Host, directory: string): Promise<KeyringContent | undefined> {

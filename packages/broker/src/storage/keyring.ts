@@ -16,11 +16,15 @@ export interface Keyring {
   readonly journalId: Buffer;
   /** Data key that new segments use. */
   readonly currentKeyId: number;
+  /** When it was made, wall-clock milliseconds; 0 when nobody knows. */
+  readonly currentKeyMadeAt: number;
+  /** How many data keys the ring holds. */
+  readonly keyCount: number;
   /** Key of a segment; `undefined` when the data key is not in the ring. */
   segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined;
   readonly box: SecretBox;
-  /** Makes a new data key for segments to come; the old ones stay for theirs. */
-  rotate(): Promise<void>;
+  /** Makes a new data key for segments to come; the old ones stay for theirs, but for those that `isNeeded` gives up. */
+  rotate(isNeeded?: (keyId: number) => boolean): Promise<void>;
   /** Wraps all keys by another key-encryption key (32 bytes); the data are not touched. */
   rewrap(kek: Uint8Array): Promise<void>;
 }
@@ -74,9 +78,16 @@ function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringCon
     );
   };
   ring.setBoxKey(unwrap(content.box, BOX_KEY_ID));
-  for (const { id, wrapped } of content.keys) ring.setDataKey(id, unwrap(wrapped, id));
+  for (const { id, wrapped, madeAt = 0 } of content.keys) ring.setDataKey(id, { key: unwrap(wrapped, id), madeAt });
   ring.currentKeyId = content.current;
   return ring;
+}
+
+/** Whether this key-encryption key is the one of the ring with these bytes. */
+export function opensKeyring(path: string, bytes: Buffer, kek: Uint8Array): boolean {
+  const { journal, box } = parseKeyring(path, bytes);
+  const context = wrapContext(Buffer.from(journal, "base64"), BOX_KEY_ID);
+  return openSecret(secretKey(kek), Buffer.from(box, "base64"), context) !== undefined;
 }
 
 /** Binds a wrapped key to its journal and its number, so that keys cannot be swapped in the file. */
@@ -84,12 +95,19 @@ function wrapContext(journalId: Buffer, id: number): Buffer {
   return Buffer.concat([Buffer.from("mess/wrap/v1\0"), journalId, Buffer.from(String(id))]);
 }
 
+interface DataKey {
+  readonly key: Buffer;
+  readonly madeAt: number;
+}
+
 class WrappedKeyring implements Keyring {
   readonly journalId: Buffer;
   currentKeyId = 0;
   readonly #host: Host;
   readonly #directory: string;
-  readonly #keys: Map<number, Buffer> = new Map();
+  #keys: Map<number, DataKey> = new Map();
+  /** Writes of the file, one after the other: each holds everything. */
+  #writing: Promise<void> = Promise.resolve();
   #kek: KeyObject;
   #boxKey: Buffer = Buffer.alloc(0);
   #box: SecretBox | undefined;
@@ -106,8 +124,16 @@ class WrappedKeyring implements Keyring {
     this.#box = secretBox(secretKey(key), this.#host.random);
   }
 
-  setDataKey(id: number, key: Uint8Array): void {
-    this.#keys.set(id, Buffer.from(key));
+  setDataKey(id: number, key: DataKey): void {
+    this.#keys.set(id, key);
+  }
+
+  get currentKeyMadeAt(): number {
+    return this.#keys.get(this.currentKeyId)?.madeAt ?? 0;
+  }
+
+  get keyCount(): number {
+    return this.#keys.size;
   }
 
   get box(): SecretBox {
@@ -115,38 +141,51 @@ class WrappedKeyring implements Keyring {
   }
 
   segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined {
-    const key = this.#keys.get(keyId);
-    if (key === undefined) return undefined;
-    return secretKey(new Uint8Array(hkdfSync("sha256", key, salt, "mess/segment/v1", KEY_BYTES)));
+    const data = this.#keys.get(keyId);
+    if (data === undefined) return undefined;
+    return secretKey(new Uint8Array(hkdfSync("sha256", data.key, salt, "mess/segment/v1", KEY_BYTES)));
   }
 
-  async rotate(): Promise<void> {
-    if (this.#keys.size >= DATA_KEYS_MAX) {
-      throw new StorageError("configuration", `The keyring holds ${DATA_KEYS_MAX} data keys, and no more are allowed.`);
-    }
-    const id = this.currentKeyId + 1;
-    const key = Buffer.from(this.#host.random.bytes(KEY_BYTES));
-    await this.#write(this.#kek, id, new Map([...this.#keys, [id, key]]));
-    // Only a key that is on disk may seal anything.
-    this.#keys.set(id, key);
-    this.currentKeyId = id;
+  rotate(isNeeded: (keyId: number) => boolean = () => true): Promise<void> {
+    return this.#serially(async () => {
+      const kept = new Map([...this.#keys].filter(([id]) => id === this.currentKeyId || isNeeded(id)));
+      if (kept.size >= DATA_KEYS_MAX) {
+        const message = `The keyring holds ${DATA_KEYS_MAX} data keys, and no more are allowed.`;
+        throw new StorageError("configuration", message);
+      }
+      const id = this.currentKeyId + 1;
+      const key = Buffer.from(this.#host.random.bytes(KEY_BYTES));
+      kept.set(id, { key, madeAt: this.#host.clock.now() });
+      await this.#write(this.#kek, id, kept);
+      // Only a key that is on disk may seal anything.
+      this.#keys = kept;
+      this.currentKeyId = id;
+    });
   }
 
-  async rewrap(kek: Uint8Array): Promise<void> {
+  rewrap(kek: Uint8Array): Promise<void> {
     if (kek.length !== KEY_BYTES) throw new RangeError(`a key-encryption key has 32 bytes, not ${kek.length}`);
     const key = secretKey(kek);
-    await this.#write(key, this.currentKeyId, this.#keys);
-    this.#kek = key;
+    return this.#serially(async () => {
+      await this.#write(key, this.currentKeyId, this.#keys);
+      this.#kek = key;
+    });
   }
 
-  async #write(kek: KeyObject, current: number, keys: ReadonlyMap<number, Buffer>): Promise<void> {
+  #serially(work: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(work);
+    this.#writing = done.catch(() => undefined);
+    return done;
+  }
+
+  async #write(kek: KeyObject, current: number, keys: ReadonlyMap<number, DataKey>): Promise<void> {
     const wrap = (key: Buffer, id: number): string =>
       sealSecret(kek, key, wrapContext(this.journalId, id), this.#host.random).toString("base64");
     await writeKeyringFile(this.#host, this.#directory, {
       journal: this.journalId.toString("base64"),
       current,
       box: wrap(this.#boxKey, BOX_KEY_ID),
-      keys: [...keys].map(([id, key]) => ({ id, wrapped: wrap(key, id) })),
+      keys: [...keys].map(([id, { key, madeAt }]) => ({ id, wrapped: wrap(key, id), madeAt })),
     });
   }
 }

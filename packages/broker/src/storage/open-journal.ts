@@ -4,6 +4,7 @@ import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
 import { makeSegment } from "./active-segment.ts";
 import { beginBackup } from "./backup.ts";
 import { checkDirectory, checkFile, lockDirectory } from "./data-directory.ts";
+import { DataKeys } from "./data-keys.ts";
 import { step } from "./disk-io.ts";
 import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
 import { DiskJournal, type StorageLimits } from "./journal.ts";
@@ -29,6 +30,7 @@ export interface OpenJournalOptions {
 export interface OpenedDirectory extends OpenedJournal {
   /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
   readonly beginBackup: BeginBackup;
+  readonly dataKeys: DataKeys;
 }
 
 /** The first segment after a start is small, so that starting is quick and costs little disk. */
@@ -76,6 +78,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     previousHash: recovered.lastHash,
     previousId: recovered.lastFilledId,
     previousEnd: recovered.lastFilledEnd,
+    previousKey: recovered.newestKey,
     live: catalogue.liveRanges(id),
   });
   // Their trims were durable before the crash that left them.
@@ -95,6 +98,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     },
     replay: (from, visit) => replay({ host, directory, keyring, recovered }, from, visit),
     journal,
+    dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
     beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
 }

@@ -36,6 +36,8 @@ export interface Recovered {
   readonly snapshotSeq: number;
   readonly tornBytes: number;
   readonly headGeneration: number;
+  /** Data key of the newest segment, and frames it has sealed in all. */
+  readonly newestKey: { readonly id: number; readonly frames: number };
 }
 
 interface Scanned {
@@ -86,6 +88,7 @@ function emptyJournal(headGeneration: number): Recovered {
     snapshotSeq: 0,
     tornBytes: 0,
     headGeneration,
+    newestKey: { id: 0, frames: 0 },
   };
 }
 
@@ -125,6 +128,7 @@ class Recovery {
       snapshotSeq,
       tornBytes,
       headGeneration: this.#head?.generation ?? 0,
+      newestKey: { id: newest.keyId, frames: newest.keyFrames + tail.position.counter },
     };
   }
 

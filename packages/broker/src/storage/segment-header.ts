@@ -34,6 +34,8 @@ export interface SegmentHeader {
   /** Last segment before this one that holds a frame, and where its frames end; 0 and 0 when there is none. */
   readonly previousId: number;
   readonly previousEnd: number;
+  /** Frames that its data key had sealed in the segments before; 0 in segments from before they were counted. */
+  readonly keyFrames: number;
   /** Segments that were kept when this one was made, itself included. */
   readonly live: readonly IdRange[];
 }
@@ -52,6 +54,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   header.salt.copy(bytes, 64);
   header.previousHash.copy(bytes, 96);
   bytes.writeUInt32LE(header.previousId, 128);
+  bytes.writeUInt32LE(header.keyFrames, 132);
   writeU64(bytes, header.previousEnd, 136);
   bytes.writeUInt32LE(header.live.length, 144);
   header.live.forEach((range, i) => {
@@ -95,6 +98,7 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedSegmentHeader {
       salt: Buffer.from(bytes.subarray(64, 96)),
       previousHash: Buffer.from(bytes.subarray(96, 128)),
       previousId: bytes.readUInt32LE(128),
+      keyFrames: bytes.readUInt32LE(132),
       previousEnd: readU64(bytes, 136),
       live,
     },

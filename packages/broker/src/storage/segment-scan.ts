@@ -19,7 +19,7 @@ class FileWindow {
 
   constructor(file: DiskFile, fileBytes: number, windowBytes: number) {
     this.#file = file;
-    this.#window = frameWindow(windowBytes);
+    this.#window = frameWindow(Math.min(windowBytes, Math.ceil(fileBytes / SECTOR) * SECTOR));
     this.#fileBytes = fileBytes;
   }
 
@@ -59,7 +59,8 @@ export interface ScannedFrame {
 export interface ScanOptions {
   readonly file: DiskFile;
   readonly header: SegmentHeader;
-  readonly key: KeyObject;
+  /** Without one the text stays closed: header, sums and chain are checked, and frames come without their records. */
+  readonly key: KeyObject | undefined;
   /** Byte past the last frame, where it is known; else the scan goes on while there are frames. */
   readonly end: number | undefined;
   /** Checks sums and chain too; without, the cipher's tag alone speaks for the bytes. */
@@ -129,7 +130,7 @@ async function scanFrame(
     const damage = frameDamage(window.current, at, frameHeader);
     if (damage !== undefined) return damage;
   }
-  const frame = openFrame(bytes, at, frameHeader, key);
+  const frame = key === undefined ? closedFrame(frameHeader) : openFrame(bytes, at, frameHeader, key);
   if (frame === undefined) return "the frame does not open with its key";
   const trailer = readFrameTrailer(bytes, at + frameHeader.frameBytes);
   if (trailer === undefined) return "the frame's trailer is damaged";
@@ -141,4 +142,11 @@ async function scanFrame(
     hash: Buffer.from(trailer.hash),
     snapshotSeq: Math.max(position.snapshotSeq, frameHeader.snapshotSeq),
   };
+}
+
+const none = { bytes: Buffer.alloc(0), starts: new Uint32Array(0), ends: new Uint32Array(0), kinds: new Uint8Array(0) };
+
+/** A frame whose key nobody has here. */
+function closedFrame({ firstSeq }: FrameHeader): JournalFrame {
+  return { firstSeq, count: 0, ...none };
 }

@@ -78,7 +78,7 @@ async function surveyTail(question: TailQuestion): Promise<TailSurvey> {
   let usedEnd = expected.offset;
   let otherHeaderAt = -1;
   let otherTrailerAt = -1;
-  const { bytes } = frameWindow(PIECE);
+  const { bytes } = frameWindow(Math.min(PIECE, segmentBytes - expected.offset));
   for (let start = expected.offset; start < segmentBytes; start += PIECE) {
     const length = Math.min(PIECE, segmentBytes - start);
     await readAt(file, bytes.subarray(0, length), start);

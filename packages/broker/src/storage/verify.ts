@@ -1,12 +1,13 @@
 import type { DirectoryLock, DiskFile, Host } from "../host/host.ts";
 import { checkDirectory, lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
-import { segmentName } from "./file-names.ts";
+import { KEYRING_FILE, segmentName } from "./file-names.ts";
 import { readHead } from "./head-file.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
+import { readKeyringFile } from "./keyring-file.ts";
 import { isZero } from "./little-endian.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
-import type { SegmentHeader } from "./segment-header.ts";
+import { type IdRange, idRanges, type SegmentHeader } from "./segment-header.ts";
 import { type ScannedFrame, type ScanResult, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
@@ -42,13 +43,17 @@ export interface VerifyReport {
   /** Dropped segments whose trim records were found, oldest first. */
   readonly trims: readonly { readonly segment: number; readonly firstSeq: number; readonly lastSeq: number }[];
   readonly emptyBytes: readonly EmptyBytes[];
+  /** True without the key-encryption key: chain, sums and places were checked; what is inside the frames was not. */
+  readonly keyless: boolean;
+  /** Segments that are gone, where nobody without the key can tell whether a trim record accounts for them. */
+  readonly unexplained: readonly IdRange[];
 }
 
 export interface VerifyOptions {
   readonly host: Host;
   readonly directory: string;
-  /** 32 bytes. */
-  readonly kek: Uint8Array;
+  /** 32 bytes. `undefined`: what can be checked without a key. Anybody can make a journal that passes that. */
+  readonly kek: Uint8Array | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -61,18 +66,35 @@ export async function verifyJournal(options: VerifyOptions): Promise<VerifyRepor
   await checkDirectory(host, directory);
   const lock: DirectoryLock = await lockDirectory(host, directory);
   try {
-    const keyring = await openKeyring({ ...options, create: false });
-    return await new Verification(options, keyring).run();
+    const { kek } = options;
+    const keyring = kek === undefined ? undefined : await openKeyring({ host, directory, kek, create: false });
+    const journalId = keyring?.journalId ?? (await readJournalId(host, directory));
+    return await new Verification(options, { journalId, keyring }).run();
   } finally {
     await lock.release();
   }
 }
 
+interface Ring {
+  readonly journalId: Buffer;
+  /** `undefined`: nothing is opened. */
+  readonly keyring: Keyring | undefined;
+}
+
+/** The id is in clear in the keyring. */
+async function readJournalId(host: Host, directory: string): Promise<Buffer> {
+  const content = await readKeyringFile(host, directory);
+  if (content !== undefined) return Buffer.from(content.journal, "base64");
+  const file = `${directory}/${KEYRING_FILE}`;
+  throw new StorageError("damaged", `The keyring of ${directory} is missing. Restore it from a backup.`, { file });
+}
+
 class Verification {
   readonly #options: VerifyOptions;
-  readonly #keyring: Keyring;
+  readonly #ring: Ring;
   readonly #trims: Trim[] = [];
   readonly #empty: EmptyBytes[] = [];
+  readonly #unexplained: number[] = [];
   #head: Awaited<ReturnType<typeof readHead>>;
   #problem: BadPosition | undefined;
   #segments = 0;
@@ -82,9 +104,9 @@ class Verification {
   #lastSeq = 0;
   #hash: Buffer = Buffer.alloc(32);
 
-  constructor(options: VerifyOptions, keyring: Keyring) {
+  constructor(options: VerifyOptions, ring: Ring) {
     this.#options = options;
-    this.#keyring = keyring;
+    this.#ring = ring;
   }
 
   async run(): Promise<VerifyReport> {
@@ -112,13 +134,15 @@ class Verification {
       headHash: this.#hash.toString("hex"),
       trims: this.#trims.map(({ segmentId, firstSeq, lastSeq }) => ({ segment: segmentId, firstSeq, lastSeq })),
       emptyBytes: this.#empty,
+      keyless: this.#ring.keyring === undefined,
+      unexplained: idRanges(this.#unexplained),
     };
   }
 
   async #checkAll(): Promise<void> {
     const { host, directory, onProgress } = this.#options;
     this.#head = await readHead(host, directory);
-    const headers = await readSegmentHeaders(host, directory, this.#keyring.journalId);
+    const headers = await readSegmentHeaders(host, directory, this.#ring.journalId);
     const total = headers.reduce((sum, header) => sum + header.bytes, 0);
     let done = 0;
     for (const [i, header] of headers.entries()) {
@@ -132,8 +156,9 @@ class Verification {
   }
 
   async #checkSegment(header: SegmentHeader, later: readonly SegmentHeader[]): Promise<void> {
-    const key = this.#keyring.segmentKey(header.keyId, header.salt);
-    if (key === undefined) {
+    const { keyring } = this.#ring;
+    const key = keyring?.segmentKey(header.keyId, header.salt);
+    if (keyring !== undefined && key === undefined) {
       this.#bad(header, 0, `its data key ${header.keyId} is not in the keyring`);
       return;
     }
@@ -192,7 +217,7 @@ class Verification {
 
   async #listEmpty(header: SegmentHeader, from: number, file: DiskFile): Promise<void> {
     if (from === header.bytes) return;
-    const piece = Buffer.allocUnsafe(1_024 * 1_024);
+    const piece = Buffer.allocUnsafe(Math.min(1_024 * 1_024, header.bytes - from));
     let zero = true;
     for (let at = from; at < header.bytes && zero; at += piece.length) {
       const length = Math.min(piece.length, header.bytes - at);
@@ -222,6 +247,10 @@ class Verification {
     for (const { first, last } of newest.live) {
       for (let id = first; id <= Math.min(last, newest.id); id++) {
         if (here.has(id) || trimmed.has(id)) continue;
+        if (this.#ring.keyring === undefined) {
+          this.#unexplained.push(id);
+          continue;
+        }
         const file = `${this.#options.directory}/${segmentName(id)}`;
         this.#problem ??= { file, segment: id, offset: 0, seq: 0, reason: "the segment is missing" };
       }

@@ -10,7 +10,7 @@ import { confirm } from "../terminal/confirm.ts";
 import { note, print, printJson } from "../terminal/print.ts";
 import { printable } from "../terminal/table.ts";
 import { administer } from "./administer.ts";
-import { objectFrom } from "./answer.ts";
+import { type AnswerObject, numberField, objectFrom } from "./answer.ts";
 import { policyToml } from "./policy-toml.ts";
 import { readPayload } from "./read-stdin.ts";
 
@@ -36,20 +36,41 @@ export async function applyPolicy(io: Io, file: string, options: PolicyApplyOpti
 interface Change {
   readonly lines: readonly string[];
   readonly applied: boolean;
+  /** Of a dry run: what was asked of late, and would be answered differently. */
+  readonly decisions?: AnswerObject;
 }
 
 async function put(administration: Administration, policy: unknown, dryRun: boolean): Promise<Change> {
   const path = `/v1/policy?dryRun=${dryRun}`;
-  const { lines, applied } = objectFrom(await administration.request({ method: "PUT", path, body: policy }));
-  const list: unknown[] = Array.isArray(lines) ? lines : [];
-  return { lines: list.filter((line) => typeof line === "string"), applied: applied === true };
+  const answer = objectFrom(await administration.request({ method: "PUT", path, body: policy }));
+  const { decisions } = answer;
+  return {
+    lines: linesOf(answer["lines"]),
+    applied: answer["applied"] === true,
+    ...(decisions !== undefined && { decisions: objectFrom(decisions) }),
+  };
+}
+
+function linesOf(value: unknown): string[] {
+  const list: unknown[] = Array.isArray(value) ? value : [];
+  return list.filter((line) => typeof line === "string");
 }
 
 async function report(io: Io, change: Change, options: PolicyApplyOptions): Promise<void> {
   if (options.json === true) return printJson(io, change);
   await printLines(io, change.lines);
+  if (options.dryRun === true && change.decisions !== undefined) await printReview(io, change.decisions);
   if (change.applied) note(io, "the policy is applied");
   else note(io, change.lines.length === 0 ? "the policy is the same already" : "dry run: nothing was changed");
+}
+
+async function printReview(io: Io, decisions: AnswerObject): Promise<void> {
+  const changed = linesOf(decisions["changed"]);
+  const tried = numberField(decisions, "tried");
+  const more = numberField(decisions, "more");
+  note(io, `of ${tried} decisions made of late ${changed.length + more} would change`);
+  await printLines(io, changed);
+  if (more > 0) note(io, `and ${more} more`);
 }
 
 async function printLines(io: Io, lines: readonly string[]): Promise<void> {

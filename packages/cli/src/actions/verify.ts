@@ -26,7 +26,8 @@ async function check(io: Io, directory: string, options: VerifyOptions): Promise
   const bar = new ProgressBar(io.stderr, "verify");
   const onProgress = (done: number, total: number): void => bar.update(done, total);
   try {
-    const { kek } = await loadKek({ directory, ...kekSource(io, options) });
+    const source = { directory, ...kekSource(io, options) };
+    const kek = options.withoutKey === true ? undefined : (await loadKek(source)).kek;
     return await verifyJournal({ host: nodeHost(), directory, kek, onProgress }).finally(() => bar.clear());
   } catch (error) {
     // It could not be checked: in use, without its key, unreadable. `problem` is for what was found wrong in it.
@@ -66,11 +67,15 @@ function goodText(report: VerifyReport): string {
   const torn = report.emptyBytes.filter(({ what }) => what === "torn").length;
   const range = report.records === 0 ? "" : ` (${formatCount(report.firstSeq)} to ${formatCount(report.lastSeq)})`;
   const parts = [
-    `chain ok`,
+    report.keyless ? "chain ok, text not opened" : "chain ok",
     `${formatCount(report.segments)} ${report.segments === 1 ? "segment" : "segments"}`,
     `${formatCount(report.frames)} frames`,
     `${formatCount(report.records)} records${range}`,
     ...(report.trims.length > 0 ? [`${formatCount(report.trims.length)} dropped segments accounted for`] : []),
+    ...report.unexplained.map(({ first, last }) => {
+      const which = first === last ? `segment ${first} is` : `segments ${first} to ${last} are`;
+      return `${which} gone, and only the key shows whether rightly so`;
+    }),
     ...(torn > 0 ? [`${torn} torn ${torn === 1 ? "tail" : "tails"} after the last acknowledged frame`] : []),
     `head ${report.headHash}`,
   ];

@@ -4,6 +4,7 @@ import type { Io } from "../io.ts";
 import { addKekOptions, type KekFlags } from "../kek-options.ts";
 
 export interface VerifyOptions extends KekFlags {
+  readonly withoutKey?: boolean;
   readonly json?: boolean;
 }
 
@@ -16,9 +17,17 @@ export function registerVerify(program: Command, io: Io): void {
       "Check frames, hash chain and keys of a journal while no server runs on it. Exit code 65 names the first damaged place.",
     )
     .argument("[data]", "data directory (default ./mess-data; env MESS_DATA)")
+    .option("--without-key", "check chain, sums and places alone, for who may not read the data")
     .option("--json", "print the result as JSON");
   addKekOptions(command)
-    .addHelpText("after", examples(["mess verify ./mess-data", "mess verify --json /backup/mess-data"]))
+    .addHelpText(
+      "after",
+      examples([
+        "mess verify ./mess-data",
+        "mess verify --without-key ./mess-data",
+        "mess verify --json /backup/mess-data",
+      ]),
+    )
     .action(async (data: string | undefined, options: VerifyOptions) => {
       const { verify } = await import("../actions/verify.ts");
       await verify(io, data, options);

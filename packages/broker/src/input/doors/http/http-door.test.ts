@@ -18,6 +18,7 @@ const valid: Record<string, { path?: string; body?: unknown }> = {
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
   "PUT /v1/policy": { body: policyBody },
+  "GET /v1/who-can": { path: "/v1/who-can?action=publish&topic=a" },
   "GET /v1/why": { path: "/v1/why?principal=p&action=publish&topic=a" },
 };
 

@@ -70,6 +70,12 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    storage: {
+      status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
+      rotateDataKey: () => Promise.resolve(2),
+      rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
+    },
+    whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
       return { ready: this.ready, detail: { journal: this.ready ? "ok" : "failed" } };

@@ -64,6 +64,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "PUT /v1/topics/{filter}": { body: {} },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "PUT /v1/policy": { body: { roles: {} } },
+  "GET /v1/who-can": { query: "action=publish&topic=a" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
   ...Object.fromEntries(
     ["ack", "nack", "reject", "release", "extend"].map((verb) => [
@@ -165,6 +166,8 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.revokeKey = () => Promise.reject(error);
   door.administration.applyPolicy = () => Promise.reject(error);
   door.administration.backup = () => Promise.reject(error);
+  const no = (): Promise<never> => Promise.reject(error);
+  Object.assign(door.administration.storage, { rotateDataKey: no, rotateKek: no });
   return send(route);
 }
 

@@ -77,7 +77,7 @@ export function rightOf({ permission, right }: Route): string {
 }
 
 function operationId({ method, path }: Route): string {
-  const words = path.split(/[/:.]+/).filter((word) => word !== "" && word !== "v1");
+  const words = path.split(/[/:.-]+/).filter((word) => word !== "" && word !== "v1");
   return [method.toLowerCase(), ...words].map((word, index) => (index === 0 ? word : capital(word))).join("");
 }
 

@@ -11,6 +11,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
@@ -29,6 +30,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...keyRoutes(),
     ...backupRoutes(),
+    ...storageRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];

@@ -41,14 +41,56 @@ export function policyRoutes(limits: Limits): readonly Route[] {
       answers: {
         200: {
           description: "One line a difference.",
-          schema: z.strictObject({ lines: z.array(z.string()), applied: z.boolean() }),
+          schema: z.strictObject({
+            lines: z.array(z.string()),
+            applied: z.boolean(),
+            decisions: z
+              .strictObject({
+                tried: z.int().describe("different questions that were really asked of late"),
+                changed: z.array(z.string()).describe("those whose answer would change, the first 100"),
+                more: z.int().describe("changed ones beyond those"),
+              })
+              .optional()
+              .describe("with `dryRun`"),
+          }),
         },
       },
       problems: ["conflict"],
       handle: (request) => putPolicy(request, limits),
     }),
     whyRoute(),
+    whoCanRoute(),
   ];
+}
+
+const topicAsked = z.string().min(1).max(TOPIC_LENGTH_MAX).optional().describe("not needed for `admin.` actions");
+
+function whoCanRoute(): Route {
+  return route({
+    ...common,
+    method: "GET",
+    path: "/v1/who-can",
+    summary: "Everybody who may do `action` on `topic`, sorted by name; the first 10,000.",
+    query: z.strictObject({ action: z.enum(actions), topic: topicAsked }),
+    answers: {
+      200: {
+        description: "The principals, each with the grant that decides.",
+        schema: z.strictObject({
+          holders: z.array(z.strictObject({ principal: z.string(), because: z.string(), role: z.string().optional() })),
+        }),
+      },
+    },
+    handle: ({ administration, query }) => {
+      const topic = topicOf(query);
+      return { status: 200, body: { holders: administration.whoCan(query.action, topic) } };
+    },
+  });
+}
+
+function topicOf({ action, topic }: { readonly action: string; readonly topic?: string | undefined }): string {
+  if (topic !== undefined) return topic;
+  if (action.startsWith("admin.")) return "#";
+  throw missingTopic(action);
 }
 
 function whyRoute(): Route {
@@ -60,7 +102,7 @@ function whyRoute(): Route {
     query: z.strictObject({
       principal: name,
       action: z.enum(actions),
-      topic: z.string().min(1).max(TOPIC_LENGTH_MAX).optional().describe("not needed for `admin.` actions"),
+      topic: topicAsked,
     }),
     answers: {
       200: {
@@ -68,11 +110,10 @@ function whyRoute(): Route {
         schema: z.strictObject({ allowed: z.boolean(), because: z.string(), role: z.string().optional() }),
       },
     },
-    handle: ({ administration, query }) => {
-      const isAdmin = query.action.startsWith("admin.");
-      if (query.topic === undefined && !isAdmin) throw missingTopic(query.action);
-      return { status: 200, body: administration.why(query.principal, query.action, query.topic ?? "#") };
-    },
+    handle: ({ administration, query }) => ({
+      status: 200,
+      body: administration.why(query.principal, query.action, topicOf(query)),
+    }),
   });
 }
 
