@@ -87,10 +87,13 @@ export class Arena {
     return client;
   }
 
-  /** Breaks the connections of all attackers. */
-  leave(): void {
-    for (const client of this.#open) client.stream.destroy();
-    this.#open.clear();
+  /** Breaks the connections of all attackers, or of all but one. */
+  leave({ but }: { but?: RawClient } = {}): void {
+    for (const client of this.#open) {
+      if (client === but) continue;
+      client.stream.destroy();
+      this.#open.delete(client);
+    }
   }
 
   /** Sum over all series of a metric whose line holds each of `parts`. */

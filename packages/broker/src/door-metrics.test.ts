@@ -13,6 +13,7 @@ const counters = {
   keepAliveTimeouts: 0,
   connectDeadlines: 0,
   slowDrops: 0,
+  slowEnds: 0,
   bytesReceived: 0,
 };
 const door: MqttDoor = {
@@ -21,6 +22,7 @@ const door: MqttDoor = {
   },
   counters,
   preAuthBytes: () => 0,
+  outboundBytes: () => 0,
   connections: () => 0,
   whenEmpty: (run) => run(),
   sweep: () => {},

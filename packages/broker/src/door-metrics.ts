@@ -54,6 +54,12 @@ export function doorMetrics({ door, http, input, audited }: DoorNumbers): Metric
       type: "gauge",
       value: door.preAuthBytes(),
     },
+    {
+      name: "mess_outbound_bytes",
+      help: "Memory held for what goes out to MQTT clients.",
+      type: "gauge",
+      value: door.outboundBytes(),
+    },
     counter("mess_connects_total", "CONNECT packets accepted.", counters.connected),
     counter("mess_connects_refused_total", "CONNECT packets refused.", counters.connectRefused),
     counter("mess_auth_failures_total", "Credentials refused.", counters.authFailures),
@@ -66,6 +72,7 @@ export function doorMetrics({ door, http, input, audited }: DoorNumbers): Metric
     ),
     counter("mess_keep_alive_timeouts_total", "Connections ended for silence.", counters.keepAliveTimeouts),
     counter("mess_slow_consumer_dropped_total", "QoS 0 messages dropped for slow consumers.", counters.slowDrops),
+    counter("mess_slow_consumer_ended_total", "Connections ended because they do not read.", counters.slowEnds),
     counter("mess_received_bytes_total", "Bytes received from MQTT clients.", counters.bytesReceived),
     counter("mess_handshakes_failed_total", "TLS handshakes that failed.", input.handshakesFailed),
   ];

@@ -117,6 +117,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     GiB,
     "Memory for one connection's outgoing bytes before QoS 0 is dropped and QoS 1 and 2 wait on disk.",
   ),
+  outboundBytesTotalMax: bytes(
+    MiB,
+    1_024 * GiB,
+    "The same for all connections together; each may have its share of it, and one that does not read has to go when it is used up.",
+  ),
   declaredTopicsMax: count(0, 10_000_000, "Topic filters with settings."),
   declaredSubscriptionsMax: count(0, 10_000_000, "Declared subscriptions."),
   filtersPerSubscriptionMax: count(1, 10_000, "Filters of one declared subscription."),

@@ -51,6 +51,8 @@ export interface Limits {
   // delivery
   /** Bytes for one connection in memory before QoS 0 is dropped and QoS 1 and 2 wait on disk. */
   outboundBytesMax: number;
+  /** The same for all connections: past it each may have its share, and who has more and does not read has to go. */
+  outboundBytesTotalMax: number;
   // queues
   declaredTopicsMax: number;
   declaredSubscriptionsMax: number;
@@ -137,6 +139,7 @@ export const defaultLimits: Limits = {
   inFlightMax: 4_096,
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
+  outboundBytesTotalMax: 64 * MiB,
   declaredTopicsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,
   filtersPerSubscriptionMax: 64,

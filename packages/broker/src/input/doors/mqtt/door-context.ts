@@ -5,6 +5,7 @@ import type { Clock, Timers } from "../../../host/host.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -24,6 +25,8 @@ export interface MqttCounters {
   keepAliveTimeouts: number;
   connectDeadlines: number;
   slowDrops: number;
+  /** Connections ended for not reading. */
+  slowEnds: number;
   bytesReceived: number;
 }
 
@@ -34,6 +37,7 @@ export interface MqttDoorContext {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly flushQueue: FlushQueue;
+  readonly outputBudget: OutputBudget;
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
   readonly rates: RateLimiter;

@@ -49,8 +49,14 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   }
   if (engine.congested) connection.waitForCalm();
   if (isRefusable) connection.rate.took(topic, 1, bytes);
-  else connection.published(topic, 1, bytes);
+  else countPublished(connection, topic, 1, bytes);
   return connection.isOpen;
+}
+
+/** Counts against its rates what was published and could not be refused. */
+export function countPublished(client: MqttConnection, topic: TopicHandle, messages: number, bytes: number): void {
+  const text = client.isOpen ? client.rate.tookUnasked(topic, messages, bytes) : undefined;
+  if (text !== undefined) client.fail(ReasonCode.MessageRateTooHigh, text);
 }
 
 /**

@@ -25,7 +25,7 @@ import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { BackPressure } from "./back-pressure.ts";
 import { decoderOptions, type MqttDoorContext, type Watched } from "./door-context.ts";
 import { handleConnect, refuseFailedConnect } from "./handle-connect.ts";
-import { handlePublish } from "./handle-publish.ts";
+import { countPublished, handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
 import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
@@ -103,9 +103,11 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "waiting" || this.#preAuth.isHolding) this.#holdPreAuth();
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
+    if (this.out.isIgnored) this.#endSlow();
   }
 
   drained(): void {
+    this.out.drained();
     this.#pressure.drained();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
   }
@@ -256,15 +258,9 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       run.count = 0;
       if (reason >= 0x80) {
         this.fail(reason, this.context.engine.explainRefusal() || refusalText(reason));
-      } else this.published(topic, count, run.end - run.start);
+      } else countPublished(this, topic, count, run.end - run.start);
     }
     return this.#phase !== "closing" && this.#phase !== "closed";
-  }
-
-  /** Counts against its rates what was published and could not be refused. */
-  published(topic: TopicHandle, messages: number, bytes: number): void {
-    const text = this.isOpen ? this.rate.tookUnasked(topic, messages, bytes) : undefined;
-    if (text !== undefined) this.fail(ReasonCode.MessageRateTooHigh, text);
   }
 
   /** More waits for the disk than should: read nothing from this publisher until it is less. */
@@ -330,15 +326,18 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       return;
     }
     if (!this.isOpen) return;
+    if (this.out.isHoarding()) return this.#endSlow();
     if (this.#pressure.isPaused) this.#times.excuse(now);
-    const trickles = this.#times.trickles(now, this.#decoder.expectedBytes, limits.packetBytesPerSecondMin);
-    const silent = this.#times.isSilent(now, this.keepAliveSeconds);
-    if (!trickles && !silent) return;
+    const { expectedBytes } = this.#decoder;
+    const text = this.#times.overdue(now, this.keepAliveSeconds, expectedBytes, limits.packetBytesPerSecondMin);
+    if (text === undefined) return;
     counters.keepAliveTimeouts++;
-    this.fail(
-      ReasonCode.KeepAliveTimeout,
-      trickles ? "a packet took too long to arrive" : "nothing was heard for 1.5 times the keep alive",
-    );
+    this.fail(ReasonCode.KeepAliveTimeout, text);
+  }
+
+  #endSlow(): void {
+    this.context.counters.slowEnds++;
+    this.fail(ReasonCode.QuotaExceeded, "too much waits for this client to read it");
   }
 
   #connect(packet: ConnectPacket): boolean {

@@ -7,7 +7,8 @@ import type { RateLimiter } from "../../rate-limiter.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
-import { FlushQueue } from "./output-buffer.ts";
+import { OutputBudget } from "./output-budget.ts";
+import { FlushQueue, releaseChunks } from "./output-buffer.ts";
 import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
@@ -31,6 +32,8 @@ export interface MqttDoor {
   readonly counters: MqttCounters;
   /** Bytes held now for connections that are not authenticated. */
   readonly preAuthBytes: () => number;
+  /** Bytes held now for what goes out. */
+  readonly outboundBytes: () => number;
   /** Connections open now. */
   readonly connections: () => number;
   /** Runs it once there is no connection, which may be now. */
@@ -53,6 +56,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     keepAliveTimeouts: 0,
     connectDeadlines: 0,
     slowDrops: 0,
+    slowEnds: 0,
     bytesReceived: 0,
   };
   const context: MqttDoorContext = {
@@ -62,6 +66,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     clock: parts.clock,
     timers: parts.timers,
     flushQueue: new FlushQueue((run) => parts.timers.soon(run)),
+    outputBudget: new OutputBudget(parts.limits.outboundBytesTotalMax),
     sharedForms: new SharedForms(),
     counters,
     authenticate: parts.authenticate,
@@ -75,8 +80,12 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     accept: (transport) => new MqttConnection(context, transport),
     counters,
     preAuthBytes: () => context.preAuthBytes,
+    outboundBytes: () => context.outputBudget.held,
     connections: () => watch.size,
     whenEmpty: (run) => watch.whenEmpty(run),
-    sweep: (now) => watch.sweep(now),
+    sweep: (now) => {
+      watch.sweep(now);
+      releaseChunks();
+    },
   };
 }
