@@ -14,6 +14,11 @@ import { propertyBomb } from "./12-property-bomb.ts";
 import { aliasBomb } from "./13-alias-bomb.ts";
 import { sessionBomb } from "./14-session-bomb.ts";
 import { willStorm } from "./15-will-storm.ts";
+import { webSocketBombs } from "./16-websocket-bombs.ts";
+import { httpBombs } from "./17-http-bombs.ts";
+import { failureBomb } from "./18-failure-bomb.ts";
+import { publishFlood } from "./20-publish-flood.ts";
+import { unreadAnswers } from "./21-unread-answers.ts";
 import type { Row } from "./row.ts";
 
 export const rows: readonly Row[] = [
@@ -32,4 +37,9 @@ export const rows: readonly Row[] = [
   aliasBomb,
   sessionBomb,
   willStorm,
+  webSocketBombs,
+  httpBombs,
+  failureBomb,
+  publishFlood,
+  unreadAnswers,
 ];
