@@ -28,7 +28,8 @@ function guess(arena: Arena, index: number, ca: string): Promise<number> {
 
 async function connectBadly(arena: Arena, index: number, ca: string): Promise<void> {
   const { host, port } = arena.server.mqtt;
-  const socket = connectTls({ host, port, ca, servername: "localhost", localAddress: loopback(index % 500) });
+  const options = { host, port, ca, servername: "localhost", localAddress: loopback(index % 500) };
+  const socket = connectTls(options);
   socket.on("error", () => {});
   const fields = { clientId: `name-${index}`, username: `unique-${index}`, password: "wrong" };
   socket.once("secureConnect", () => socket.write(build.connect(fields)));

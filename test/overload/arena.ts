@@ -11,6 +11,8 @@ import { MemorySampler } from "./resident-memory.ts";
 /** The heap of the server; it runs as in a container of 512 MiB. */
 const heapMb = 256;
 const attackers = 32;
+/** Not that of the healthy client: limits of addresses are not to be shared with it. */
+const attackerAddress = "127.0.77.1";
 const controlEveryMs = 50;
 
 export interface Credentials {
@@ -81,7 +83,7 @@ export class Arena {
 
   /** An attacker that is connected over TLS. It is closed after the row. */
   async attacker(options: ConnectOptions & { principal?: string; at?: Endpoint } = {}): Promise<RawClient> {
-    const { principal = "attacker-0", at = this.server.mqtt, ...fields } = options;
+    const { principal = "attacker-0", at = { ...this.server.mqtt, from: attackerAddress }, ...fields } = options;
     const client = await RawClient.connect(at, { keepAlive: 600, ...(await this.key(principal)), ...fields });
     this.#open.add(client);
     return client;

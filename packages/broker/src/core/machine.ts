@@ -284,7 +284,9 @@ export class Machine implements Engine, JournalListener {
     session: SessionHandle,
     requests: readonly SubscribeRequest[],
     answer: (codes: number[], texts: string[]) => void,
-  ): void {
+  ): number {
+    const subscriber = session as Session;
+    const dueBefore = subscriber.retained.length;
     const codes: number[] = [];
     const texts: string[] = [];
     for (const request of requests) {
@@ -292,13 +294,13 @@ export class Machine implements Engine, JournalListener {
       codes.push(code);
       texts.push(text);
     }
-    const subscriber = session as Session;
     subscriber.answersDue++;
     this.#outbox.action(() => {
       subscriber.answersDue--;
       answer(codes, texts);
       this.#delivering.session(subscriber);
     });
+    return subscriber.retained.length - dueBefore;
   }
 
   unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void {

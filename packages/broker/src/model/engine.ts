@@ -111,12 +111,15 @@ export interface Engine {
    * such delivery is under way.
    */
   acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text?: string): boolean;
-  /** `answer` is called once with a code a filter, after they became durable, and before any retained message. */
+  /**
+   * `answer` is called once with a code a filter, after they became durable, and before any retained message. Returns how
+   * many of those are due.
+   */
   subscribe(
     session: SessionHandle,
     requests: readonly SubscribeRequest[],
     answer: (codes: number[], texts: string[]) => void,
-  ): void;
+  ): number;
   unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void;
   /** The chunk of input is done, or the link has room again: deliver what waits. */
   settle(session: SessionHandle): void;

@@ -6,6 +6,8 @@ import type { Transport } from "../../transport.ts";
 const slowDownMs = 100;
 /** A limit may be raised, or paid back sooner: nobody sleeps through that. */
 const holdStepMs = 1_000;
+/** Hundreds that wait for the same limit would wake for a message each. */
+const holdLeastMs = 20;
 
 /**
  * Of one connection, as publisher and as receiver. As publisher it is paused while at least one holds it back: a slow
@@ -68,7 +70,7 @@ export class BackPressure {
     const again = (): void => {
       const milliseconds = waitMs();
       if (milliseconds > 0) {
-        this.#hold = this.#timers.after(Math.min(Math.ceil(milliseconds), holdStepMs), again);
+        this.#hold = this.#timers.after(Math.min(Math.max(Math.ceil(milliseconds), holdLeastMs), holdStepMs), again);
         return;
       }
       this.#hold = undefined;
