@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
-import { sleep } from "../test/support/suite.ts";
+import { sleep } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold } from "./support/attack.ts";
 import { atEachDoor, cutOff } from "./support/moves.ts";
@@ -34,7 +34,7 @@ export const a01 = attack({
 async function silentConnections(arena: Arena): Promise<void> {
   const count = arena.full ? 4_000 : 400;
   const seen = await arena.observe();
-  const halves = await Promise.all(arena.broker.doors.map((door) => arena.open(door)));
+  const halves = await Promise.all(arena.doors.map((door) => arena.open(door)));
   for (const half of halves) half.send(halfConnect);
   const sockets = await idle(arena, count);
   try {

@@ -1,6 +1,6 @@
 import { connect as connectTcp } from "node:net";
+import { unique } from "../test/support/names.ts";
 import { connect as packetConnect } from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { atEachDoor, nothingComes } from "./support/moves.ts";
@@ -61,7 +61,7 @@ async function queueOfTheAbsent(arena: Arena): Promise<void> {
 
 async function plainOnTls(arena: Arena): Promise<void> {
   const { credentials } = await arena.principal();
-  for (const { endpoint } of arena.broker.doors) {
+  for (const { endpoint } of arena.doors) {
     const answer = await new Promise<Buffer>((resolve) => {
       const bytes: Buffer[] = [];
       const socket = connectTcp({ host: endpoint.host, port: endpoint.port });

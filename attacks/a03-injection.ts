@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { unique } from "../test/support/names.ts";
 import * as build from "../test/support/packets.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { atEachDoor, nothingComes } from "./support/moves.ts";

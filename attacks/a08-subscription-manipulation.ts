@@ -1,4 +1,4 @@
-import { unique } from "../test/support/suite.ts";
+import { unique } from "../test/support/names.ts";
 import type { Arena, Principal } from "./support/arena.ts";
 import { attack, hasNone, hold, holds } from "./support/attack.ts";
 import { nothingComes } from "./support/moves.ts";
@@ -53,7 +53,7 @@ async function asBefore(arena: Arena, { owner, session, filter }: Absent): Promi
 async function overMqtt(arena: Arena): Promise<void> {
   const victim = await absent(arena);
   const { clientId } = victim.session;
-  for (const door of arena.broker.doors) {
+  for (const door of arena.doors) {
     const thief = await arena.principal();
     for (const fields of [{ cleanStart: true }, { ...arena.lasting(0) }]) {
       const { client, connack } = await arena.attempt(thief, { ...fields, clientId }, door);

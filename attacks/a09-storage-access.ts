@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { mess } from "../test/support/cli.ts";
-import { unique } from "../test/support/suite.ts";
+import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { filesBelow, readable, scratch } from "./support/files.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
 
 export const a09 = attack({
   id: "A9",
@@ -78,21 +78,17 @@ async function openedByOthers(arena: Arena): Promise<void> {
 }
 
 async function looseDirectory(): Promise<void> {
-  const start = (data: string): ReturnType<typeof mess> =>
-    mess(["serve", "--data", data, "--mqtt-port", "0", "--http-port", "0"], { timeout: 10_000 });
-  for (const mode of [0o755, 0o770, 0o701]) {
-    const directory = join(scratch(), "data");
-    mkdirSync(directory);
-    chmodSync(directory, mode);
-    const { code } = await start(directory);
-    hold(code === 78, `a directory of mode ${mode.toString(8)} is served (exit ${code})`);
-  }
+  const loose = [0o755, 0o770, 0o701].map((mode) => {
+    const dataDir = join(scratch(), "data");
+    mkdirSync(dataDir);
+    chmodSync(dataDir, mode);
+    return { what: `a directory of mode ${mode.toString(8)}`, dataDir, codes: [78] };
+  });
   const real = join(scratch(), "real");
   mkdirSync(real, { mode: 0o700 });
   const link = join(scratch(), "link");
   symlinkSync(real, link);
-  const { code } = await start(link);
-  hold(code === 78, `a link is served (exit ${code})`);
+  await allStartsRefused([...loose, { what: "a link", dataDir: link, codes: [78] }]);
 }
 
 async function secretsInSight(arena: Arena): Promise<void> {

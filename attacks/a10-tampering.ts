@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { sweep } from "../test/scenarios/flips.ts";
 import { mess } from "../test/support/cli.ts";
-import { unique } from "../test/support/suite.ts";
+import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { copyOfData, filesBelow, segmentsOf, written } from "./support/files.ts";

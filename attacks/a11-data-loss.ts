@@ -1,4 +1,4 @@
-import { unique } from "../test/support/suite.ts";
+import { unique } from "../test/support/names.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold } from "./support/attack.ts";
 

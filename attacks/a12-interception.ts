@@ -1,11 +1,11 @@
 import { get } from "node:http";
-import { mess } from "../test/support/cli.ts";
+import { unique } from "../test/support/names.ts";
 import { openStream } from "../test/support/streams.ts";
-import { unique } from "../test/support/suite.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { scratch } from "./support/files.ts";
 import { atEachDoor } from "./support/moves.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
 import { Tap } from "./support/tap.ts";
 
 const openByDefault = lacks("listens without TLS by default");
@@ -44,7 +44,7 @@ export const a12 = attack({
 });
 
 async function plainHttp(arena: Arena): Promise<void> {
-  for (const { endpoint } of arena.broker.doors) {
+  for (const { endpoint } of arena.doors) {
     const { host, port } = endpoint;
     const status = await new Promise<number>((resolve) => {
       const request = get({ host, port, path: "/livez", timeout: 8_000 }, (response) => {
@@ -68,11 +68,13 @@ async function plainHttp(arena: Arena): Promise<void> {
 }
 
 async function plainListener(): Promise<void> {
-  const data = `${scratch()}/data`;
-  for (const address of ["0.0.0.0", "192.0.2.1", "::"]) {
-    const ports = ["--mqtt-port", "0", "--http-port", "0"];
-    const args = ["serve", "--insecure-dev", "--listen", address, "--data", data, ...ports];
-    const { code, stdout } = await mess(args, { timeout: 8_000 });
-    hold(code === 78 && !stdout.includes("ready"), `--insecure-dev on ${address} is served (exit ${code})`);
-  }
+  const addresses = ["0.0.0.0", "192.0.2.1", "::"];
+  await allStartsRefused(
+    addresses.map((address) => ({
+      what: `--insecure-dev on ${address}`,
+      dataDir: `${scratch()}/data`,
+      args: ["--insecure-dev", "--listen", address],
+      codes: [78],
+    })),
+  );
 }

@@ -2,13 +2,15 @@
  * `npm run attacks`: every attack of the threat model against a broker of this machine.
  *
  * `--only A1,B3` some of them; `--target mosquitto` or `nats` against another broker, found in PATH and started with its
- * defaults; `--full` in the sizes of the threat model; `--json` one line of JSON a row. Exits 1 when an attack succeeds
+ * defaults; `--full` in the sizes of the threat model; `--json` one line of JSON a row; `--record`
+ * keeps the verdicts of another broker for docs/threat-model.md. Exits 1 when an attack succeeds
  * against mess, or could not be carried out.
  */
 import { parseArgs } from "node:util";
 import { attacks } from "./attacks.ts";
 import type { Attack } from "./support/attack.ts";
 import type { TargetName } from "./support/broker.ts";
+import { record } from "./support/recorded.ts";
 import { type AttackResult, runAttack } from "./support/run-attack.ts";
 import { startTarget } from "./support/start-target.ts";
 import { lineOf, summaryOf } from "./support/table.ts";
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     target: { type: "string", default: "mess" },
     full: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
   },
 });
 
@@ -34,6 +37,7 @@ try {
 } finally {
   await broker.remove();
 }
+if (values.record && target !== "mess") await record(target, results);
 if (!values.json) console.log(`\n${summaryOf(target, results)}`);
 const proven = results.every(({ verdict }) => verdict === "resisted");
 process.exitCode = target === "mess" && !proven ? 1 : 0;

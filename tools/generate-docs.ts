@@ -8,12 +8,14 @@ import { renderPolicyPage } from "../packages/broker/src/security/describe.ts";
 import { documentation } from "../packages/cli/src/documentation.ts";
 import { createProgram } from "../packages/cli/src/program.ts";
 import { renderSdkReference } from "./sdk-reference.ts";
+import { renderThreatModel } from "./threat-model.ts";
 
 const pages: ReadonlyMap<string, () => string> = new Map([
   ["docs/cli.md", renderCommandPage],
   ["docs/config.md", renderConfigPage],
   ["docs/policy.md", renderPolicyPage],
   ["docs/sdk-reference.md", renderSdkReference],
+  ["docs/threat-model.md", renderThreatModel],
 ]);
 
 const check = process.argv.includes("--check");

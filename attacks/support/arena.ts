@@ -1,10 +1,11 @@
 /** What an attack works with: the broker, principals, clients, and everything that can be seen from outside. */
+import { get } from "node:https";
 import { adminKeyOf, ask, type Question, type Reply } from "../../test/support/ask.ts";
 import type { Packet } from "../../test/support/decoder.ts";
+import { unique } from "../../test/support/names.ts";
 import * as build from "../../test/support/packets.ts";
 import { type ConnectOptions, RawClient } from "../../test/support/raw-client.ts";
 import type { Server } from "../../test/support/server.ts";
-import { unique } from "../../test/support/suite.ts";
 import type { Broker, BrokerOptions, Door } from "./broker.ts";
 import { Bystander } from "./bystander.ts";
 import { type Observed, observe } from "./observe.ts";
@@ -35,11 +36,24 @@ export interface Attempt {
 }
 
 const answerMs = 5_000;
+/** Data directories of own brokers are copied and read as a whole. */
+const smallSegments = { MESS_LIMITS__SEGMENT_BYTES: "8MiB" };
+
+/** Each arena comes from an address of its own: what one attack does wrong must not be held against the next. */
+let addresses = 0;
+function nextAddress(): string {
+  addresses += 1;
+  return `127.${1 + (addresses >> 16)}.${(addresses >> 8) & 255}.${addresses & 255}`;
+}
+
+const roleOf = (name: string): string => `role-of-${name}`;
 
 export class Arena {
   readonly broker: Broker;
   /** The sizes of the threat model's text instead of those a build can afford. */
   readonly full: boolean;
+  /** Where its clients come from. */
+  readonly address: string = nextAddress();
   readonly #clients: RawClient[] = [];
   readonly #owned: Arena[] = [];
   #bystander: Bystander | undefined;
@@ -59,8 +73,13 @@ export class Arena {
     return this.broker.mess;
   }
 
+  /** The ways in for MQTT, from the address of this arena. */
+  get doors(): readonly Door[] {
+    return this.broker.doors.map((door) => ({ ...door, endpoint: { ...door.endpoint, from: this.address } }));
+  }
+
   get door(): Door {
-    return this.broker.doors[0] as Door;
+    return this.doors[0] as Door;
   }
 
   /** Numbers and log of the broker from now on. */
@@ -70,7 +89,8 @@ export class Arena {
 
   /** Another broker of the same kind, for an attack that breaks it; removed with this arena. */
   async own(options: BrokerOptions = {}): Promise<Arena> {
-    const arena = new Arena(await startTarget(this.broker.name, options), this.full);
+    const env = { ...smallSegments, ...options.env };
+    const arena = new Arena(await startTarget(this.broker.name, { ...options, env }), this.full);
     this.#owned.push(arena);
     return arena;
   }
@@ -82,13 +102,17 @@ export class Arena {
 
   /** The same with grants of its own, written as in a policy: `{ publish: "a/#" }`. */
   async principalWith(rights: Rights, name: string = unique("p")): Promise<Principal> {
-    if (!this.isMess) return this.#withKey(name, "");
+    await this.setRights(name, rights);
+    return this.#withKey(name, roleOf(name));
+  }
+
+  /** Gives a principal of `principalWith` other grants. */
+  async setRights(name: string, rights: Rights): Promise<void> {
+    if (!this.isMess) return;
     const policy = JSON.parse((await this.admin("/v1/policy")).text) as { roles?: Record<string, unknown> };
-    const role = `role-of-${name}`;
-    const body = { ...policy, roles: { ...policy.roles, [role]: rights } };
+    const body = { ...policy, roles: { ...policy.roles, [roleOf(name)]: rights } };
     const { status, text } = await this.admin("/v1/policy", { method: "PUT", body });
-    if (status !== 200) throw new Error(`no role ${role}: ${status} ${text}`);
-    return this.#withKey(name, role);
+    if (status !== 200) throw new Error(`no rights for ${name}: ${status} ${text}`);
   }
 
   async #withKey(name: string, role: string): Promise<Principal> {
@@ -133,12 +157,26 @@ export class Arena {
   /** Asks over HTTPS as `who`. */
   ask(who: Pick<Principal, "id" | "secret"> | undefined, path: string, question: Question = {}): Promise<Reply> {
     const key = who === undefined ? {} : { key: `${who.id}.${who.secret}` };
-    return ask(this.server, path, { ...key, ...question });
+    return ask(this.server, path, { from: this.address, ...key, ...question });
   }
 
   /** Asks over HTTPS as the owner of the first key. */
   admin(path: string, question: Question = {}): Promise<Reply> {
     return ask(this.server, path, { key: adminKeyOf(this.server), ...question });
+  }
+
+  /** The status of an answer that may never end, as that of an event stream. */
+  statusOf(who: Principal | undefined, path: string): Promise<number> {
+    const headers = who === undefined ? {} : { authorization: `Bearer ${who.id}.${who.secret}` };
+    const from = { localAddress: this.address };
+    return new Promise((resolve, reject) => {
+      const request = get(new URL(path, this.server.httpUrl), { ca: this.server.ca, agent: false, headers, ...from });
+      request.once("response", (response) => {
+        resolve(response.statusCode ?? 0);
+        request.destroy();
+      });
+      request.on("error", reject);
+    });
   }
 
   /** Starts somebody who has nothing to do with the attack. */
@@ -153,6 +191,7 @@ export class Arena {
 
   /** Ends all that was opened here. */
   async leave(): Promise<void> {
+    this.#bystander?.leave();
     for (const client of this.#clients.splice(0)) client.stream.destroy();
     for (const arena of this.#owned.splice(0)) {
       await arena.leave();

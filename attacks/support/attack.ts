@@ -35,6 +35,9 @@ export interface Attack {
 /** The attacker got what the row says they must not get. */
 export class AttackSucceeded extends Error {}
 
+/** The machine has not what the step needs, such as a program; the row shows nothing here. */
+export class CannotTry extends Error {}
+
 export function attack(definition: Attack): Attack {
   return definition;
 }

@@ -30,6 +30,8 @@ export interface Broker {
   stop(): Promise<void>;
   /** Starts it again on the same data and ports. */
   start(): Promise<void>;
+  /** Starts another process on the same data; what it ends with, or that it serves. It is ended before this resolves. */
+  second(): Promise<number | null | "running">;
   /** Ends it and removes its files. */
   remove(): Promise<void>;
 }

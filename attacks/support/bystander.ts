@@ -1,6 +1,7 @@
 /** Somebody who uses the broker in the ordinary way while it is attacked. */
+
+import { unique } from "../../test/support/names.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
-import { unique } from "../../test/support/suite.ts";
 import type { Arena } from "./arena.ts";
 import { hold, holds } from "./attack.ts";
 
@@ -28,6 +29,10 @@ export class Bystander {
     const topic = who.topic("heartbeat");
     await client.subscribe({ filter: topic, qos: 1 });
     return new Bystander(arena, client, topic);
+  }
+
+  leave(): void {
+    this.#client.stream.destroy();
   }
 
   /** Still the same process, still connected, still served; what it sees are its own messages and no others. */

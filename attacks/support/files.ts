@@ -21,7 +21,9 @@ function kindOf(path: string): "file" | "other" {
 export function readable(directory: string, words: readonly string[]): string[] {
   const found: string[] = [];
   for (const path of filesBelow(directory)) {
-    const bytes = contentOf(path);
+    const content = contentOf(path);
+    // segments are files of zeros until they are written
+    const bytes = content.subarray(0, written(content));
     for (const word of words) {
       const base64 = Buffer.from(word).toString("base64").replaceAll("=", "");
       const forms = [Buffer.from(word), Buffer.from(word, "utf16le"), Buffer.from(base64)];
@@ -54,9 +56,13 @@ export function copyOfData(dataDir: string): string {
   return to;
 }
 
+const block = 64 * 1_024;
+const zeros = Buffer.alloc(block);
+
 /** Where the written part of a file of zeros ends. */
 export function written(bytes: Buffer): number {
   let end = bytes.length;
+  while (end >= block && bytes.compare(zeros, 0, block, end - block, end) === 0) end -= block;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;
   return end;
 }

@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "../../test/support/suite.ts";
-import { tool } from "../../test/support/tools.ts";
+import { sleep } from "../../test/support/names.ts";
+import { run, tool } from "../../test/support/tools.ts";
 import type { Broker, Door, OtherTarget } from "./broker.ts";
 
 const startMs = 10_000;
@@ -22,7 +22,7 @@ function mosquitto(port: number): Command {
 
 /** MQTT of nats-server needs JetStream and a port; nothing else is set. */
 function nats(port: number, corePort: number, root: string): Command {
-  const file = join(root, "nats.conf");
+  const file = join(root, `nats-${port}.conf`);
   const settings = [
     "host: 127.0.0.1",
     `port: ${corePort}`,
@@ -32,6 +32,14 @@ function nats(port: number, corePort: number, root: string): Command {
   ];
   writeFileSync(file, `${settings.join("\n")}\n`);
   return { program: "nats-server", args: ["-c", file] };
+}
+
+/** `mosquitto 2.0.11` */
+export async function versionOf(name: OtherTarget): Promise<string> {
+  const [program, argument] = name === "nats" ? ["nats-server", "--version"] : ["mosquitto", "-h"];
+  const { stdout } = await run(tool(program) ?? program, [argument]);
+  const found = /(mosquitto|nats-server)(?: version |: v)([\w.]+)/.exec(stdout);
+  return found === null ? program : `${found[1]} ${found[2]}`;
 }
 
 export async function startForeign(name: OtherTarget): Promise<Broker> {
@@ -98,6 +106,22 @@ class ForeignBroker implements Broker {
 
   stop(): Promise<void> {
     return this.#end("SIGTERM");
+  }
+
+  async second(): Promise<number | null | "running"> {
+    const [port, corePort] = [await freePort(), await freePort()];
+    const command = this.name === "nats" ? nats(port, corePort, this.#root) : mosquitto(port);
+    const child = spawn(tool(command.program) ?? "", command.args, { stdio: "ignore", cwd: this.dataDir });
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    const until = Date.now() + 3_000;
+    while (child.exitCode === null && Date.now() < until && !(await answers(port))) await sleep(50);
+    if (child.exitCode === null && (await answers(port))) {
+      child.kill("SIGKILL");
+      await ended;
+      return "running";
+    }
+    child.kill("SIGKILL");
+    return ended;
   }
 
   async remove(): Promise<void> {

@@ -1,5 +1,6 @@
 /** mess as it runs by itself: TLS on every door, keys for everybody. */
 import { adminKeyOf, ask } from "../../test/support/ask.ts";
+import { mess } from "../../test/support/cli.ts";
 import { Server } from "../../test/support/server.ts";
 import type { Broker, BrokerOptions, Door } from "./broker.ts";
 import { roles } from "./roles.ts";
@@ -34,6 +35,11 @@ function asBroker(server: Server): Broker {
     kill: () => server.kill(),
     stop: async () => void (await server.stop()),
     start: () => server.start(),
+    second: async () => {
+      const args = ["serve", "--data", server.dataDir, "--mqtt-port", "0", "--http-port", "0"];
+      const { code, stdout } = await mess(args, { timeout: 8_000 });
+      return stdout.includes("ready") ? "running" : code;
+    },
     remove: () => server.remove(),
   };
 }

@@ -11,7 +11,7 @@ export function atEachDoor(
   more: Pick<Step, "elsewhere"> = {},
 ): Step {
   const atAll = async (arena: Arena): Promise<void> => {
-    for (const door of arena.broker.doors) {
+    for (const door of arena.doors) {
       await run(arena, door).catch((error: unknown) => {
         if (error instanceof AttackSucceeded) throw new AttackSucceeded(`${door.name}: ${error.message}`);
         throw error;

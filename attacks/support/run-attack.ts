@@ -1,6 +1,6 @@
 /** Carries out an attack, step by step, and says how it ended. */
 import { Arena } from "./arena.ts";
-import { type Absence, type Attack, AttackSucceeded, type Step } from "./attack.ts";
+import { type Absence, type Attack, AttackSucceeded, CannotTry, type Step } from "./attack.ts";
 import type { Broker, TargetName } from "./broker.ts";
 
 /**
@@ -54,6 +54,7 @@ async function runStep(step: Step, broker: Broker, { full }: RunOptions): Promis
     return { name, verdict: "resisted", detail: "" };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
+    if (error instanceof CannotTry) return { name, verdict: "not applicable", detail };
     return { name, verdict: error instanceof AttackSucceeded ? "succeeded" : "unclear", detail };
   } finally {
     await arena.leave();

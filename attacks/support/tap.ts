@@ -2,26 +2,37 @@
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../../test/support/streams.ts";
 
+const same = (bytes: Buffer): Buffer => bytes;
+
 export class Tap {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #heard: Buffer[] = [];
   readonly #endpoint: Endpoint;
 
-  private constructor(endpoint: Endpoint) {
+  readonly #change: (bytes: Buffer, fromClient: boolean) => Buffer;
+
+  private constructor(endpoint: Endpoint, change: (bytes: Buffer, fromClient: boolean) => Buffer) {
     this.#endpoint = endpoint;
+    this.#change = change;
     this.#server = createServer((client) => this.#join(client));
   }
 
-  static async on(endpoint: Endpoint): Promise<Tap> {
-    const tap = new Tap(endpoint);
+  /** `change` gives what goes on instead of what came. */
+  static async on(endpoint: Endpoint, change: (bytes: Buffer, fromClient: boolean) => Buffer = same): Promise<Tap> {
+    const tap = new Tap(endpoint, change);
     await new Promise<void>((resolve) => tap.#server.listen(0, "127.0.0.1", resolve));
     return tap;
   }
 
   /** To connect to instead. */
   get endpoint(): Endpoint {
-    return { ...this.#endpoint, host: "127.0.0.1", port: (this.#server.address() as AddressInfo).port };
+    return {
+      ...this.#endpoint,
+      from: undefined,
+      host: "127.0.0.1",
+      port: (this.#server.address() as AddressInfo).port,
+    };
   }
 
   get heard(): Buffer {
@@ -43,7 +54,7 @@ export class Tap {
       this.#sockets.add(from);
       from.on("data", (bytes: Buffer) => {
         this.#heard.push(bytes);
-        to.write(bytes);
+        to.write(this.#change(bytes, from === client));
       });
       from.on("error", () => to.destroy());
       from.on("close", () => to.destroy());

@@ -1,9 +1,11 @@
 // Who may connect: MQTT 5.0 sections 3.1.4 and 4.12, THREATS A15 and C1, on a server as `mess serve` starts by itself.
 import { connect as connectTcp } from "node:net";
-import { describe, expect } from "vitest";
+import { beforeAll, describe, expect } from "vitest";
+import { createKey } from "../support/cli.ts";
 import { exchange } from "../support/exchange.ts";
 import * as build from "../support/packets.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { beginLogin, logIn, proofFor, scramPlus, setPassword } from "../support/scram-login.ts";
 import { bothVersions, statement, topic, unique, useServer, will } from "../support/suite.ts";
 import { target } from "../support/target.ts";
 
@@ -107,6 +109,74 @@ describe.skipIf(target !== "mess")("a server with its defaults", () => {
       await client.refused([0x8c], { mustTell: true });
     },
   );
+
+  describe("with a password, by SCRAM-SHA-256", () => {
+    const wish = { username: "", password: "correct horse battery" };
+    beforeAll(async () => {
+      wish.username = unique("p");
+      await createKey(shared.server, wish.username, "admin");
+      await setPassword(shared.server, wish.username, wish.password);
+    }, 30_000);
+
+    statement(
+      "[MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] the server asks by AUTH 0x18; each AUTH and CONNACK name the method",
+      async () => {
+        const login = await beginLogin(shared.server.mqtt, wish);
+        expect([login.asked.code, login.asked.properties.authenticationMethod]).toEqual([0x18, scramPlus]);
+        login.client.send(proofFor(login));
+        const connack = await login.client.next("CONNACK");
+        expect([connack.code, connack.properties.authenticationMethod]).toEqual([0, scramPlus]);
+      },
+    );
+
+    statement("[MQTT-4.12.0-4] a failed authentication is a CONNACK with an error, then the end", async () => {
+      const { client } = await logIn(shared.server.mqtt, { ...wish, password: "wrong horse battery" });
+      await client.refused([0x86, 0x87], { mustTell: true });
+    });
+
+    statement(
+      "[MQTT-3.1.2-30] [MQTT-3.1.4-6] [MQTT-3.2.0-1] what comes before the end of the authentication but AUTH and DISCONNECT is refused",
+      async () => {
+        const name = topic();
+        const witness = await RawClient.connect(shared.server.mqtt, { clientId: unique("c"), ...credentials() });
+        await witness.subscribe(name);
+        const early: Buffer[] = [
+          build.publish({ topic: name, payload: "early" }),
+          build.subscribe({ filters: ["#"] }),
+          build.pingreq(),
+          build.auth(0x19, { authenticationMethod: scramPlus }),
+          build.auth(0x18, { authenticationMethod: "SCRAM-SHA-256" }),
+        ];
+        for (const bytes of early) {
+          const login = await beginLogin(shared.server.mqtt, wish);
+          login.client.send(bytes, proofFor(login));
+          await login.client.refused([0x82], { mustTell: true });
+        }
+        await witness.ping();
+        await witness.expectNothing(60);
+      },
+    );
+
+    statement(
+      "[MQTT-4.12.1-1] [MQTT-4.12.1-2] a re-authentication by another method, out of turn, or without proof ends the connection",
+      async () => {
+        const of = (authenticationMethod: string): Buffer =>
+          build.auth(0x19, { authenticationMethod, authenticationData: Buffer.from("n,,n=x,r=y") });
+        const ends: [Buffer, number[]][] = [
+          [of("SCRAM-SHA-256"), [0x82]],
+          [of("GSSAPI"), [0x82]],
+          [build.auth(0x18, { authenticationMethod: scramPlus }), [0x82]],
+          [of(scramPlus), [0x87]],
+        ];
+        for (const [bytes, codes] of ends) {
+          const { client } = await logIn(shared.server.mqtt, wish);
+          expect((await client.next("CONNACK")).code).toBe(0);
+          client.send(bytes);
+          await client.refused(codes, { mustTell: true });
+        }
+      },
+    );
+  });
 
   statement(
     "[MQTT-3.1.4-2] a connection that never says TLS or CONNECT is closed when its deadline has passed",

@@ -3,9 +3,14 @@ import type { SimulatedFiles } from "../../packages/broker/src/host/simulated-fi
 import { MachineStopped, type SimulatedHost, simulatedHost } from "../../packages/broker/src/host/simulated-host.ts";
 import { SeededRandom } from "../../packages/broker/src/host/simulated-random.ts";
 import type { Journal, JournalFrame, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
+import type { LogProofs } from "../../packages/broker/src/model/log-proofs.ts";
+import { TreeOracle } from "./tree-oracle.ts";
+
+/** A journal with its tree. */
+export type OpenedJournalUnderTest = OpenedJournal & { readonly proofs: LogProofs };
 
 /** Opens the journal under test on a simulated machine. */
-export type OpenJournal = (host: Host) => Promise<OpenedJournal>;
+export type OpenJournal = (host: Host) => Promise<OpenedJournalUnderTest>;
 
 /** `undefined` stands for a record that the journal writes by itself (a trim): it takes a number, no more is known. */
 type ModelRecord = { readonly kind: number; readonly body: Buffer } | undefined;
@@ -38,8 +43,14 @@ export class JournalHarness {
   /** Oldest record that no drop can have taken. */
   oldestKept = 1;
   snapshot = 0;
+  /** Records of segments that were asked to go. */
+  readonly dropped: { readonly first: number; readonly last: number }[] = [];
+  /** A segment was dropped from the middle. */
+  hasHoles = false;
   failed = false;
   journal: Journal | undefined;
+  proofs: LogProofs | undefined;
+  #tree: TreeOracle = new TreeOracle();
   #sealing = 0;
 
   constructor(options: { seed: number; open: OpenJournal; image?: SimulatedFiles }) {
@@ -56,6 +67,9 @@ export class JournalHarness {
     copy.acknowledged = this.acknowledged;
     copy.oldestKept = this.oldestKept;
     copy.snapshot = this.snapshot;
+    copy.hasHoles = this.hasHoles;
+    copy.dropped.push(...this.dropped);
+    copy.#tree = this.#tree.copy();
     return copy;
   }
 
@@ -64,6 +78,7 @@ export class JournalHarness {
     const opened = await this.sim.settle(this.#open(this.sim.host));
     await this.#checkRecovered(opened);
     this.journal = opened.journal;
+    this.proofs = opened.proofs;
     this.failed = false;
     opened.journal.start({
       beforeSeal: () => this.#beforeSeal(),
@@ -111,12 +126,34 @@ export class JournalHarness {
     this.#compare(frame);
   }
 
+  /** Asks for proofs of random frames and sizes, old and new. */
+  async prove(): Promise<void> {
+    const { proofs } = this;
+    this.#live();
+    const isKept = (seq: number): boolean => !this.dropped.some(({ first, last }) => seq >= first && seq <= last);
+    if (proofs !== undefined) await this.sim.settle(this.#tree.check(proofs, this.random, isKept));
+  }
+
+  /** Drops a segment in the middle, as far as the newest snapshot allows. */
+  dropMiddle(): void {
+    const journal = this.#live();
+    const able = journal.segments().filter(({ active, lastSeq }) => !active && lastSeq < this.snapshot);
+    if (able.length < 3) return;
+    const { id, firstSeq, lastSeq } = this.random.pick(able.slice(1));
+    this.oldestKept = Math.max(this.oldestKept, lastSeq + 1);
+    this.hasHoles = true;
+    this.dropped.push({ first: firstSeq, last: lastSeq });
+    journal.dropSegment(id);
+    this.#noteOwnRecords();
+  }
+
   /** Drops the oldest segment, as far as the newest snapshot allows. */
   dropOldest(): void {
     const journal = this.#live();
     const oldest = journal.segments().find(({ active }) => !active);
     if (oldest === undefined || oldest.lastSeq >= this.snapshot) return;
     this.oldestKept = Math.max(this.oldestKept, oldest.lastSeq + 1);
+    this.dropped.push({ first: oldest.firstSeq, last: oldest.lastSeq });
     journal.dropSegment(oldest.id);
     this.#noteOwnRecords();
   }
@@ -176,6 +213,7 @@ export class JournalHarness {
     }
     this.#compare(frame);
     this.acknowledged = frame.firstSeq + frame.count - 1;
+    if (this.proofs !== undefined) this.#tree.committed(frame, this.proofs);
     // The journal's own records come last, after the seal was announced.
     const late = [...frame.kinds].some((kind, i) => kind < OWN_KIND_MIN && frame.firstSeq + i > this.#sealing);
     if (late) throw new Error("a frame holds records that were reserved after its seal");
@@ -196,7 +234,8 @@ export class JournalHarness {
     }
   }
 
-  async #checkRecovered({ report, replay }: OpenedJournal): Promise<void> {
+  async #checkRecovered({ report, replay, proofs }: OpenedJournalUnderTest): Promise<void> {
+    const frames: JournalFrame[] = [];
     const { lastSeq, snapshotSeq } = report;
     if (lastSeq < this.acknowledged)
       throw new Error(`acknowledged through ${this.acknowledged}, recovered to ${lastSeq}`);
@@ -207,7 +246,8 @@ export class JournalHarness {
       await this.sim.settle(
         replay(from, (frame) => {
           if (first === 0) first = frame.firstSeq;
-          else if (frame.firstSeq !== next) throw new Error(`replay went from ${next} to ${frame.firstSeq}`);
+          else if (frame.firstSeq !== next && !this.hasHoles)
+            throw new Error(`replay went from ${next} to ${frame.firstSeq}`);
           this.#compare(frame);
           next = frame.firstSeq + frame.count;
         }),
@@ -218,6 +258,8 @@ export class JournalHarness {
       if (lastSeq > 0 && next !== lastSeq + 1 && from <= lastSeq)
         throw new Error(`replay ended before ${next}, not ${lastSeq}`);
     }
+    await this.sim.settle(replay(1, (frame) => frames.push(frame)));
+    await this.sim.settle(this.#tree.recovered(frames, proofs));
     // What recovery shows is visible, so it has to be durable, and what it does not show is gone for good.
     this.records.length = lastSeq;
     this.acknowledged = lastSeq;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { DiskFile, Host } from "../../packages/broker/src/host/host.ts";
-import type { OpenedJournal } from "../../packages/broker/src/model/journal.ts";
 import { readFrameHeader } from "../../packages/broker/src/storage/frame-format.ts";
+import type { OpenedDirectory } from "../../packages/broker/src/storage/open-journal.ts";
 import { JournalHarness } from "./journal-harness.ts";
 import { openJournalUnderTest } from "./open-journal-under-test.ts";
 
@@ -14,7 +14,7 @@ class NonceBook {
   frames = 0;
   repeats = 0;
 
-  readonly open = async (host: Host): Promise<OpenedJournal> => {
+  readonly open = async (host: Host): Promise<OpenedDirectory> => {
     const salts = new Map<string, string>();
     const { disk } = host;
     const open = async (path: string, how: "read" | "readwrite" | "create"): Promise<DiskFile> => {
@@ -62,26 +62,78 @@ class NonceBook {
   }
 }
 
-it("never uses a key and nonce twice, over all futures of a crash image", async () => {
+/** A frame of a segment that is on this disk, whole or not: everything that begins like one. */
+function noteDisk(harness: JournalHarness, frames: Map<string, string>): number {
+  const { disk } = harness.sim;
+  let repeats = 0;
+  for (const path of disk.paths().filter((name) => name.includes("/segment-"))) {
+    const bytes = disk.read(path);
+    const segment = `${bytes.readUInt32LE(36)} ${bytes.toString("hex", 64, 96)}`;
+    for (let at = 4_096; at + 512 <= bytes.length; at += 512) {
+      const header = readFrameHeader(bytes, at);
+      if (header === undefined) continue;
+      const end = at + header.frameBytes;
+      const key = `${segment} ${header.counter}`;
+      const text = bytes.toString("latin1", at, Math.min(end, bytes.length));
+      const before = frames.get(key);
+      // A torn frame has the bytes of the whole one as far as it goes, or zeros.
+      if (before !== undefined && !agree(before, text)) repeats++;
+      if (before === undefined) frames.set(key, text);
+    }
+  }
+  return repeats;
+}
+
+function agree(a: string, b: string): boolean {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    if (a.charCodeAt(i) !== b.charCodeAt(i) && a.charCodeAt(i) !== 0 && b.charCodeAt(i) !== 0) return false;
+  }
+  return true;
+}
+
+/** A journal whose data key changes now and then. */
+function openRotating(book: NonceBook, rotating: (() => void)[]): (host: Host) => Promise<OpenedDirectory> {
+  return async (host) => {
+    const opened = await book.open(host);
+    rotating.push(() => void opened.dataKeys.rotate().catch(() => undefined));
+    return opened;
+  };
+}
+
+const images = 200;
+
+it("never uses a key and nonce twice, over all futures of 200 crash images", { timeout: 120_000 }, async () => {
   const book = new NonceBook();
-  const trunk = new JournalHarness({ seed: 1, open: book.open });
+  const rotations: (() => void)[] = [];
+  const onDisk = new Map<string, string>();
+  const trunk = new JournalHarness({ seed: 1, open: openRotating(book, rotations) });
   await trunk.open();
-  for (let step = 0; step < 40; step++) {
+  const rotateTrunk = rotations[0];
+  let seen = 0;
+  let repeats = 0;
+  for (let step = 0; seen < images; step++) {
     trunk.append(300);
     trunk.commit();
+    if (step % 7 === 3) rotateTrunk?.();
     if (step % 3 === 0) await trunk.settled();
     else await trunk.sim.run(0.3);
     for (const how of ["crash", "kill"] as const) {
       const branch = trunk.fork(1_000 + step);
       branch.stop(how);
+      seen++;
+      repeats += noteDisk(branch, onDisk);
       await branch.open();
+      if (step % 5 === 1) rotations.at(-1)?.();
       for (let more = 0; more < 3; more++) {
         branch.append(300);
         branch.commit();
         await branch.settled();
       }
+      repeats += noteDisk(branch, onDisk);
     }
   }
-  expect(book.frames).toBeGreaterThan(200);
-  expect(book.repeats).toBe(0);
+  expect({ written: book.repeats, found: repeats }).toEqual({ written: 0, found: 0 });
+  expect(seen).toBe(images);
+  expect(book.frames).toBeGreaterThan(images * 3);
+  expect(onDisk.size).toBeGreaterThan(images * 3);
 });

@@ -40,11 +40,13 @@ async function act(harness: JournalHarness): Promise<void> {
     if (random.chance(0.2)) harness.journal?.commitWithin(random.between(1, 20));
     else harness.commit();
   } else if (roll < 60) await sim.run(random.pick([0.1, 1, 5]));
-  else if (roll < 70) await harness.settled();
+  else if (roll < 65) await harness.settled();
+  else if (roll < 70) await harness.prove();
   else if (roll < 78) {
     if (harness.acknowledged > 0) await harness.read(random.between(1, harness.acknowledged));
   } else if (roll < 82) harness.takeSnapshot();
-  else if (roll < 86) harness.dropOldest();
+  else if (roll < 84) harness.dropOldest();
+  else if (roll < 86) harness.dropMiddle();
   else if (roll < 91) harness.stop(random.pick(["crash", "kill"]));
   else if (roll < 93) await harness.close();
   else if (roll < 97) {

@@ -1,34 +1,11 @@
 // A disk that fails: no acknowledgement any more, ever, in that process; exit 74; what was acknowledged is there (RELIABILITY F7, F8, D8).
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import { breakCalls, strace } from "../support/break-calls.ts";
 import * as build from "../support/packets.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { Server } from "../support/server.ts";
-import { lasting, sleep, topic, unique } from "../support/suite.ts";
-import { tool } from "../support/tools.ts";
-
-const strace = tool("strace");
-
-/** Makes every further call of the running server fail. False when this user may not trace it. */
-async function breakCalls(server: Server, call: string, error: string): Promise<ChildProcess | undefined> {
-  const inject = ["-e", `trace=${call}`, "-e", `inject=${call}:error=${error}`];
-  const tracer = spawn(strace ?? "", ["-f", "-p", String(server.pid), ...inject, "-o", "/dev/null"]);
-  let said = "";
-  tracer.stderr.on("data", (bytes: Buffer) => {
-    said += bytes.toString();
-  });
-  for (let waited = 0; waited < 100; waited += 1) {
-    if (/attached/.test(said)) {
-      // threads attach one after the other
-      await sleep(200);
-      return tracer;
-    }
-    if (tracer.exitCode !== null) return undefined;
-    await sleep(50);
-  }
-  tracer.kill();
-  return undefined;
-}
+import { lasting, topic, unique } from "../support/suite.ts";
 
 const failures: [string, string, string][] = [
   ["fdatasync fails with EIO", "fdatasync", "EIO"],
@@ -51,7 +28,7 @@ describe.skipIf(strace === undefined)(
           await reader.disconnect();
           const publisher = await RawClient.connect(server.mqtt, { clientId: unique("c") });
           for (const payload of ["a", "b", "c"]) await publisher.publish({ topic: name, payload, qos: 1 });
-          tracer = await breakCalls(server, call, error);
+          tracer = await breakCalls(server.pid, call, error);
           if (tracer === undefined) {
             process.stderr.write("not allowed to trace the server: this test shows nothing here\n");
             return;

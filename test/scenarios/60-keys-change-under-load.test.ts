@@ -66,7 +66,7 @@ it("loses nothing over rotations of both keys and kills", { timeout: 120_000 }, 
     await server.start();
   }
   expect(acknowledged.length).toBeGreaterThan(100);
-  const again = await RawClient.connect(server.mqtt, { ...reader, cleanStart: false, receiveMaximum: 60_000 });
+  const again = await RawClient.connect(server.mqtt, { ...reader, cleanStart: false });
   const missing = new Set(acknowledged);
   // What was never acknowledged may come too.
   while (missing.size > 0) {

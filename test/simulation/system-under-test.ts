@@ -85,7 +85,11 @@ export const startBroker: StartSystem = async (host, events, options) => {
     timers: host.timers,
     random: host.random,
     rates: new RateLimiter({ limits, monotonic: () => host.clock.monotonic(), limitHit: () => undefined }),
-    authenticate: () => ({ principal: "dev", keyId: "" }),
+    authenticator: {
+      authenticate: () => ({ principal: "dev", keyId: "", method: "none" }),
+      methods: [],
+      begin: () => ({ refused: "no method is served" }),
+    },
     audit: () => undefined,
   });
   engine.onTick(door.sweep);

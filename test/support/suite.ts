@@ -1,26 +1,16 @@
 /** How the tests of a file share one server and get names nobody else uses. */
-import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, it } from "vitest";
+import { unique } from "./names.ts";
 import type { WillFields } from "./packets.ts";
 import { type ConnectOptions, RawClient } from "./raw-client.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import type { Endpoint } from "./streams.ts";
 import { target } from "./target.ts";
 
+export { sleep, topic, unique } from "./names.ts";
+
 /** `MESS_TEST_TRANSPORT=websocket` runs everything that goes through `useServer` over WebSocket. */
 const transport = process.env["MESS_TEST_TRANSPORT"] === "websocket" ? "websocket" : "socket";
-
-const run = randomBytes(3).toString("hex");
-let count = 0;
-
-/** A name that no other test uses, in characters every server takes as a client id. */
-export function unique(prefix = "x"): string {
-  count += 1;
-  return `${prefix}${run}${count.toString(36)}`;
-}
-
-/** A topic name of two levels that no other test uses. */
-export const topic = (): string => `t/${unique()}`;
 
 export interface Shared {
   readonly server: Server;
@@ -108,9 +98,6 @@ export function bothVersions(
     statement(`${title} (${version === 4 ? "3.1.1" : "5.0"})`, () => body(version), chosen);
   }
 }
-
-export const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** A session that outlives its connection, said as each version says it. */
 export function lasting(

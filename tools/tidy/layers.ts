@@ -108,6 +108,7 @@ function allowedOf(room: string): readonly string[] | undefined {
 
 function targetRoom(from: string, specifier: string): string | undefined {
   if (specifier === "@mess/broker" || specifier === "@mess/broker/testing") return "broker-package";
+  if (specifier === "@mess/client/proofs") return "client";
   if (specifier.startsWith("@mess/")) return specifier.slice("@mess/".length);
   if (!specifier.startsWith(".")) return undefined;
   const target = posix.normalize(posix.join(posix.dirname(from), specifier));

@@ -1,6 +1,7 @@
 /** The numbers of the core, for `/metrics`: read once a scrape. */
 import type { BrokerEngine } from "./engine.ts";
 import type { MetricSample } from "./model/administration.ts";
+import type { SignedLog } from "./model/log-proofs.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -16,6 +17,8 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     counter("mess_messages_received_total", received, counters.publishedQoS2, { qos: "2" }),
     counter("mess_messages_delivered_total", "Journaled messages sent to consumers.", counters.delivered),
     counter("mess_messages_expired_total", "Messages whose expiry passed before delivery.", counters.droppedExpired),
+    counter("mess_messages_erased_total", "Messages not delivered because they were erased.", counters.droppedErased),
+    gauge("mess_erasure_domains", "Topics and ordering keys that can be erased by themselves.", state.erasure.size),
     counter("mess_messages_too_large_total", "Messages larger than a consumer takes.", counters.droppedTooLarge),
     counter("mess_acl_denied_total", denied, counters.deniedPublish, { action: "publish" }),
     counter("mess_acl_denied_total", denied, counters.deniedSubscribe, { action: "subscribe" }),
@@ -41,6 +44,24 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_retained_messages", "Retained messages.", state.retained.count),
     gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
     ...queueMetrics(engine),
+    ...keyMetrics(engine),
+  ];
+}
+
+const soonMs = 14 * 86_400_000;
+
+function keyMetrics(engine: BrokerEngine): MetricSample[] {
+  const { keys, clock } = engine.machine.state;
+  const now = clock.now();
+  let ending = 0;
+  for (const { isToken, expiresAt, replacedBy } of keys.values()) {
+    if (isToken === true || expiresAt === undefined || replacedBy !== undefined) continue;
+    if (expiresAt - now < soonMs) ending++;
+  }
+  return [
+    gauge("mess_keys", "API keys.", keys.size - keys.tokens),
+    gauge("mess_keys_ending_soon", "API keys that end within 14 days and that nothing replaces.", ending),
+    gauge("mess_tokens", "Short-lived tokens that have not ended.", keys.tokens),
   ];
 }
 
@@ -60,6 +81,17 @@ function queueMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_declared_subscriptions", "Declared subscriptions.", state.queues.size),
     gauge("mess_consumers", "Consumers of declared subscriptions.", queues.consuming.count),
     gauge("mess_leased_messages", "Messages that consumers have now.", queues.consuming.leased),
+  ];
+}
+
+/** The journal as a transparency log. */
+export function logMetrics(log: SignedLog): MetricSample[] {
+  const { written, failed, size } = log.statistics();
+  return [
+    gauge("mess_log_leaves", "Leaves of the journal's tree: durable frames.", log.head.size),
+    gauge("mess_checkpoint_leaves", "Leaves under the last signed checkpoint on disk.", size),
+    counter("mess_checkpoints_total", "Signed checkpoints written.", written),
+    counter("mess_checkpoint_failures_total", "Checkpoints that could not be written to a file.", failed),
   ];
 }
 

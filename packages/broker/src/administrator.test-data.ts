@@ -8,6 +8,8 @@ import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { FileClientAuthority } from "./input/client-authority.ts";
+import type { IssuedCertificate } from "./input/x509-tools.ts";
 import { AdministrationError } from "./model/administration.ts";
 import type { MessageAttributes } from "./model/message.ts";
 import { MessageDraft, writeAttributes } from "./model/message.ts";
@@ -23,6 +25,7 @@ export interface WorkbenchOptions {
   readonly policy: Policy;
   readonly limits?: Partial<Limits>;
   readonly isOpen?: boolean;
+  readonly clientAuthority?: IssuedCertificate;
 }
 
 export class Workbench {
@@ -44,7 +47,7 @@ export class Workbench {
   }
 
   async #start(): Promise<void> {
-    const { policy, isOpen = false } = this.#options;
+    const { policy, isOpen = false, clientAuthority } = this.#options;
     const limits = { ...defaultLimits, segmentBytes: 1024 * 1024, ...this.#options.limits };
     const host = nodeHost();
     const home = await openDataHome({ host, kek: { directory: join(this.#root, "data") }, limits });
@@ -67,9 +70,13 @@ export class Workbench {
       engine: this.engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
+      log: home.log,
       devPrincipal: isOpen ? "dev" : undefined,
       doorMetrics: () => [],
+      ...(clientAuthority !== undefined && {
+        clientAuthority: new FileClientAuthority(() => Promise.resolve(clientAuthority)),
+      }),
     });
   }
 

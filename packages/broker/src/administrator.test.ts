@@ -63,6 +63,8 @@ beforeEach(async () => {
     engine,
     host,
     beginBackup: home.opened.beginBackup,
+    storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });
@@ -111,7 +113,7 @@ describe("createKey", () => {
 
   it("makes a key that works", async () => {
     const { id, secret } = await administrator.createKey("admin", "d1", ["device"]);
-    expect(administrator.authenticate(id, secret)).toBe("d1");
+    expect(administrator.keys.identify(id, secret)?.principal).toBe("d1");
     expect(administrator.authorize("d1", "publish", "dev/d1/t")).toBe(true);
     expect(administrator.authorize("d1", "publish", "dev/d2/t")).toBe(false);
   });

@@ -1,11 +1,12 @@
 /** The administrative side of the engine: keys, policy, explanations, health, numbers. Acts resolve when they are durable. */
-import { AdministratorActs } from "./administrator-acts.ts";
-import { coreMetrics } from "./administrator-metrics.ts";
+import { AdministratorActs, storageFailed } from "./administrator-acts.ts";
+import { coreMetrics, logMetrics } from "./administrator-metrics.ts";
 import { AdministratorRights } from "./administrator-rights.ts";
+import { CertificateAdministrator } from "./certificate-administrator.ts";
 import { reviewDecisions } from "./core/review-decisions.ts";
 import type { BrokerEngine } from "./engine.ts";
 import type { Host } from "./host/host.ts";
-import { hashSecret, newApiKey, verifySecret } from "./identity/api-key.ts";
+import { KeyAdministrator } from "./key-administrator.ts";
 import type {
   Administration,
   AdministrationError,
@@ -17,30 +18,31 @@ import type {
   NewKey,
   PolicyChange,
 } from "./model/administration.ts";
+import type { AuditPage, AuditRequest } from "./model/audit.ts";
 import type { Backup, BeginBackup } from "./model/backup.ts";
-import { type Action, type AdminAction, hasEnded, type PolicyDocument, principalOfKey } from "./model/policy.ts";
-import type { KeysAtRest } from "./model/storage-administration.ts";
+import type { ClientAuthority } from "./model/certificate-administration.ts";
+import type { SignedLog } from "./model/log-proofs.ts";
+import type { Action, PolicyDocument } from "./model/policy.ts";
+import type { StorageParts } from "./model/storage-administration.ts";
+import { PasswordAdministrator } from "./password-administrator.ts";
 import { PolicyAdministrator, type PolicyRefusal } from "./policy-administrator.ts";
 import { QueueAdministrator } from "./queue-administrator.ts";
-import { authorize, authorizeAdmin, type CompiledPolicy, compilePolicy, isAdminAction } from "./security/authorize.ts";
-import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
+import { authorize, authorizeAdmin, compilePolicy, isAdminAction } from "./security/authorize.ts";
 import { explain } from "./security/explain.ts";
-import { mayHandOut } from "./security/may-hand-out.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
-import { principalNameProblem } from "./security/principal-name.ts";
 import { whoCan } from "./security/who-can.ts";
 import { StorageAdministrator } from "./storage-administrator.ts";
-
-/** Rights that at least one key keeps: else only `mess key reset --offline` would lead back in. */
-const keptActions: readonly AdminAction[] = ["admin.keys", "admin.policy"];
 
 export interface AdministratorParts {
   readonly engine: BrokerEngine;
   readonly host: Host;
   readonly beginBackup: BeginBackup;
-  readonly keys: KeysAtRest;
+  readonly storage: StorageParts;
+  readonly log: SignedLog;
   /** `--insecure-dev`: everybody is this principal and may everything. */
   readonly devPrincipal: string | undefined;
+  /** Signs client certificates; absent where there is no TLS. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   /** Numbers that doors and listeners count. */
   readonly doorMetrics: () => readonly MetricSample[];
 }
@@ -52,7 +54,11 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly certificates: CertificateAdministrator;
+  readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
+  readonly log: SignedLog;
+  readonly passwords: PasswordAdministrator;
   /** True from the first signal on: not ready any more. */
   draining = false;
 
@@ -64,15 +70,14 @@ export class Administrator implements Administration {
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
     this.queues = new QueueAdministrator({ machine, rights, acts });
-    this.storage = new StorageAdministrator({ engine: parts.engine, acts, keys: parts.keys });
+    const { clock, random } = parts.host;
+    this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });
+    this.certificates = new CertificateAdministrator({ machine, acts, clock, authority: parts.clientAuthority });
+    this.storage = new StorageAdministrator({ engine: parts.engine, acts, storage: parts.storage });
+    this.log = parts.log;
+    const isFree = parts.devPrincipal !== undefined;
+    this.passwords = new PasswordAdministrator({ engine: parts.engine, host: parts.host, acts, isFree });
     this.#declared = new PolicyAdministrator({ machine, acts });
-  }
-
-  authenticate(keyId: string, secret: string): string | undefined {
-    if (this.#parts.devPrincipal !== undefined) return this.#parts.devPrincipal;
-    const key = this.#engine.machine.state.keys.get(keyId);
-    if (!verifySecret(secret, key?.secretHash) || key === undefined) return undefined;
-    return hasEnded(key, this.#parts.host.clock.now()) ? undefined : principalOfKey(key);
   }
 
   authorize(principal: string, action: Action, topic?: string): boolean {
@@ -82,79 +87,21 @@ export class Administrator implements Administration {
     return topic !== undefined && authorize(compiled, principal, action, topic);
   }
 
-  async createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey> {
-    const problem = principalNameProblem(name);
-    if (problem !== undefined) throw this.#acts.refusal({ act: "key.create", by }, "invalid", `"name": ${problem}`);
-    const { policy, compiled } = this.#engine.machine.state;
-    // Own keys alone count: `constructor` is in every object.
-    const unknown = roles.find((role) => !compiled.roles.has(role));
-    if (unknown !== undefined) {
-      const message = `"roles": there is no role "${unknown}"; \`mess policy show\` lists them`;
-      throw this.#acts.refusal({ act: "key.create", by, target: name }, "invalid", message);
-    }
-    const known = name === ADMIN_PRINCIPAL ? { roles: ["admin"] } : ownEntry(policy.principals, name);
-    if (known !== undefined && roles.length > 0 && !sameSet(known.roles, roles)) {
-      const has = known.roles.join(", ") || "(none)";
-      const message = `the principal "${name}" exists with the roles ${has}; change them in the policy, or leave the roles out`;
-      throw this.#acts.refusal({ act: "key.create", by, target: name }, "conflict", message);
-    }
-    const holderRoles = known?.roles ?? roles;
-    // In insecure development mode the one principal is in no policy and may everything.
-    const isFree = this.#parts.devPrincipal !== undefined;
-    if (!isFree && !mayHandOut(compiled, { by, holder: name, roles: holderRoles })) {
-      const message = `a key for "${name}" would hold rights that yours does not; only who has them, or admin.policy, may make it`;
-      throw this.#acts.refusal({ act: "key.create", by, target: name }, "forbidden", message);
-    }
-    return await this.#makeKey({ by, name, newRoles: known === undefined ? roles : undefined });
+  createKey(by: string, name: string, roles: readonly string[], lifetimeMs?: number): Promise<NewKey> {
+    return this.keys.create(by, name, roles, lifetimeMs);
   }
 
   /** A key of the principal `admin`, made by the broker itself: at the first start, and where the last one was lost. */
   createAdminKey(): Promise<NewKey> {
-    return this.#makeKey({ by: "mess", name: ADMIN_PRINCIPAL, newRoles: undefined });
-  }
-
-  /** @param key with `newRoles` where the principal is made too */
-  async #makeKey(key: { by: string; name: string; newRoles: readonly string[] | undefined }): Promise<NewKey> {
-    const { by, name, newRoles } = key;
-    const { state, credentials } = this.#engine.machine;
-    const { id, secret } = newApiKey((length) => this.#parts.host.random.bytes(length));
-    if (newRoles !== undefined) {
-      const principals = { ...state.policy.principals, [name]: { roles: [...newRoles] } };
-      credentials.applyPolicy({ policy: { ...state.policy, principals }, by });
-    }
-    credentials.createKey({
-      id,
-      principal: name,
-      name,
-      secretHash: Buffer.from(hashSecret(secret)).toString("base64"),
-      createdAt: this.#parts.host.clock.now(),
-      by,
-    });
-    await this.#acts.durable();
-    return { id, secret, principal: name };
+    return this.keys.createAdminKey();
   }
 
   listKeys(): readonly KeyView[] {
-    return [...this.#engine.machine.state.keys.values()].map(({ id, principal, name, createdAt }) => ({
-      id,
-      principal,
-      name,
-      createdAt,
-    }));
+    return this.keys.list();
   }
 
-  async revokeKey(by: string, id: string): Promise<void> {
-    const { state, credentials } = this.#engine.machine;
-    if (!state.keys.has(id))
-      throw this.#acts.refusal({ act: "key.revoke", by, target: id }, "not-found", "there is no such key");
-    for (const action of keptActions) {
-      const holders = this.#keysWith(state.compiled, action);
-      if (holders.length !== 1 || holders[0] !== id) continue;
-      const message = `this is the last key with ${action}; make another one first (mess key create admin)`;
-      throw this.#acts.refusal({ act: "key.revoke", by, target: id }, "conflict", message);
-    }
-    credentials.revokeKey({ id, by });
-    await this.#acts.durable();
+  revokeKey(by: string, id: string): Promise<void> {
+    return this.keys.revoke(by, id);
   }
 
   policy(): PolicyDocument {
@@ -199,16 +146,15 @@ export class Administrator implements Administration {
     const plan = this.#declared.plan(policy);
     const { roles, principals } = policy;
     this.#engine.machine.credentials.applyPolicy({ policy: { roles, principals }, by });
+    this.certificates.checkAgain(by);
     await this.#declared.write(by, plan, starts);
     await this.#acts.durable();
   }
 
   #policyRefusal(policy: PolicyDocument): PolicyRefusal | undefined {
-    const { compiled } = this.#engine.machine.state;
-    const next = compilePolicy(policy);
-    for (const action of keptActions) {
-      if (this.#keysWith(compiled, action).length === 0 || this.#keysWith(next, action).length > 0) continue;
-      const message = `no key that exists would hold ${action} any more; make one for admin first (mess key create admin)`;
+    const lost = this.keys.lostRight(compilePolicy(policy));
+    if (lost !== undefined) {
+      const message = `no key that exists would hold ${lost} any more; make one for admin first (mess key create admin)`;
       return { code: "conflict", message };
     }
     return this.#declared.refusal(this.#declared.plan(policy));
@@ -228,6 +174,13 @@ export class Administrator implements Administration {
     return whoCan(this.#engine.machine.state.compiled, action, topic);
   }
 
+  auditTrail(request: AuditRequest): Promise<AuditPage> {
+    return new Promise((resolve, reject) => {
+      if (this.#engine.journal.hasFailed) reject(storageFailed());
+      else this.#engine.machine.auditReading.page(request, resolve);
+    });
+  }
+
   async backup(by: string): Promise<Backup> {
     try {
       const backup = await this.#parts.beginBackup();
@@ -245,32 +198,16 @@ export class Administrator implements Administration {
     const disk = this.#engine.machine.publishing.diskFull ? "publishers are refused: the disk budget is used up" : "ok";
     return {
       ready: journal === "ok" && !this.draining,
-      detail: { journal, disk, state: this.draining ? "draining" : "serving" },
+      detail: { journal, disk, stored: this.storage.health(), state: this.draining ? "draining" : "serving" },
     };
   }
 
   metrics(): readonly MetricSample[] {
-    return [...coreMetrics(this.#engine), ...this.#parts.doorMetrics()];
+    const own = [...coreMetrics(this.#engine), ...logMetrics(this.log), ...this.storage.metrics()];
+    return [...own, ...this.#parts.doorMetrics()];
   }
 
   audit(event: string, detail: Readonly<Record<string, string | number>>): void {
     this.#engine.machine.audit.write(event, detail);
   }
-
-  /** Ids of the keys whose principals hold `action`, for good: what ends by itself leads nobody back in. */
-  #keysWith(compiled: CompiledPolicy, action: AdminAction): readonly string[] {
-    const keys = [...this.#engine.machine.state.keys.values()];
-    return keys
-      .filter((key) => key.expiresAt === undefined && authorizeAdmin(compiled, key.principal, action))
-      .map(({ id }) => id);
-  }
-}
-
-/** What a policy says under a name, and not what every object has. */
-function ownEntry<T>(entries: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(entries, name) ? entries[name] : undefined;
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item) => b.includes(item));
 }

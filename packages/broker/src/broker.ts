@@ -2,44 +2,46 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ConnectOptions,
-  connect,
-  connectMqtt,
-  type Mess,
-  type MqttClient,
-  type MqttConnectOptions,
-} from "@mess/client";
+import { connect, connectMqtt, type Mess, type MqttClient } from "@mess/client";
 import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
+import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
-import { type DataHome, openDataHome } from "./data-home.ts";
+import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
-import { checkPrincipal, type EmbeddedJoint, embeddedJoint, embeddedUrl } from "./embedded-client.ts";
+import {
+  checkPrincipal,
+  type EmbeddedJoint,
+  type EmbeddedMqttOptions,
+  type EmbeddedOptions,
+  embeddedJoint,
+  embeddedUrl,
+} from "./embedded-client.ts";
 import type { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
-import type { CredentialThrottle } from "./identity/credential-throttle.ts";
 import { Admission } from "./input/admission.ts";
 import { certificateNames } from "./input/certificate-names.ts";
-import { managedCertificate, ownCertificate, type ServerCertificate } from "./input/certificates.ts";
 import { Deadlines } from "./input/deadlines.ts";
 import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
 import type { RateLimiter } from "./input/rate-limiter.ts";
-import { ServerTls } from "./input/tls.ts";
+import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
+import type { JwtIssuers } from "./jwt-issuers.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
+import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
+import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { openRates } from "./rates.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { startEngine } from "./start-engine.ts";
 import { StartError } from "./start-error.ts";
-import type { KekOptions } from "./storage/kek.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
@@ -58,17 +60,6 @@ export interface BrokerOptions {
   readonly policy?: string | Readonly<Record<string, unknown>>;
   readonly onFailure?: (reason: string) => void;
 }
-
-/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
-export type EmbeddedOptions = Omit<
-  ConnectOptions,
-  "auth" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
-/** The same for a client without what the SDK adds. */
-export type EmbeddedMqttOptions = Omit<
-  MqttConnectOptions,
-  "keyId" | "secret" | "ca" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
->;
 
 export interface Addresses {
   /** `mqtts://HOST:PORT` or, in insecure development mode, `mqtt://HOST:PORT`. */
@@ -89,7 +80,8 @@ interface Parts {
   readonly isListening: boolean;
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
-  readonly throttle: CredentialThrottle;
+  readonly authenticator: BrokerAuthenticator;
+  readonly issuers: JwtIssuers;
   readonly rates: RateLimiter;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
@@ -131,7 +123,8 @@ export class Broker implements AsyncDisposable {
     const { config, log, memoryKek, isListening = true } = options;
     const host = options.host ?? nodeHost();
     const kek = { ...kekOptionsOf(config), ...(memoryKek !== undefined && { kek: memoryKek }) };
-    const home = await openDataHome({ host, kek, limits: config.limits });
+    const issuers = await openIssuers({ config, host, log, policy: () => engine.machine.state.policy });
+    const home = await openDataHome({ host, kek, limits: config.limits, checkpoints: checkpointsOf(config, log) });
     for (const note of home.notes) log.info("key.made", { note });
     if (home.opened.report.tornBytes > 0) {
       log.warn("journal.torn", {
@@ -142,24 +135,29 @@ export class Broker implements AsyncDisposable {
     const tally = new InputTally();
     const httpCounters = new HttpCounters();
     const engine = await startEngine(options, host, home);
+    const isTemporary = memoryKek !== undefined && isListening;
+    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
+    const opened = { config, host, home, engine };
     const administrator: Administrator = new Administrator({
       engine,
       host,
       beginBackup: home.opened.beginBackup,
-      keys: home.keys,
+      storage: home.storage,
+      log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
+      clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
       doorMetrics: () =>
         doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const rates = openRates({ config, host, tally, administrator });
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, throttle, rates });
+    const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, rates });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
-    const isTemporary = memoryKek !== undefined && isListening;
-    const files = isTemporary ? mkdtempSync(join(tmpdir(), "mess-")) : home.directory;
+    administrator.storage.start();
     try {
-      const tls = isListening ? await openTls(options, { host, home, files }) : undefined;
+      const tls = isListening ? await openTls({ config, log, host, home, files, administrator }) : undefined;
       const admission = openAdmission(config, host, tally);
       const made = {
         config,
@@ -169,7 +167,8 @@ export class Broker implements AsyncDisposable {
         engine,
         administrator,
         admission,
-        throttle,
+        authenticator,
+        issuers,
         rates,
         door,
         httpCounters,
@@ -236,15 +235,16 @@ export class Broker implements AsyncDisposable {
     return this.#parts.engine.journal.hasFailed;
   }
 
-  /** SIGHUP: certificate and policy again. What is broken keeps the old, is told, and holds nothing else up. */
+  /** SIGHUP: certificate, policy and keys of issuers again. What is broken keeps the old, is told, and holds nothing else up. */
   async reload(): Promise<void> {
-    const { tls, config, log } = this.#parts;
+    const { tls, config, log, issuers } = this.#parts;
     const path = config.policyFile;
     const certificate = await this.#reloaded("certificate", () => tls?.reload());
     const policy = await this.#reloaded("policy", () =>
       path === undefined ? undefined : applyPolicyFile(this.#parts, path),
     );
-    if (certificate && policy) log.info("reload.done");
+    const tokens = await this.#reloaded("keys of JWT issuers", () => issuers.reload());
+    if (certificate && policy && tokens) log.info("reload.done");
   }
 
   async #reloaded(what: string, reload: () => Promise<void> | undefined): Promise<boolean> {
@@ -289,8 +289,10 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "throttle" | "rates">): MqttDoor {
-  const { config, host, engine, administrator, throttle, rates } = parts;
+function openDoor(
+  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "rates">,
+): MqttDoor {
+  const { config, host, engine, administrator, authenticator, rates } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -299,16 +301,7 @@ function openDoor(parts: Pick<Parts, "config" | "host" | "engine" | "administrat
     timers: host.timers,
     random: host.random,
     rates,
-    authenticate: (username, password, address) => {
-      if (config.insecureDev) return { principal: devPrincipal, keyId: "" };
-      const now = host.clock.monotonic();
-      if (!throttle.allow(address, now)) return undefined;
-      const secret = Buffer.from(password ?? []).toString("utf8");
-      const principal = administrator.authenticate(username ?? "", secret);
-      if (principal !== undefined && username !== undefined) return { principal, keyId: username };
-      throttle.failed(address, now);
-      return undefined;
-    },
+    authenticator,
     audit: (event, detail) => administrator.audit(event, detail),
   });
 }
@@ -320,27 +313,6 @@ function openAdmission(config: ServeConfig, host: Host, tally: InputTally): Admi
     monotonic: () => host.clock.monotonic(),
     descriptorsMax: openDescriptorsMax(),
     perAddress: !config.insecureDev,
-  });
-}
-
-async function openTls(
-  { config, log }: BrokerOptions,
-  { host, home, files }: { host: Host; home: DataHome; files: string },
-): Promise<ServerTls | undefined> {
-  if (config.insecureDev && config.mqttsPort === undefined) return undefined;
-  const load = (): Promise<ServerCertificate> =>
-    config.tlsCert !== undefined && config.tlsKey !== undefined
-      ? ownCertificate(config.tlsCert, config.tlsKey, host.clock.now())
-      : managedCertificate({
-          directory: files,
-          box: home.keyring.box,
-          names: certificateNames(config.hostNames),
-          now: host.clock.now(),
-        });
-  return ServerTls.open({
-    load,
-    timers: host.timers,
-    report: (level, message) => log[level]("certificate", { message }),
   });
 }
 
@@ -363,13 +335,15 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      certificateAdministration: administrator.certificates,
+      keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),
       now: () => host.clock.now(),
       newId: () => Buffer.from(host.random.bytes(16)).toString("base64url"),
       upgrade: door.accept,
       counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
-      throttle: parts.throttle,
+      authenticator: parts.authenticator,
       rates: parts.rates,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
@@ -379,16 +353,6 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
     listeners.push(await listenTls({ ...common, port: config.mqttsPort, tls }));
   }
   return listeners;
-}
-
-/** Where the key-encryption key is to come from. */
-export function kekOptionsOf(config: ServeConfig): KekOptions {
-  return {
-    directory: config.data,
-    ...(config.kekFile !== undefined && { kekFile: config.kekFile }),
-    ...(config.kekFd !== undefined && { kekFd: config.kekFd }),
-    ...(config.kekCommand !== undefined && { kekCommand: config.kekCommand }),
-  };
 }
 
 function bracketed(host: string): string {

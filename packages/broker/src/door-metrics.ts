@@ -27,6 +27,7 @@ export const countedLimits: readonly (keyof Limits)[] = [
   "clientMessagesPerSecondMax",
   "principalMessagesPerSecondMax",
   "addressMessagesPerSecondMax",
+  "authenticationsMax",
   "sessionsPerPrincipalMax",
   "subscriptionsPerSessionMax",
   "subscriptionsMax",

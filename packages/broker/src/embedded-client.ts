@@ -1,5 +1,5 @@
 /** The joint between a broker and a client in the same process: packets as on any connection, and no network. */
-import { MessError, type OpenTransport, type World } from "@mess/client";
+import { type ConnectOptions, MessError, type MqttConnectOptions, type OpenTransport, type World } from "@mess/client";
 import type { Host } from "./host/host.ts";
 import type { Admission } from "./input/admission.ts";
 import { MemoryTransport } from "./input/memory-transport.ts";
@@ -10,6 +10,27 @@ import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 
 /** Shown in audit records where others have an address. */
 const embeddedAddress = "embedded";
+
+/** Who an embedded client is and how it gets here is settled, and it needs no sign of life; the rest is as for any other. */
+export type EmbeddedOptions = Omit<
+  ConnectOptions,
+  "auth" | "ca" | "cert" | "key" | "serverName" | "keepAlive" | "insecureCleartextCredentials" | "transport" | "world"
+>;
+/** The same for a client without what the SDK adds. */
+export type EmbeddedMqttOptions = Omit<
+  MqttConnectOptions,
+  | "keyId"
+  | "secret"
+  | "scram"
+  | "ca"
+  | "cert"
+  | "key"
+  | "serverName"
+  | "keepAlive"
+  | "insecureCleartextCredentials"
+  | "transport"
+  | "world"
+>;
 
 export interface EmbeddedParts {
   readonly accept: AcceptTransport;

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectMqtt, MessError } from "@mess/client";
 import { afterEach, describe, expect, it } from "vitest";
-import { Broker, type EmbeddedMqttOptions } from "./broker.ts";
+import { Broker } from "./broker.ts";
+import type { EmbeddedMqttOptions } from "./embedded-client.ts";
 import type { OpenOptions } from "./open-options.ts";
 
 const text = (payload: Uint8Array): string => Buffer.from(payload).toString();

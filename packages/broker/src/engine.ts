@@ -96,6 +96,7 @@ export class BrokerEngine {
       this.machine.retention.snapshotSeq = from;
     }
     await opened.replay(from, (frame) => replay.frame(frame, from));
+    this.machine.erasing.check();
   }
 
   #tick(): void {

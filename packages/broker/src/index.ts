@@ -4,9 +4,8 @@ export {
   type Addresses,
   Broker,
   type BrokerOptions,
-  type EmbeddedMqttOptions,
-  type EmbeddedOptions,
 } from "./broker.ts";
+export type { EmbeddedMqttOptions, EmbeddedOptions } from "./embedded-client.ts";
 export { nodeHost } from "./host/node-host.ts";
 export { type ServeOptions, serve } from "./main.ts";
 export type { Backup } from "./model/backup.ts";

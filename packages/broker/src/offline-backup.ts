@@ -1,8 +1,8 @@
 /** Backup of a data directory that no server runs on, and restore into an empty one. */
 import { createReadStream } from "node:fs";
-import { kekOptionsOf } from "./broker.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import type { Backup } from "./model/backup.ts";
 import { type OfflineOptions, offlineConfig } from "./offline.ts";
 import { StartError } from "./start-error.ts";

@@ -1,7 +1,7 @@
 /** Keys of a data directory that no server runs on. */
 import { existsSync } from "node:fs";
-import { kekOptionsOf } from "./broker.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import type { KekRotated } from "./model/storage-administration.ts";
 import { type OfflineOptions, offlineConfig } from "./offline.ts";
 import { StartError } from "./start-error.ts";

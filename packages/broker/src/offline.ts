@@ -1,14 +1,14 @@
 /** Commands on a data directory that no server runs on: a new admin key, the escrow copy of the key-encryption key. */
 import type { Writable } from "node:stream";
 import { Administrator } from "./administrator.ts";
-import { kekOptionsOf } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { headerReader, schemaCompiler } from "./content-readers.ts";
-import { openDataHome } from "./data-home.ts";
+import { checkpointsOf, openDataHome } from "./data-home.ts";
 import { BrokerEngine } from "./engine.ts";
 import { makeAdminKey } from "./first-key.ts";
 import { nodeHost } from "./host/node-host.ts";
+import { kekOptionsOf } from "./kek-options-of.ts";
 import { StartError } from "./start-error.ts";
 import { formatKek, loadKek } from "./storage/kek.ts";
 
@@ -27,7 +27,12 @@ export async function resetAdminKey(
   const host = nodeHost();
   const stat = await host.disk.stat(config.data);
   if (stat === undefined) throw new StartError(78, `there is no data directory ${config.data}`);
-  const home = await openDataHome({ host, kek: kekOptionsOf(config), limits: config.limits });
+  const home = await openDataHome({
+    host,
+    kek: kekOptionsOf(config),
+    limits: config.limits,
+    checkpoints: checkpointsOf(config),
+  });
   const engine = await BrokerEngine.start({
     host,
     opened: home.opened,
@@ -43,7 +48,8 @@ export async function resetAdminKey(
     engine,
     host,
     beginBackup: home.opened.beginBackup,
-    keys: home.keys,
+    storage: home.storage,
+    log: home.log,
     devPrincipal: undefined,
     doorMetrics: () => [],
   });

@@ -75,6 +75,22 @@ export class QueueAdministrator implements QueueAdministration {
     await this.#acts.durable();
   }
 
+  async eraseTopic(by: string, filter: string, key: string | undefined): Promise<number> {
+    const { erasing, state } = this.#machine;
+    const asked: Asked = { act: "erasure.erase", by, target: filter };
+    // Whoever may take the names away may take what was published on them.
+    this.#demand(asked, this.#rights.topicRefusal(by, filter, undefined));
+    const selection = { filter, key };
+    if (state.erasure.select(selection).length === 0) {
+      const what = key === undefined ? "" : ` under the key ${shown(key)}`;
+      const hint = 'only what was published while its topic had the setting "erasure" can be erased';
+      throw this.#acts.refusal(asked, "not-found", `there is nothing to erase on ${shown(filter)}${what}: ${hint}`);
+    }
+    const erased = await new Promise<number | undefined>((resolve) => erasing.erase(by, selection, resolve));
+    if (erased === undefined) throw storageFailed();
+    return erased;
+  }
+
   // ── subscriptions ────────────────────────────────────────────────────────────────────────────────────────────
 
   subscriptions(by: string, page: { readonly after: string; readonly limit: number }): readonly SubscriptionView[] {

@@ -1,14 +1,15 @@
-/** Storage, as administrators see it: the keys at rest. */
+/** Storage, as administrators see it: the keys at rest, and whether what is stored is whole. */
 import type { AdministratorActs } from "./administrator-acts.ts";
 import type { BrokerEngine } from "./engine.ts";
-import type { KekRotated, KeysAtRest, StorageAdministration, StorageStatus } from "./model/storage-administration.ts";
+import type { MetricSample } from "./model/administration.ts";
+import type { KekRotated, StorageAdministration, StorageParts, StorageStatus } from "./model/storage-administration.ts";
 
 const LOOK_MS = 60_000;
 
 export interface StorageAdministratorParts {
   readonly engine: BrokerEngine;
   readonly acts: AdministratorActs;
-  readonly keys: KeysAtRest;
+  readonly storage: StorageParts;
 }
 
 export class StorageAdministrator implements StorageAdministration {
@@ -21,21 +22,27 @@ export class StorageAdministrator implements StorageAdministration {
     this.#parts = parts;
   }
 
+  /** Begins the background scrub. */
+  start(): void {
+    this.#parts.storage.scrubber.start(({ file, segment, offset, seq, reason }) => {
+      this.#parts.engine.machine.audit.write("journal.corrupt", { file, segment, offset, seq, reason });
+    });
+  }
+
   status(): StorageStatus {
-    const { dataKeys, kekKeeper } = this.#parts.keys;
-    return { dataKey: dataKeys.status(), kek: kekKeeper.source };
+    const { dataKeys, kekKeeper, scrubber } = this.#parts.storage;
+    return { dataKey: dataKeys.status(), kek: kekKeeper.source, scrub: scrubber.status() };
   }
 
   async rotateDataKey(by: string): Promise<number> {
     const act = "storage.data-key.rotate";
-    const { engine, acts, keys } = this.#parts;
+    const { acts, storage } = this.#parts;
     if (this.#isRotating) throw acts.refusal({ act, by }, "conflict", "the data key is being rotated; try again");
     this.#isRotating = true;
     try {
-      const key = await this.#asked({ act, by }, () => keys.dataKeys.rotate());
+      const key = await this.#asked({ act, by }, () => storage.dataKeys.rotate());
       // The first record under the new key is the one that says so.
-      engine.machine.audit.write(act, { by, key });
-      await acts.durable();
+      await this.#audited(act, { by, key });
       return key;
     } finally {
       this.#isRotating = false;
@@ -46,19 +53,53 @@ export class StorageAdministrator implements StorageAdministration {
   upkeep(now: number): void {
     if (now < this.#lookAt) return;
     this.#lookAt = now + LOOK_MS;
-    if (this.#isRotating || this.#parts.engine.journal.hasFailed || !this.#parts.keys.dataKeys.isDue()) return;
+    if (this.#isRotating || this.#parts.engine.journal.hasFailed || !this.#parts.storage.dataKeys.isDue()) return;
     // A refusal is audited, and the next look comes soon.
     this.rotateDataKey("mess").catch(() => undefined);
   }
 
   async rotateKek(by: string): Promise<KekRotated> {
     const act = "storage.kek.rotate";
-    const { engine, acts, keys } = this.#parts;
-    const { kekKeeper } = keys;
+    const { kekKeeper } = this.#parts.storage;
     const rotated = await this.#asked({ act, by }, () => kekKeeper.rotate());
-    engine.machine.audit.write(act, { by, source: kekKeeper.source });
-    await acts.durable();
+    await this.#audited(act, { by, source: kekKeeper.source });
     return rotated;
+  }
+
+  async scrub(by: string): Promise<void> {
+    this.#parts.storage.scrubber.passNow();
+    await this.#audited("storage.scrub", { by });
+  }
+
+  /** For `/readyz?verbose`: `ok`, or the first place that is damaged. */
+  health(): string {
+    const [first] = this.#parts.storage.scrubber.status().corrupt;
+    if (first === undefined) return "ok";
+    return `damaged: ${first.file}, byte ${first.offset}, record ${first.seq}: ${first.reason}`;
+  }
+
+  metrics(): readonly MetricSample[] {
+    const { dataKeys, scrubber } = this.#parts.storage;
+    const { bytes, passes, corrupt } = scrubber.status();
+    const { frames } = dataKeys.status();
+    return [
+      {
+        name: "mess_journal_corrupt",
+        help: "Segments that the scrub found damaged.",
+        type: "gauge",
+        value: corrupt.length,
+      },
+      { name: "mess_scrub_bytes_total", help: "Stored bytes checked by the scrub.", type: "counter", value: bytes },
+      { name: "mess_scrub_passes_total", help: "Scrubs of everything stored.", type: "counter", value: passes },
+      { name: "mess_data_key_frames", help: "Frames sealed by the data key in use.", type: "gauge", value: frames },
+    ];
+  }
+
+  async #audited(event: string, detail: Readonly<Record<string, string | number>>): Promise<void> {
+    const { engine, acts } = this.#parts;
+    engine.machine.audit.act(event, detail);
+    engine.journal.commit();
+    await acts.durable();
   }
 
   async #asked<T>(asked: { act: string; by: string }, work: () => Promise<T>): Promise<T> {

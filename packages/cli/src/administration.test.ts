@@ -1,5 +1,6 @@
 /** The commands that speak to the HTTP side, against a small one. */
 
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "smol-toml";
@@ -56,9 +57,35 @@ describe("key", () => {
     ];
     server.answer = () => ({ body: { keys: list } });
     expect((await mess(["key", "list"])).out).toBe(
-      "ID   PRINCIPAL  NAME         CREATED (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
+      "ID   PRINCIPAL  NAME         CREATED (UTC)     ENDS (UTC)\nk_1  admin      admin        2023-11-14 22:13\nk_2  dev7       dev7\\x1b[2J  1970-01-01 00:00\n",
     );
     expect((await mess(["key", "ls", "--json"])).out).toBe(list.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  });
+
+  it("makes one that ends, and rotates it", async () => {
+    server.answer = () => ({ status: 201, body: { ...key, expiresAt: 1_700_000_000_000 } });
+    const made = await mess(["key", "create", "dev7", "--expires", "90d"]);
+    expect(made.out).toBe("k_2.mess_shown-once\n");
+    expect(made.err).toContain("until 2023-11-14 22:13 UTC");
+    const answer = { ...key, replaces: "k_1", replacedEndsAt: 1_700_000_000_000 };
+    server.answer = () => ({ status: 201, body: answer });
+    const rotated = await mess(["key", "rotate", "k/1"]);
+    expect(rotated.out).toBe("k_2.mess_shown-once\n");
+    expect(rotated.err).toContain("the old key k/1 counts until 2023-11-14 22:13 UTC");
+    const other = await mess(["key", "rotate", "k_1", "--overlap", "0s", "--expires", "30d", "--json"]);
+    expect(JSON.parse(other.out)).toEqual({ ...key, replaces: "k_1", replacedEndsAt: 1_700_000_000_000 });
+    expect(server.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ["POST", "/v1/keys", { name: "dev7", roles: [], expiresIn: 90 * 86_400_000 }],
+      ["POST", "/v1/keys/k%2F1/rotation", { overlap: 86_400_000 }],
+      ["POST", "/v1/keys/k_1/rotation", { overlap: 0, expiresIn: 30 * 86_400_000 }],
+    ]);
+    expect(await mess(["key", "rotate", "k_1", "--overlap", "soon"])).toMatchObject({ code: 64 });
+  });
+
+  it("lists when keys end, and what replaced them", async () => {
+    const one = { id: "k_1", principal: "a", name: "a", createdAt: 0, expiresAt: 60_000, replacedBy: "k_2" };
+    server.answer = () => ({ body: { keys: [one] } });
+    expect((await mess(["key", "list"])).out).toContain("1970-01-01 00:01  replaced by k_2");
   });
 
   it("revokes one, and asks first", async () => {
@@ -72,6 +99,105 @@ describe("key", () => {
   it("resets only offline", async () => {
     expect(await mess(["key", "reset"])).toMatchObject({ code: 64, err: expect.stringContaining("--offline") });
   });
+});
+
+describe("password", () => {
+  const set = ["password", "set", "dev 7", "--iterations", "15000"];
+
+  it("sends what a password can be checked by, and never the password", async () => {
+    server.answer = () => ({ status: 204 });
+    const { code, out, err } = await mess(set, { stdin: "correct horse\n" });
+    expect({ code, out, err }).toEqual({ code: 0, out: "", err: "the password of dev 7 is set\n" });
+    const [seen] = server.seen as { url: string; method: string; body: Record<string, unknown> }[];
+    expect([seen?.method, seen?.url]).toEqual(["PUT", "/v1/principals/dev%207/password"]);
+    const { salt, iterations, storedKey, serverKey } = seen?.body ?? {};
+    expect(iterations).toBe(15_000);
+    const salted = pbkdf2Sync("correct horse", Buffer.from(String(salt), "base64"), 15_000, 32, "sha256");
+    const hmac = (text: string): Buffer => createHmac("sha256", salted).update(text).digest();
+    expect(storedKey).toBe(createHash("sha256").update(hmac("Client Key")).digest("base64"));
+    expect(serverKey).toBe(hmac("Server Key").toString("base64"));
+    expect(JSON.stringify(server.seen)).not.toContain("horse");
+  });
+
+  it("refuses short ones, odd characters and little work, and shows nothing of what was said", async () => {
+    for (const [words, stdin, why] of [
+      [set, "short\n", "8 characters"],
+      [set, "with a bell \u0007\n", "control character"],
+      [[...set.slice(0, 4), "14999"], "correct horse\n", "15000"],
+    ] as const) {
+      const { code, err } = await mess([...words], { stdin });
+      expect({ code, err }).toEqual({ code: 64, err: expect.stringContaining(why) });
+      expect(err).not.toContain(stdin.trim());
+    }
+    expect(server.seen).toEqual([]);
+  });
+
+  it("lists and removes", async () => {
+    server.answer = () => ({ body: { passwords: [{ principal: "dev7", iterations: 600_000, setAt: 0 }] } });
+    expect((await mess(["password", "list"])).out).toBe(
+      "PRINCIPAL  ITERATIONS  SET (UTC)\ndev7       600000      1970-01-01 00:00\n",
+    );
+    server.answer = () => ({ status: 204 });
+    expect(await mess(["password", "remove", "dev7"])).toMatchObject({ code: 64 });
+    expect(await mess(["password", "rm", "dev7", "--yes"])).toMatchObject({ code: 0, out: "" });
+    expect(server.seen.at(-1)).toMatchObject({ method: "DELETE", url: "/v1/principals/dev7/password" });
+  });
+});
+
+describe("token", () => {
+  const token = { id: "k_3", secret: "mess_shown-once", principal: "shop~k_3", expiresAt: 1_700_000_000_000 };
+
+  it("makes one, with the word create or without, narrowed or not", async () => {
+    server.answer = () => ({ status: 201, body: token });
+    const made = await mess(["token"]);
+    expect(made).toMatchObject({ code: 0, out: "k_3.mess_shown-once\n" });
+    expect(made.err).toContain("token k_3 of shop~k_3, until 2023-11-14 22:13 UTC");
+    const words = ["--allow", "subscribe=a/#", "--allow", "publish=b=c", "--allow", "admin=metrics", "--expires", "1h"];
+    expect(JSON.parse((await mess(["token", "create", ...words, "--json"])).out)).toEqual(token);
+    expect(server.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ["POST", "/v1/tokens", { expiresIn: 900_000 }],
+      [
+        "POST",
+        "/v1/tokens",
+        { expiresIn: 3_600_000, allow: [{ subscribe: "a/#" }, { publish: "b=c" }, { admin: "metrics" }] },
+      ],
+    ]);
+  });
+
+  it.each(["subscribe", "=a", "subscribe="])("refuses %s as a grant, unasked", async (grant) => {
+    expect(await mess(["token", "--allow", grant])).toMatchObject({ code: 64 });
+    expect(server.seen).toEqual([]);
+  });
+
+  it("lists and revokes", async () => {
+    const tokens = [
+      { id: "k_3", principal: "shop", createdAt: 0, expiresAt: 60_000, allow: [{ action: "publish", filter: "a" }] },
+      { id: "k_4", principal: "shop", createdAt: 0, expiresAt: 60_000 },
+      { id: "k_5", principal: "shop", createdAt: 0, expiresAt: 60_000, allow: [] },
+    ];
+    server.answer = () => ({ body: { tokens } });
+    const { out } = await mess(["token", "list"]);
+    expect(out.split("\n").map((line) => line.split("  ").at(-1))).toEqual([
+      "MAY",
+      "publish=a",
+      "all its principal may",
+      "nothing",
+      "",
+    ]);
+    server.answer = () => ({ status: 204 });
+    expect(await mess(["token", "revoke", "k/3"])).toMatchObject({ code: 0, out: "" });
+    expect(server.seen.at(-1)).toMatchObject({ method: "DELETE", url: "/v1/tokens/k%2F3" });
+  });
+
+  it("goes into a file for its owner alone", () =>
+    withDirectory(async (cwd) => {
+      server.answer = () => ({ status: 201, body: token });
+      expect(await mess(["token", "--out", "t"], { cwd })).toMatchObject({ code: 0, out: "" });
+      expect((await stat(join(cwd, "t"))).mode & 0o777).toBe(0o600);
+      const again = await mess(["token", "--out", "t"], { cwd });
+      expect(again).toMatchObject({ code: 74 });
+      expect(again.err).toContain("mess token revoke k_3");
+    }));
 });
 
 describe("policy", () => {
@@ -143,6 +269,42 @@ describe("why", () => {
       allowed: false,
       role: "device",
     });
+  });
+});
+
+describe("audit", () => {
+  const record = (seq: number, event: string) => ({
+    seq,
+    at: "2030-01-31T12:00:00.000Z",
+    event,
+    detail: { by: "a\nb" },
+  });
+
+  it("prints page after page, a line a record", async () => {
+    server.answer = ({ url }) => {
+      const from = new URL(url ?? "", "http://x").searchParams.get("from");
+      return { body: from === "0" ? { records: [record(3, "key.created")], next: 4, more: true } : last };
+    };
+    const last = { records: [record(9, "acl.deny")], next: 10, more: false };
+    const { code, out } = await mess(["audit", "--event", "*", "--since", "2030-01-01T00:00:00Z"]);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `2030-01-31T12:00:00.000Z  key.created  by="a\\nb"\n2030-01-31T12:00:00.000Z  acl.deny  by="a\\nb"\n`,
+    });
+    const asked = new URL(server.seen[0]?.url ?? "", "http://x").searchParams;
+    expect(Object.fromEntries(asked)).toEqual({
+      event: "*",
+      since: "2030-01-01T00:00:00.000Z",
+      from: "0",
+      limit: "100",
+    });
+    expect((await mess(["audit", "--last", "1", "--json"])).out).toBe(`${JSON.stringify(record(9, "acl.deny"))}\n`);
+  });
+
+  it("says so where there is nothing", async () => {
+    server.answer = () => ({ body: { records: [], next: 0, more: false } });
+    expect(await mess(["audit"])).toMatchObject({ code: 0, out: "", err: "no such records\n" });
+    expect((await mess(["audit", "--since", "yesterday"])).code).toBe(64);
   });
 });
 

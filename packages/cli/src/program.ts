@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -6,15 +7,19 @@ import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
 import { registerDelayed } from "./commands/delayed.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerErase } from "./commands/erase.ts";
 import { registerKek } from "./commands/kek.ts";
 import { registerKey } from "./commands/key.ts";
 import { registerPair } from "./commands/pair.ts";
+import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
+import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
+import { registerToken } from "./commands/token.ts";
 import { registerTopic } from "./commands/topic.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWhoCan } from "./commands/who-can.ts";
@@ -40,13 +45,18 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerTopic,
   registerDead,
   registerDelayed,
+  registerErase,
   registerKey,
+  registerPassword,
+  registerToken,
   registerPolicy,
   registerWhy,
   registerWhoCan,
+  registerAudit,
   registerPair,
   registerDoctor,
   registerVerify,
+  registerProof,
   registerBackup,
   registerRestore,
   registerKek,

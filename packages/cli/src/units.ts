@@ -93,6 +93,12 @@ export function formatBytes(bytes: number): string {
   return `${index === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[index]}`;
 }
 
+/** 2030-01-31 12:00, in UTC; empty for what is no time in milliseconds. */
+export function formatTime(milliseconds: unknown): string {
+  if (typeof milliseconds !== "number" || Math.abs(milliseconds) > 8.64e15) return "";
+  return new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ");
+}
+
 /** 1,234,567 in every locale. */
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");

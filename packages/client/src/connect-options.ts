@@ -8,7 +8,7 @@ import { openMqtt, type WillOptions } from "./mqtt/open-mqtt.ts";
 import { smallProfile } from "./mqtt/small-profile.ts";
 import type { Diagnostics, ResolvedOptions } from "./resolved-options.ts";
 import type { TraceProvider } from "./trace.ts";
-import type { OpenTransport } from "./transport/transport.ts";
+import type { OpenTransport, Pem } from "./transport/transport.ts";
 import { realWorld, type World } from "./world.ts";
 
 export interface ConnectOptions {
@@ -16,6 +16,13 @@ export interface ConnectOptions {
   readonly auth?: Auth;
   /** PEM of the certificates to trust, and no others; the system's when absent. Not in browsers. */
   readonly ca?: string | Uint8Array;
+  /**
+   * Client certificate (PEM, with those above it if there are some) for a broker that knows the client by it; together
+   * with `key`. Functions are asked again for each connection, so that it may be renewed. Not in browsers.
+   */
+  readonly cert?: Pem;
+  /** Private key of `cert`, PEM without a passphrase. */
+  readonly key?: Pem;
   /** Name the certificate must carry, when it is not the host of the URL. Not in browsers. */
   readonly serverName?: string;
   /** Gives up the connecting. Later it has no effect. */
@@ -77,7 +84,7 @@ function resolve(platform: Platform, url: string, options: ConnectOptions): Reso
   // Wrong ones are told before anything is tried.
   parseAddress(url);
   const { world = realWorld, auth, offline = {}, reconnect, transport = platform.openTransport, will } = options;
-  const { ca, serverName, insecureCleartextCredentials, maximumPacketSize } = options;
+  const { ca, serverName, cert, key, insecureCleartextCredentials, maximumPacketSize } = options;
   const receiveMaximum = whole(options.receiveMaximum ?? 256, "receiveMaximum", 65_535);
   const backoff = reconnect === false ? undefined : backoffOf(reconnect ?? {});
   return {
@@ -95,6 +102,8 @@ function resolve(platform: Platform, url: string, options: ConnectOptions): Reso
       connectTimeout: milliseconds(options.connectTimeout ?? 30_000, "connectTimeout"),
       ca,
       serverName,
+      cert,
+      key,
       will,
       maximumPacketSize,
       insecureCleartextCredentials,

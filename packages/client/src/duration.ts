@@ -18,10 +18,11 @@ export function milliseconds(duration: Duration, what: string): number {
   });
 }
 
+/** Counts have at most 15 digits, so that no text takes longer than its length (THREATS E15). */
 function parse(text: string): number {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/u.test(text)) return Number.NaN;
+  if (!/^(\d{1,15}(\.\d{1,15})?(ms|s|m|h|d))+$/u.test(text)) return Number.NaN;
   let sum = 0;
-  for (const [, count, unit = ""] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gu)) {
+  for (const [, count, unit = ""] of text.matchAll(/(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h|d)/gu)) {
     sum += Number(count) * (unitMs[unit] ?? Number.NaN);
   }
   return sum;

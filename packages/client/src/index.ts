@@ -10,9 +10,11 @@ export type {
   MqttConnection,
   MqttPublishOptions,
   SubscribeAnswer,
-  SubscribeFilter,
 } from "./mqtt/mqtt-connection.ts";
 export type { MqttMessage } from "./mqtt/mqtt-message.ts";
 export type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
 export type { MqttPublishResult, Settled } from "./mqtt/publisher.ts";
+export type { ScramOptions } from "./mqtt/scram.ts";
+export { type PasswordVerifier, passwordVerifier } from "./mqtt/scram-keys.ts";
+export type { SubscribeFilter } from "./mqtt/subscribe-filter.ts";
 export * from "./sdk.ts";

@@ -22,5 +22,5 @@ export type { Reader } from "./topic/reader.ts";
 export type { PublishArguments, SubscribeArguments, SubscribeOptions, Topic, TopicOptions } from "./topic/topic.ts";
 export type { TopicParams, TopicParamTexts } from "./topic/topic-template.ts";
 export type { MessageTrace, TraceContext, TraceProvider } from "./trace.ts";
-export type { OpenTransport, Transport, TransportEvents, TransportOptions } from "./transport/transport.ts";
+export type { OpenTransport, Pem, Transport, TransportEvents, TransportOptions } from "./transport/transport.ts";
 export type { Timer, World } from "./world.ts";

@@ -18,7 +18,9 @@ export interface TestServerOptions {
   readonly connack?: (connect: ConnectPacket) => Omit<ConnackPacket, "type">;
   /** Sees each packet first; true: it was dealt with. */
   readonly intercept?: (packet: Packet, connection: TestConnection) => boolean;
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: tls.TlsOptions;
+  /** Hears of each TLS connection. */
+  readonly onSecure?: (socket: tls.TLSSocket) => void;
 }
 
 export class TestConnection {
@@ -56,7 +58,13 @@ export class TestServer {
   constructor(options: TestServerOptions = {}) {
     this.#options = options;
     const accept = (socket: net.Socket): void => this.#accept(socket);
-    this.#server = options.tls === undefined ? net.createServer(accept) : tls.createServer(options.tls, accept);
+    this.#server =
+      options.tls === undefined
+        ? net.createServer(accept)
+        : tls.createServer(options.tls, (socket) => {
+            options.onSecure?.(socket);
+            accept(socket);
+          });
   }
 
   /** Listens on loopback; returns the URL. */

@@ -15,6 +15,7 @@ export function crossCheck(config: ServeConfig): CrossProblem[] {
     ...checkListeners(config),
     ...checkCertificate(config),
     ...checkKeySource(config),
+    ...checkTokens(config),
     ...checkLimits(config.limits),
   ];
 }
@@ -56,6 +57,16 @@ function checkCertificate(config: ServeConfig): CrossProblem[] {
   if (config.tlsKey !== undefined && config.tlsCert === undefined) {
     problems.push({ path: "tlsKey", message: "is given without tlsCert", hint: "name the certificate too" });
   }
+  if (config.clientCrl !== undefined && config.clientCa === undefined) {
+    problems.push({ path: "clientCrl", message: "is given without clientCa", hint: "name the authorities too" });
+  }
+  if (config.insecureDev && config.clientCa !== undefined) {
+    problems.push({
+      path: "clientCa",
+      message: "would not be used: with insecureDev nobody is authenticated",
+      hint: "leave insecureDev off",
+    });
+  }
   const hasCertificate = config.tlsCert !== undefined;
   if (config.mqttsPort !== undefined && !config.insecureDev) {
     problems.push({ path: "mqttsPort", message: "is only for insecureDev", hint: "mqttPort is the TLS port" });
@@ -78,6 +89,12 @@ function checkKeySource(config: ServeConfig): CrossProblem[] {
   const [first, second] = given;
   if (first === undefined || second === undefined) return [];
   return [{ path: second, message: `and ${first} both name a key-encryption key`, hint: "keep one of them" }];
+}
+
+function checkTokens({ insecureDev, jwt }: ServeConfig): CrossProblem[] {
+  if (!insecureDev || jwt.length === 0) return [];
+  const message = "would not be used: with insecureDev nobody is asked who they are";
+  return [{ path: "jwt", message, hint: "leave it out, or leave insecureDev off" }];
 }
 
 /** `[small, large, why]`: the first must not exceed the second. */

@@ -1,5 +1,6 @@
 /** `docs/config.md`, made from the tables that the broker itself reads. */
 
+import { jwtSettings } from "./jwt-config.ts";
 import { limitNames, limitTable } from "./limit-table.ts";
 import { formatLimit } from "./limit-value.ts";
 import { defaultLimits } from "./limits.ts";
@@ -47,9 +48,12 @@ export function renderConfigPage(): string {
     limit.max,
     limit.meaning,
   ]);
+  const jwt = jwtSettings.map((setting) => [`\`${setting.name}\``, setting.default, setting.meaning]);
   return [
     INTRODUCTION,
     table(["In the file", "Command line", "Environment", "Default", "Meaning"], options),
+    JWT,
+    table(["In a table `[[jwt]]`", "Default", "Meaning"], jwt),
     LIMITS,
     table(["Name", "Unit", "Default", "Least", "Most", "Meaning"], limits),
   ].join("\n");
@@ -80,6 +84,13 @@ sessionExpirySecondsMax = "7d"
 \`\`\`
 
 ## Settings
+`;
+
+const JWT = `
+## JWTs
+
+In the file alone: one table \`[[jwt]]\` for each issuer whose tokens are taken, 16 at most
+([authentication.md](authentication.md)).
 `;
 
 const LIMITS = `

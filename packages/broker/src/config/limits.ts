@@ -23,6 +23,9 @@ export interface Limits {
   principalBytesPerSecondMax: number;
   addressMessagesPerSecondMax: number;
   addressBytesPerSecondMax: number;
+  certificatesMax: number;
+  /** Checks of credentials that take time, under way at once. */
+  authenticationsMax: number;
   // packets
   packetBytesMax: number;
   topicBytesMax: number;
@@ -55,6 +58,8 @@ export interface Limits {
   outboundBytesTotalMax: number;
   // queues
   declaredTopicsMax: number;
+  /** Each has a key of its own, and about 300 bytes of memory. */
+  erasureDomainsMax: number;
   declaredSubscriptionsMax: number;
   filtersPerSubscriptionMax: number;
   consumersPerSubscriptionMax: number;
@@ -77,7 +82,14 @@ export interface Limits {
   messageIdsPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
+  // credentials
+  tokensPerPrincipalMax: number;
+  tokensMax: number;
+  tokenMsMax: number;
   // storage
+  /** How long audit records are kept, and how many bytes of them: the oldest go first. */
+  auditSecondsMax: number;
+  auditBytesMax: number;
   segmentBytes: number;
   frameBytesSoft: number;
   frameCacheBytes: number;
@@ -118,6 +130,8 @@ export const defaultLimits: Limits = {
   principalBytesPerSecondMax: 64 * MiB,
   addressMessagesPerSecondMax: 50_000,
   addressBytesPerSecondMax: 64 * MiB,
+  certificatesMax: 100_000,
+  authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
   topicBytesMax: 1_024,
   topicLevelsMax: 64,
@@ -141,6 +155,7 @@ export const defaultLimits: Limits = {
   outboundBytesMax: 1 * MiB,
   outboundBytesTotalMax: 64 * MiB,
   declaredTopicsMax: 100_000,
+  erasureDomainsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,
   filtersPerSubscriptionMax: 64,
   consumersPerSubscriptionMax: 1_000,
@@ -158,6 +173,11 @@ export const defaultLimits: Limits = {
   messageIdsPerPrincipalMax: 250_000,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
+  tokensPerPrincipalMax: 1_000,
+  tokensMax: 100_000,
+  tokenMsMax: 24 * 3_600_000,
+  auditSecondsMax: 90 * 86_400,
+  auditBytesMax: 256 * MiB,
   segmentBytes: 64 * MiB,
   frameBytesSoft: 2 * MiB,
   frameCacheBytes: 16 * MiB,

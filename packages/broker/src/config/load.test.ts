@@ -165,6 +165,8 @@ logLevel = "debug"
     [{ options: { mqttsPort: "1" } }, /only for insecureDev/],
     [{ options: { insecureDev: true, mqttsPort: "1" } }, /needs tlsCert/],
     [{ options: { insecureDev: true, tlsCert: "c", tlsKey: "k" } }, /would not be used/],
+    [{ options: { clientCrl: "c" } }, /clientCrl \(option --client-crl\): is given without clientCa/],
+    [{ options: { insecureDev: true, clientCa: "c" } }, /nobody is authenticated/],
     [{ options: { kekFd: "3" }, env: { MESS_KEK_FILE: "x" } }, /kekFd \(option --kek-fd\): and kekFile both/],
     [{ options: { mqttPort: "5", httpPort: "5" } }, /same port as mqttPort/],
     [

@@ -95,6 +95,7 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
     mqttPort: given.mqttPort ?? (insecureDev ? 1_883 : 8_883),
     httpPort: given.httpPort ?? (insecureDev ? 8_080 : 8_443),
     hostNames: given.hostNames ?? [],
+    jwt: given.jwt ?? [],
     insecureDev,
     logLevel: given.logLevel ?? "info",
     limits: { ...defaultLimits, ...withoutUndefined(given.limits ?? {}) } satisfies Limits,
@@ -102,10 +103,13 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
       mqttsPort: given.mqttsPort,
       tlsCert: given.tlsCert,
       tlsKey: given.tlsKey,
+      clientCa: given.clientCa,
+      clientCrl: given.clientCrl,
       kekFile: given.kekFile,
       kekFd: given.kekFd,
       kekCommand: given.kekCommand,
       policyFile: given.policyFile,
+      checkpointFile: given.checkpointFile,
     }),
   };
 }

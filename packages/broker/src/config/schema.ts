@@ -1,6 +1,7 @@
 /** The shape of the configuration, once, for every source; and the checks a single value can fail. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { type JwtConfig, readJwtTables } from "./jwt-config.ts";
 import { type LimitRow, limitNames, limitTable } from "./limit-table.ts";
 import { readLimit } from "./limit-value.ts";
 import type { Limits } from "./limits.ts";
@@ -25,13 +26,17 @@ export interface PartialServeConfig {
   hostNames?: string[] | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
+  clientCa?: string | undefined;
+  clientCrl?: string | undefined;
   kekFile?: string | undefined;
   kekFd?: number | undefined;
   kekCommand?: string | undefined;
   insecureDev?: boolean | undefined;
   policyFile?: string | undefined;
+  checkpointFile?: string | undefined;
   logLevel?: LogLevel | undefined;
   limits?: { [Name in keyof Limits]?: number | undefined } | undefined;
+  jwt?: readonly JwtConfig[] | undefined;
 }
 
 const text = z
@@ -81,13 +86,25 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
     .optional(),
   tlsCert: text.optional(),
   tlsKey: text.optional(),
+  clientCa: text.optional(),
+  clientCrl: text.optional(),
   kekFile: text.optional(),
   kekFd: descriptor.optional(),
   kekCommand: text.optional(),
   insecureDev: z.boolean({ error: "is true or false" }).optional(),
   policyFile: text.optional(),
+  checkpointFile: text.optional(),
   logLevel: z.enum(logLevels, { error: `is one of ${logLevels.join(", ")}` }).optional(),
   limits: z.strictObject(limitShape()).optional(),
+  jwt: z
+    .unknown()
+    .transform((value, context) => {
+      const read = readJwtTables(value);
+      if ("jwt" in read) return read.jwt;
+      for (const message of read.problems) context.issues.push({ code: "custom", message, input: value });
+      return z.NEVER;
+    })
+    .optional(),
 }) as z.ZodType<PartialServeConfig>;
 
 /** RFC 1123 labels, also with a `*` in front, or an address. */

@@ -1,3 +1,4 @@
+import type { JwtConfig } from "./jwt-config.ts";
 import type { Limits } from "./limits.ts";
 
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -20,6 +21,9 @@ export interface ServeConfig {
   /** PEM files of one's own certificate; both or neither. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** PEM files: other authorities whose client certificates count, and their revocation lists. */
+  readonly clientCa?: string;
+  readonly clientCrl?: string;
   /** Where the key-encryption key is; at most one of the three. None: `DIR.kek` beside the data directory. */
   readonly kekFile?: string;
   readonly kekFd?: number;
@@ -28,6 +32,10 @@ export interface ServeConfig {
   readonly insecureDev: boolean;
   /** Policy to apply at start and on SIGHUP. */
   readonly policyFile?: string;
+  /** File outside the data directory that gets every signed checkpoint, and that a start compares the journal with. */
+  readonly checkpointFile?: string;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
+  /** Issuers whose tokens are taken. */
+  readonly jwt: readonly JwtConfig[];
 }

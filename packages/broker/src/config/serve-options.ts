@@ -5,7 +5,7 @@ export type OptionKind = "text" | "path" | "texts" | "port" | "descriptor" | "sw
 
 export interface ServeOption {
   /** As in the file and in `ServeConfig`. */
-  readonly name: Exclude<keyof ServeConfig, "limits">;
+  readonly name: Exclude<keyof ServeConfig, "limits" | "jwt">;
   /** As the parsed command line has it; `--host-name` is given once a name. */
   readonly optionKey: string;
   readonly kind: OptionKind;
@@ -47,6 +47,18 @@ export const serveOptions: readonly ServeOption[] = [
   ),
   option("tlsCert", "path", "made by mess", "PEM file with your own certificate chain. Together with `tlsKey`."),
   option("tlsKey", "path", "made by mess", "PEM file with the private key of `tlsCert`."),
+  option(
+    "clientCa",
+    "path",
+    "none",
+    "PEM file with authorities of your own whose client certificates count beside those that `mess cert issue` makes. Read again on SIGHUP.",
+  ),
+  option(
+    "clientCrl",
+    "path",
+    "none",
+    "PEM file with the revocation lists of these authorities; with it each of them needs one that is up to date. Together with `clientCa`. Read again on SIGHUP.",
+  ),
   option("kekFile", "path", "`<data>.kek`", "File with the key-encryption key, mode 0400."),
   option("kekFd", "descriptor", "none", "File descriptor to read the key-encryption key from."),
   option("kekCommand", "text", "none", "Command that prints the key-encryption key, for a key management service."),
@@ -55,6 +67,12 @@ export const serveOptions: readonly ServeOption[] = [
     "switch",
     "`false`",
     "Plain text, no authentication, everything allowed; for benchmarks and first experiments, on loopback only.",
+  ),
+  option(
+    "checkpointFile",
+    "path",
+    "none",
+    "File outside the data directory for signed checkpoints: a start compares the journal with it, and so finds a rollback.",
   ),
   option("policyFile", "path", "none", "Policy (TOML) to apply at start and on SIGHUP."),
   option("logLevel", "level", "`info`", `One of ${logLevels.join(", ")}.`),

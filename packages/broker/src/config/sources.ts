@@ -53,8 +53,8 @@ export function readFileSource(text: string): SourceResult {
   const table = parseToml(text, problems);
   for (const [key, value] of Object.entries(table)) {
     if (key === "limits") readLimitTable(value, origin, { settings, problems });
-    else if (optionNames.includes(key)) settings.set(key, { value, origin });
-    else problems.push(unknown(key, origin, key, [...optionNames, "limits"]));
+    else if (optionNames.includes(key) || key === "jwt") settings.set(key, { value, origin });
+    else problems.push(unknown(key, origin, key, [...optionNames, "limits", "jwt"]));
   }
   return { settings, problems };
 }

@@ -129,7 +129,7 @@ describe("wills", () => {
     const connected = world.connected("a", { keyId: "k", will });
     world.connected("b", { keyId: "k", will: { ...will, delaySeconds: 5 }, expiry: day }).cut();
     world.connected("c", { keyId: "other", will, expiry: day });
-    world.machine.credentials.revokeKey({ id: "k", by: "test" });
+    world.machine.credentials.revokeKey("k", "test");
     world.commit();
     expect(connected.link.ended).toBe("not-authorized");
     world.wait(2_000);

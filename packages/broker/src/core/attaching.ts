@@ -7,6 +7,7 @@ import type { EndReason, Link } from "../model/link.ts";
 import { jsonBytes, RecordKind, type SessionDetached, type WillRecord } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Audit } from "./audit.ts";
+import { CredentialDeadline, expiredText, hasExpired } from "./credential-deadline.ts";
 import type { Delivering } from "./delivering.ts";
 import type { Group } from "./group.ts";
 import type { Outbox } from "./outbox.ts";
@@ -69,6 +70,8 @@ export class Attaching {
   detach(session: Session, link: Link, clean: boolean, expirySeconds: number | undefined): void {
     if (session.link !== link) return;
     session.link = undefined;
+    session.credentialDeadline?.cancel();
+    session.credentialDeadline = undefined;
     this.#parts.consumers.detached(session);
     session.resend = [];
     session.resendNext = 0;
@@ -215,6 +218,7 @@ export class Attaching {
     const state = this.#state;
     if (state.journal.hasFailed)
       return { reason: Reason.serverUnavailable, text: "storage has failed; the broker must be restarted" };
+    if (hasExpired(state, request.expiresAt)) return { reason: Reason.notAuthorized, text: expiredText };
     if (request.will !== undefined && !this.#parts.wills.allowed(request.principal, request.will)) {
       state.counters.deniedWill++;
       this.#parts.audit.denied("will", request.principal, request.will.topic);
@@ -254,6 +258,11 @@ export class Attaching {
     session.keyId = request.keyId;
     session.will = request.will === undefined ? undefined : willRecord(request.will);
     session.link = link;
+    // Expiry is not revocation: what was said with the credential stands, the will goes out.
+    if (request.expiresAt !== undefined) {
+      const end = (): void => this.kick(session, "not-authorized", expiredText);
+      session.credentialDeadline = new CredentialDeadline(state, request.expiresAt, end);
+    }
     session.detachedAt = undefined;
     session.willAt = undefined;
     state.connected++;

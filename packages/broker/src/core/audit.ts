@@ -1,6 +1,6 @@
 /** Audit records: security-relevant acts, in the same journal as everything else. Bounded in rate; what is left out is counted. */
 import type { TopicAction } from "../model/policy.ts";
-import { jsonBytes, RecordKind } from "../model/record.ts";
+import { type Audited, jsonBytes, RecordKind } from "../model/record.ts";
 import type { State } from "./state.ts";
 
 const perSecondMax = 50;
@@ -59,8 +59,11 @@ export class Audit {
   #record(event: string, detail: Readonly<Record<string, string | number>>): void {
     this.#observe(event, detail);
     if (this.#state.journal.hasFailed) return;
-    const body = jsonBytes({ at: this.#state.clock.now(), event, detail });
-    const at = this.#state.journal.reserve(RecordKind.audited, body.length);
-    body.copy(this.#state.journal.openBytes, at);
+    const { journal, auditTrail, clock } = this.#state;
+    const now = clock.now();
+    const body = jsonBytes({ at: now, event, detail } satisfies Audited);
+    const at = journal.reserve(RecordKind.audited, body.length);
+    body.copy(journal.openBytes, at);
+    auditTrail.note(journal.lastSeq, now, body.length);
   }
 }

@@ -3,6 +3,7 @@ import type { JournalFrame } from "../model/journal.ts";
 import { MessageView } from "../model/message.ts";
 import type { BrowseRequest, MessagePage, StoredMessage } from "../model/queue-administration.ts";
 import { patternLevels, patternMatches } from "../model/topic-pattern.ts";
+import { isErased } from "./erasing.ts";
 import { readMessage } from "./frame-reading.ts";
 import { walkFrames } from "./frame-walk.ts";
 import type { Outbox } from "./outbox.ts";
@@ -48,14 +49,14 @@ export class Browsing {
       frame: (frame, at) => page.take(frame, at),
       done: (behind) => {
         const next = page.full ?? behind;
-        done({ messages: page.messages, next: next > journal.durableSeq ? undefined : next });
+        done({ messages: page.shown(), next: next > journal.durableSeq ? undefined : next });
       },
     });
   }
 }
 
 class Page {
-  readonly messages: StoredMessage[] = [];
+  #messages: StoredMessage[] = [];
   /** Where the page ended, if that was inside a frame. */
   full: number | undefined;
   readonly #state: State;
@@ -64,6 +65,8 @@ class Page {
   readonly #levels: readonly string[];
   readonly #view: MessageView = new MessageView();
   readonly #mayRead: Map<string, boolean> = new Map();
+  /** Of the rights under which it was gathered. */
+  #rights: number;
   #bytes = 0;
   #work = 0;
   #frames = 0;
@@ -73,31 +76,52 @@ class Page {
     this.#by = by;
     this.#request = request;
     this.#levels = patternLevels(request.filter);
+    this.#rights = state.rightsGeneration;
+  }
+
+  /** What it holds. Frames may have been read from disk meanwhile, and rights changed: what was taken before is asked for again. */
+  shown(): readonly StoredMessage[] {
+    this.#askAgain();
+    return this.#messages;
+  }
+
+  #askAgain(): void {
+    if (this.#rights === this.#state.rightsGeneration) return;
+    this.#rights = this.#state.rightsGeneration;
+    this.#mayRead.clear();
+    this.#messages = this.#messages.filter(({ topic, attributes: { originTopic } }) => {
+      return this.#mayReadTopic(topic) && (originTopic === undefined || this.#mayReadTopic(originTopic));
+    });
   }
 
   /** False when no more is to be read. */
   take(frame: JournalFrame, from: number): boolean {
+    this.#askAgain();
     this.#frames++;
     this.#work += frame.bytes.length;
     for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       if (!isShown(frame.kinds[i] as number)) continue;
       const message = readMessage(this.#view, frame, i);
-      if (!this.#isWanted(message) || !allowedMessage(this.#state, this.#by, message)) continue;
+      if (isErased(this.#state, message) || !this.#isWanted(message) || !allowedMessage(this.#state, this.#by, message))
+        continue;
       const bytes = message.payloadEnd - message.headerStart;
-      const isTooMuch = this.messages.length > 0 && this.#bytes + bytes > this.#request.bytesMax;
-      if (this.messages.length >= this.#request.limit || isTooMuch) {
+      const isTooMuch = this.#messages.length > 0 && this.#bytes + bytes > this.#request.bytesMax;
+      if (this.#messages.length >= this.#request.limit || isTooMuch) {
         this.full = frame.firstSeq + i;
         return false;
       }
       this.#bytes += bytes;
-      this.messages.push(storedMessage(message, frame.firstSeq + i));
+      this.#messages.push(storedMessage(message, frame.firstSeq + i));
     }
     return this.#work < workBytesMax && this.#frames < workFramesMax;
   }
 
   #isWanted(message: MessageView): boolean {
     const { topic } = message;
-    if (!patternMatches(this.#levels, topic)) return false;
+    return patternMatches(this.#levels, topic) && this.#mayReadTopic(topic);
+  }
+
+  #mayReadTopic(topic: string): boolean {
     let answer = this.#mayRead.get(topic);
     if (answer === undefined) {
       answer = allowed(this.#state, this.#by, "subscribe", topic);

@@ -4,7 +4,9 @@ import type { KeyCreated, KeyRevoked, PolicyApplied } from "../model/record.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
+import { Certificates } from "./certificates.ts";
 import { KeyExpiry } from "./key-expiry.ts";
+import { Passwords } from "./passwords.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import type { State } from "./state.ts";
@@ -18,13 +20,17 @@ export interface CredentialsParts {
 }
 
 export class Credentials {
+  readonly passwords: Passwords;
   readonly #parts: CredentialsParts;
   readonly #state: State;
   readonly #expiry: KeyExpiry;
+  readonly certificates: Certificates;
 
   constructor(parts: CredentialsParts) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.certificates = new Certificates(parts);
+    this.passwords = new Passwords(parts);
     this.#expiry = new KeyExpiry({ ...parts, end: (ended) => this.#endKey(ended) });
   }
 
@@ -42,22 +48,47 @@ export class Credentials {
     this.#parts.audit.act(event, { id, principal, by, ...(expiresAt !== undefined && { expiresAt }) });
   }
 
-  /** A key that is there gets an end, or another one. */
-  endKeyAt(key: KeyRecord, expiresAt: number, by: string): void {
-    const changed: KeyCreated = { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), expiresAt, by };
-    this.#record(RecordKind.keyCreated, changed);
-    this.applyKeyCreated(changed);
+  /** `next` takes the place of `key`, which counts until `endsAt`. */
+  rotateKey(key: KeyRecord, next: KeyCreated, endsAt: number): void {
+    const { id, principal } = key;
+    const secretHash = Buffer.from(key.secretHash).toString("base64");
+    const old: KeyCreated = { ...key, secretHash, expiresAt: endsAt, replacedBy: next.id, by: next.by };
+    for (const one of [next, old]) {
+      this.#record(RecordKind.keyCreated, one);
+      this.applyKeyCreated(one);
+    }
     this.#expiry.schedule();
-    this.#parts.audit.act("key.endSet", { id: key.id, principal: key.principal, by, expiresAt });
+    this.#parts.audit.act("key.rotated", { id, principal, by: next.by, replacedBy: next.id, endsAt });
   }
 
-  revokeKey(revoked: KeyRevoked): void {
-    this.#endKey(revoked);
-    this.#parts.audit.act("key.revoked", { id: revoked.id, by: revoked.by });
+  /** With it go the tokens made with it: who has stolen the one may have made the others. */
+  revokeKey(id: string, by: string): void {
+    this.#revoke(id, by, this.#madeWith(id));
+  }
+
+  /** Of a credential that is no key and is taken back: `password:…`, `cert:…`. */
+  revokeTokensOf(credential: string, by: string): void {
+    const [first, ...others] = this.#madeWith(credential);
+    if (first !== undefined) this.#revoke(first, by, others);
+  }
+
+  #madeWith(credential: string): string[] {
+    // Tokens make none, and there may be very many.
+    if (this.#state.keys.get(credential)?.isToken === true) return [];
+    return [...this.#state.keys.values()].filter(({ madeWith }) => madeWith === credential).map(({ id }) => id);
+  }
+
+  /** All in one record, and in one walk over the sessions. */
+  #revoke(id: string, by: string, tokens: readonly string[]): void {
+    const { audit, attaching, consuming } = this.#parts;
+    const some = tokens.length > 0;
+    this.#endKey({ id, by, ...(some && { tokens }) });
+    audit.act("key.revoked", { id, by, ...(some && { tokens: tokens.length }) });
+    const ids = new Set([id, ...tokens]);
     for (const session of [...this.#state.sessionsByNumber.values()]) {
-      if (session.keyId === revoked.id) this.#parts.attaching.kick(session, "not-authorized", "the key was revoked");
+      if (ids.has(session.keyId)) attaching.kick(session, "not-authorized", "the key was revoked");
     }
-    this.#parts.consuming.keyEnded(revoked.id, "the key was revoked");
+    consuming.keysEnded(ids, "the key was revoked");
     this.#expiry.schedule();
   }
 
@@ -75,7 +106,7 @@ export class Credentials {
   }
 
   applyKeyCreated(key: KeyCreated): void {
-    const { expiresAt, scope, isToken } = key;
+    const { expiresAt, scope, isToken, madeWith, replacedBy } = key;
     this.#state.keys.set({
       id: key.id,
       principal: key.principal,
@@ -85,15 +116,18 @@ export class Credentials {
       ...(expiresAt !== undefined && { expiresAt }),
       ...(scope !== undefined && { scope }),
       ...(isToken !== undefined && { isToken }),
+      ...(madeWith !== undefined && { madeWith }),
+      ...(replacedBy !== undefined && { replacedBy }),
     });
   }
 
   /** What was said with a key that was taken back is void: its wills must not go out, not even later (THREATS A15). */
   applyKeyRevoked(revoked: KeyRevoked): void {
-    this.#state.keys.delete(revoked.id);
+    const ids = new Set([revoked.id, ...(revoked.tokens ?? [])]);
+    for (const id of ids) this.#state.keys.delete(id);
     if (revoked.expired === true) return;
     for (const session of this.#state.sessionsByNumber.values()) {
-      if (session.keyId === revoked.id) this.#parts.attaching.voidWill(session);
+      if (ids.has(session.keyId)) this.#parts.attaching.voidWill(session);
     }
   }
 

@@ -7,6 +7,7 @@ import { MessageDraft, MessageView, messageSize, noExpiry, writeMessage } from "
 import { RecordKind } from "../model/record.ts";
 import { deadLetterPrefix } from "../model/settings.ts";
 import { fillDraft } from "./draft-of-message.ts";
+import { confineMessage, isErased } from "./erasing.ts";
 import { messageAt } from "./frame-reading.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
@@ -66,6 +67,11 @@ export class DeadLetters {
   /** The message is at hand. It is no more leased, nor does it stand aside. */
   record(queue: Queue, seq: number, message: MessageView, death: Death): void {
     const { journal, clock, counters } = this.#state;
+    if (isErased(this.#state, message)) {
+      counters.droppedErased++;
+      this.#parts.acks.done(queue, seq, bytesOf(message), death.key);
+      return;
+    }
     const draft = this.#draft;
     fillDraft(draft, message);
     // What died is kept for whoever looks after it, also where its publisher promised nothing.
@@ -83,6 +89,7 @@ export class DeadLetters {
     const length = messageSize(draft, principalBytes);
     const at = journal.reserve(RecordKind.messagePublished, length);
     writeMessage(journal.openBytes, at, draft, { principalBytes, number }, clock.now());
+    confineMessage(this.#state, at, at + length);
     const deadSeq = journal.lastSeq;
     this.#parts.publishing.apply(topic, deadSeq, draft.qos, number);
     this.#parts.appending.append(topic, deadSeq, this.#view.read(journal.openBytes, at, at + length));
@@ -104,7 +111,7 @@ export class DeadLetters {
 
 /** The id is left behind: it is the original's, and would make of the dead letter a repeat. */
 function attributesOf(seq: number, message: MessageView, death: Death): MessageAttributes {
-  const { key, priority, origin } = message.hasAttributes ? readAttributes(message) : ({} as MessageAttributes);
+  const { key, priority, origin, domain } = message.hasAttributes ? readAttributes(message) : ({} as MessageAttributes);
   return {
     ...(key === undefined ? {} : { key }),
     ...(priority === undefined ? {} : { priority }),
@@ -112,5 +119,6 @@ function attributesOf(seq: number, message: MessageView, death: Death): MessageA
     originTopic: message.topic,
     reason: death.reason.slice(0, reasonLengthMax),
     attempts: death.attempts,
+    ...(domain === undefined ? {} : { domain }),
   };
 }

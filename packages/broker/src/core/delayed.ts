@@ -11,6 +11,7 @@ import type { DelayedPage, DelayedView } from "../model/queue-administration.ts"
 import { RecordKind } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
 import { fillDraft } from "./draft-of-message.ts";
+import { isErased } from "./erasing.ts";
 import { messageAt } from "./frame-reading.ts";
 import { mayPublish } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
@@ -135,6 +136,11 @@ export class Delayed {
   #publish(seq: number, message: Buffer): void {
     const { publishing } = this.#parts;
     const view = this.#view.read(message, 0, message.length);
+    if (isErased(this.#state, view)) {
+      this.#state.counters.droppedErased++;
+      this.cancel(seq);
+      return;
+    }
     const topic = publishing.topicNamed(view.topic);
     const publisher = this.#publisherOf(view);
     const isAllowed =
@@ -230,6 +236,11 @@ export class Delayed {
     // Cancelled, or carried elsewhere meanwhile.
     if (entry === undefined) return;
     const message = frame === undefined ? undefined : messageAt(this.#view, frame, at);
+    if (message !== undefined && isErased(this.#state, message)) {
+      this.#state.counters.droppedErased++;
+      this.cancel(entry.seq);
+      return;
+    }
     if (frame === undefined || message === undefined) {
       this.#parts.audit.write("delayed.lost", { offset: entry.seq });
       this.cancel(entry.seq);
@@ -263,7 +274,7 @@ export class Delayed {
         record: (at, frame) => {
           const { seq: offset, dueAt, bytes } = byPlace[next++] as DelayedEntry;
           const message = frame === undefined ? undefined : messageAt(this.#view, frame, at);
-          if (message === undefined) return;
+          if (message === undefined || isErased(this.#state, message)) return;
           found.set(offset, { offset, topic: message.topic, publisher: message.principal, dueAt, bytes });
         },
         done: () => done(entries.flatMap(({ seq }) => found.get(seq) ?? [])),

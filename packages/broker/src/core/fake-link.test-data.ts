@@ -143,6 +143,7 @@ function seen(message: MessageView, form: DeliveryForm): Delivered {
 export interface ConnectWish {
   readonly principal?: string;
   readonly keyId?: string;
+  readonly expiresAt?: number;
   readonly clean?: boolean;
   readonly expiry?: number;
   readonly receiveMaximum?: number;
@@ -181,6 +182,7 @@ export class FakeClient implements LiveSource {
     const result = engine.attach(this.link, {
       principal: wish.principal ?? "dev",
       keyId: wish.keyId ?? "",
+      ...(wish.expiresAt !== undefined && { expiresAt: wish.expiresAt }),
       clientId,
       cleanStart: wish.clean ?? false,
       expirySeconds: wish.expiry ?? 0,

@@ -10,7 +10,9 @@ export function holds(frame: JournalFrame, seq: number): boolean {
 /** Reads the message of the record at `index`, which holds one. */
 export function readMessage(view: MessageView, frame: JournalFrame, index: number): MessageView {
   const start = (frame.starts[index] as number) + messageOffset(frame.kinds[index] as number);
-  return view.read(frame.bytes, start, frame.ends[index] as number);
+  view.read(frame.bytes, start, frame.ends[index] as number);
+  view.isBlank = frame.erased?.[index] === 1;
+  return view;
 }
 
 /** The message of record `seq`; `undefined` when that holds none. */

@@ -265,7 +265,7 @@ export class Player {
         this.world.machine.credentials.applyPolicy({ policy: policies[step.which] as Policy, by: "test" });
         break;
       case "revoke":
-        this.world.machine.credentials.revokeKey({ id: `k${step.client}`, by: "test" });
+        this.world.machine.credentials.revokeKey(`k${step.client}`, "test");
         break;
       case "wait":
         this.world.clock.wall += step.milliseconds;

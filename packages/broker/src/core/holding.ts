@@ -9,6 +9,7 @@ import { Reason } from "../model/engine.ts";
 import { type MessageDraft, MessageView, messageSize, writeMessage } from "../model/message.ts";
 import { RecordKind } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
+import { confineMessage, isErased } from "./erasing.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
 import type { QueueAppending } from "./queue-appending.ts";
@@ -48,12 +49,13 @@ export class Holding {
     const state = this.#state;
     state.counters.publishedQoS2++;
     const given = draft.attributes;
-    draft.attributes = this.#parts.publishing.keyed(topic, draft);
+    draft.attributes = this.#parts.publishing.completed(topic, draft);
     const length = prefixBytes + messageSize(draft, session.principalBytes);
     const at = state.journal.reserve(RecordKind.messageHeld, length);
     const bytes = state.journal.openBytes;
     writePrefix(bytes, at, session.number, packetId);
     writeMessage(bytes, at + prefixBytes, draft, session, state.clock.now());
+    if (draft.attributes.length > 0) confineMessage(state, at + prefixBytes, at + length);
     draft.attributes = given;
     const copy = Buffer.from(bytes.subarray(at + prefixBytes, at + length));
     session.held.set(packetId, copy);
@@ -78,6 +80,13 @@ export class Holding {
     if (!this.#mayRelease(session, name, message.retain)) {
       this.#drop(session, packetId);
       this.#parts.outbox.completed(link, packetId, Reason.packetIdNotFound);
+      return;
+    }
+    if (isErased(this.#state, message)) {
+      // It was taken, and erased before it counted.
+      this.#state.counters.droppedErased++;
+      this.#drop(session, packetId);
+      this.#parts.outbox.completed(link, packetId, Reason.success);
       return;
     }
     if (message.hasAttributes && this.#isRepeat(session, message)) {
@@ -156,6 +165,7 @@ export class Holding {
     const at = journal.reserve(RecordKind.messageReleased, prefixBytes + held.length);
     writePrefix(journal.openBytes, at, session.number, packetId);
     held.copy(journal.openBytes, at + prefixBytes);
+    confineMessage(this.#state, at + prefixBytes, at + prefixBytes + held.length);
     journal.commit();
   }
 }

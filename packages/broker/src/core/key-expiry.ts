@@ -7,6 +7,7 @@ import type { KeyRecord } from "../model/policy.ts";
 import type { KeyRevoked } from "../model/record.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Audit } from "./audit.ts";
+import { expiredText } from "./credential-deadline.ts";
 import type { QueueConsuming } from "./queue-consuming.ts";
 import type { State } from "./state.ts";
 
@@ -25,7 +26,6 @@ const atOnce = 1_000;
 const pauseMs = 1_000;
 /** Nor more seldom: the wall clock may be set, and timers do not know. */
 const lookMs = 60_000;
-const text = "the credential has expired";
 
 export class KeyExpiry {
   readonly #parts: KeyExpiryParts;
@@ -58,6 +58,7 @@ export class KeyExpiry {
     if (over.size > 0) {
       this.#endSessions(over);
       for (const key of over.values()) this.#end(key);
+      this.#parts.consuming.keysEnded(new Set(over.keys()), expiredText);
       journal.commit();
     }
     this.schedule();
@@ -69,7 +70,7 @@ export class KeyExpiry {
     for (const session of [...sessionsByNumber.values()]) {
       const key = over.get(session.keyId);
       if (key === undefined) continue;
-      this.#parts.attaching.kick(session, "not-authorized", text);
+      this.#parts.attaching.kick(session, "not-authorized", expiredText);
       // After a crash, a will that waits for its client to come back.
       if (session.ended || session.will === undefined || key.scope === undefined) continue;
       keys.endAt(key, clock.now() + pauseMs);
@@ -79,7 +80,6 @@ export class KeyExpiry {
 
   #end({ id, principal, isToken }: KeyRecord): void {
     this.#parts.end({ id, by: "mess", expired: true });
-    this.#parts.consuming.keyEnded(id, text);
     // When a token ends is in the record of its making.
     if (isToken !== true) this.#parts.audit.act("key.expired", { id, principal });
   }

@@ -98,14 +98,45 @@ describe("a key with an end", () => {
     const client = world.connected("one", { principal: "shop", keyId: "k_a" });
     const record = world.machine.state.keys.get("k_a");
     if (record === undefined) throw new Error("no key");
-    world.machine.credentials.endKeyAt(record, start + minute, "admin");
+    world.machine.credentials.rotateKey(record, key("k_b"), start + minute);
     world.commit();
+    expect(idsOf(world.machine)).toEqual(["k_a", "k_b"]);
     world.restart();
     const again = world.connected("one", { principal: "shop", keyId: "k_a" });
     expect(client).toBeDefined();
     world.wait(minute);
     expect(again.link.ended).toBe("not-authorized");
+    expect(idsOf(world.machine)).toEqual(["k_b"]);
+  });
+
+  it("takes with it, when it is revoked, the tokens that were made with it", () => {
+    const tokens = [token("k_1"), token("k_2", [allow("publish", "a")]), token("k_3")];
+    const world = made(key("k_a"), ...tokens.map((one, index) => ({ ...one, madeWith: index < 2 ? "k_a" : "k_b" })));
+    const client = world.connected("one", { principal: "shop", keyId: "k_1" });
+    world.machine.credentials.revokeKey("k_a", "admin");
+    world.commit();
+    expect(idsOf(world.machine)).toEqual(["k_3"]);
+    expect(client.link.ended).toBe("not-authorized");
+    world.restart();
+    expect(idsOf(world.machine)).toEqual(["k_3"]);
+    world.machine.credentials.revokeTokensOf("cert:01", "admin");
+    expect(idsOf(world.machine)).toEqual(["k_3"]);
+    world.machine.credentials.revokeTokensOf("k_b", "admin");
     expect(idsOf(world.machine)).toEqual([]);
+  });
+
+  it("takes a thousand tokens with it in one record", () => {
+    const world = made(key("k_a"));
+    for (let index = 0; index < 1_000; index++)
+      world.machine.credentials.createKey({ ...token(`k_${index}`), madeWith: "k_a" });
+    world.commit();
+    const before = world.journal.lastSeq;
+    world.machine.credentials.revokeKey("k_a", "admin");
+    world.commit();
+    expect(idsOf(world.machine)).toEqual([]);
+    // The record, and that of the audit.
+    expect(world.journal.lastSeq - before).toBe(2);
+    expect(idsOf(world.replayed())).toEqual([]);
   });
 
   it("takes nothing back: the will of its session goes out, and that of a revoked one does not", () => {
@@ -118,7 +149,7 @@ describe("a key with an end", () => {
       const client = world.connected("one", { principal: name, keyId: "k_a", will: { topic: "w" } });
       expect(client.isOn).toBe(true);
       if (how === "expires") world.wait(minute);
-      else world.machine.credentials.revokeKey({ id: "k_a", by: "admin" });
+      else world.machine.credentials.revokeKey("k_a", "admin");
       world.commit();
       expect(client.link.ended).toBe("not-authorized");
       expect([how, watcher.link.payloads]).toEqual([how, how === "expires" ? ["will of one"] : []]);
@@ -255,6 +286,7 @@ describe("keys by histories", () => {
       scope: fc.constantFrom(...scopes),
       seconds: fc.option(fc.integer({ min: 1, max: 300 })),
       isToken: fc.boolean(),
+      madeWith: fc.integer({ min: 1, max: 6 }),
     }),
     fc.record({ do: fc.constant("revoke" as const), id: fc.integer({ min: 1, max: 6 }) }),
     fc.record({ do: fc.constant("wait" as const), seconds: fc.integer({ min: 1, max: 120 }) }),
@@ -271,13 +303,18 @@ describe("keys by histories", () => {
             const more = {
               ...(one.scope !== undefined && { scope: one.scope }),
               ...(one.seconds !== null && { expiresAt: world.clock.now() + one.seconds * 1000 }),
-              ...(one.isToken && { isToken: true }),
+              ...(one.isToken && { isToken: true, madeWith: `k_${one.madeWith}` }),
             };
             const record = key(`k_${one.id}`, more);
             model.set(record.id, record);
             world.machine.credentials.createKey(record);
           } else if (one.do === "revoke") {
-            if (model.delete(`k_${one.id}`)) world.machine.credentials.revokeKey({ id: `k_${one.id}`, by: "admin" });
+            const id = `k_${one.id}`;
+            const known = model.get(id);
+            if (known === undefined) continue;
+            world.machine.credentials.revokeKey(id, "admin");
+            const isWith = ({ madeWith }: KeyCreated): boolean => known.isToken !== true && madeWith === id;
+            model = new Map([...model].filter(([other, record]) => other !== id && !isWith(record)));
           } else if (one.do === "wait") {
             world.wait(one.seconds * 1000);
             // A second that has been used for others is waited for.

@@ -22,11 +22,13 @@ import { AckKeeper } from "./ack-keeper.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import { Attaching } from "./attaching.ts";
 import { Audit } from "./audit.ts";
+import { AuditReading } from "./audit-reading.ts";
 import { Batch, reservedText } from "./batch.ts";
 import { Browsing } from "./browsing.ts";
 import { Credentials } from "./credentials.ts";
 import { Delayed } from "./delayed.ts";
 import { Delivering } from "./delivering.ts";
+import { Erasing } from "./erasing.ts";
 import { GroupDelivering } from "./group-delivering.ts";
 import { Holding } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
@@ -67,10 +69,12 @@ export class Machine implements Engine, JournalListener {
   readonly delayed: Delayed;
   readonly topics: TopicDeclaring;
   readonly positions: Positions;
+  readonly auditReading: AuditReading;
   readonly browsing: Browsing;
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
+  readonly erasing: Erasing;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
   readonly #acks: AckKeeper;
@@ -109,6 +113,7 @@ export class Machine implements Engine, JournalListener {
     appending.connect(this.#outbox);
     this.publishing = new Publishing({ state, outbox: this.#outbox, sending, groups, retained, queues: appending });
     this.delayed = new Delayed({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
+    this.auditReading = new AuditReading(state, this.#outbox);
     this.browsing = new Browsing({ state, outbox: this.#outbox, positions: this.positions });
     this.#batch = new Batch({ state, outbox: this.#outbox, publishing: this.publishing, audit: this.audit });
     this.queues = new DeclaredQueues({
@@ -154,7 +159,9 @@ export class Machine implements Engine, JournalListener {
       attaching: this.attaching,
       consuming: this.queues.consuming,
     });
+    this.erasing = new Erasing({ state, outbox: this.#outbox, audit: this.audit, retained });
     this.replay = new Replay({
+      erasing: this.erasing,
       state,
       publishing: this.publishing,
       retained,
@@ -186,6 +193,7 @@ export class Machine implements Engine, JournalListener {
     this.replay.lastSeen.clear();
     this.queues.begin();
     this.credentials.begin();
+    this.erasing.begin();
     this.state.journal.commitWithin(50);
   }
 
@@ -205,6 +213,7 @@ export class Machine implements Engine, JournalListener {
     this.state.forgetStaleTopics();
     this.queues.tidy();
     this.retention.run();
+    this.erasing.tidy();
   }
 
   /** Runs when everything written so far is durable. */

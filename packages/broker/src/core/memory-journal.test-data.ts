@@ -5,6 +5,8 @@ interface Pending {
   readonly kind: number;
   readonly start: number;
   readonly end: number;
+  /** Erasure domain and where its part begins. */
+  confined?: { readonly domain: number; readonly from: number };
 }
 
 interface Fetch {
@@ -27,6 +29,8 @@ export class MemoryJournal implements Journal {
   readonly frames: JournalFrame[];
   readonly sealed: JournalFrame[] = [];
   readonly dropped: number[] = [];
+  /** Erasure domains that have a key. */
+  readonly domains: Set<number>;
   openBytes: Buffer = Buffer.alloc(1_024);
   hasFailed = false;
   congested = false;
@@ -46,6 +50,10 @@ export class MemoryJournal implements Journal {
   constructor(options: MemoryJournalOptions = {}) {
     this.#options = options;
     this.frames = [...(options.frames ?? [])];
+    const lasting = this.frames.flatMap(({ confined = [], erased }) =>
+      confined.filter(({ index }) => erased?.[index] !== 1),
+    );
+    this.domains = new Set(lasting.map(({ domain }) => domain));
     const last = this.frames.at(-1);
     this.durableSeq = last === undefined ? 0 : last.firstSeq + last.count - 1;
     this.#openSeq = this.durableSeq + 1;
@@ -78,6 +86,36 @@ export class MemoryJournal implements Journal {
     this.#open.push({ kind, start, end });
     this.#openLength = end;
     return start;
+  }
+
+  confine(domain: number, from: number): void {
+    const last = this.#open.at(-1);
+    if (last === undefined || from < last.start || from > last.end) throw new RangeError("not in the last record");
+    last.confined = { domain, from };
+    this.domains.add(domain);
+  }
+
+  /** What belongs to them is zeros from here on, as it is for a journal that reads its disk. */
+  destroyDomains(domains: readonly number[], done: () => void): void {
+    for (const domain of domains) this.domains.delete(domain);
+    for (const [i, frame] of this.frames.entries()) this.frames[i] = this.#withoutDomains(frame);
+    done();
+  }
+
+  requireDomains(domains: readonly number[]): void {
+    for (const domain of domains) if (!this.domains.has(domain)) throw new Error(`domain ${domain} has no key`);
+  }
+
+  #withoutDomains(frame: JournalFrame): JournalFrame {
+    const gone = frame.confined?.filter(({ domain }) => !this.domains.has(domain)) ?? [];
+    if (gone.length === 0) return frame;
+    const bytes = Buffer.from(frame.bytes);
+    const erased = frame.erased?.slice() ?? new Uint8Array(frame.count);
+    for (const { index, from } of gone) {
+      bytes.fill(0, from, frame.ends[index]);
+      erased[index] = 1;
+    }
+    return { ...frame, bytes, erased };
   }
 
   /** Every record after `seq`, durable or not. */
@@ -115,6 +153,7 @@ export class MemoryJournal implements Journal {
       starts: Uint32Array.from(this.#open, ({ start }) => start),
       ends: Uint32Array.from(this.#open, ({ end }) => end),
       kinds: Uint8Array.from(this.#open, ({ kind }) => kind),
+      confined: this.#open.flatMap(({ confined }, index) => (confined === undefined ? [] : { index, ...confined })),
     };
     this.sealed.push(frame);
     this.#openSeq += frame.count;

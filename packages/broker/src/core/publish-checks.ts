@@ -4,6 +4,7 @@ import { Reason } from "../model/engine.ts";
 import { type MessageAttributes, type MessageDraft, readAttributes } from "../model/message.ts";
 import { priorityMax } from "../model/settings.ts";
 import type { DeclaredTopic } from "./declared-topic.ts";
+import { domainRefusal } from "./erasing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Queue } from "./queue.ts";
 import { type Planned, QueueQuota } from "./queue-quota.ts";
@@ -31,7 +32,7 @@ export class PublishPlan {
 export const nothingPlanned: PublishPlan = new PublishPlan();
 const noWish: MessageAttributes = {};
 /** The broker's own to set. */
-const reservedNames = ["origin", "originTopic", "reason", "attempts"] as const;
+const reservedNames = ["origin", "originTopic", "reason", "attempts", "domain"] as const;
 
 /** Of a message, wherever it lies. */
 export interface Content {
@@ -147,7 +148,28 @@ export class PublishChecks {
         Reason.implementationSpecific,
         `the level of the topic that is its ordering key has more than ${limits.messageKeyBytesMax} bytes`,
       );
+    const full = this.domainText(topic, draft);
+    if (full !== "") {
+      this.#state.counters.quotaRefused++;
+      return this.refuse(Reason.quotaExceeded, full);
+    }
     return this.contentReason(declared, draft);
+  }
+
+  /** Why there is no erasure domain for the message; "" where there is, or where its topic asks for none. */
+  domainText(topic: Topic, draft: MessageDraft): string {
+    const { topicSettings } = this.#state;
+    const asks = topicSettings.size > 0 && topicSettings.of(topic)?.settings.erasure !== undefined;
+    return asks ? domainRefusal(this.#state, topic, this.#keyOf(topic, draft)) : "";
+  }
+
+  /** The ordering key that the message has, or that its topic gives it. */
+  #keyOf(topic: Topic, draft: MessageDraft): string | undefined {
+    const { key } = this.wishOf(draft);
+    const { keyAttributes } = topic;
+    if (key !== undefined || keyAttributes.length === 0) return key;
+    const bytes = Buffer.from(keyAttributes.buffer, keyAttributes.byteOffset, keyAttributes.length);
+    return readAttributes({ bytes, attributesStart: 0, headerStart: bytes.length }).key;
   }
 
   refuse(reason: number, text: string): number {

@@ -1,6 +1,7 @@
 /** The publishing side in snapshots: what its records before that would rebuild. */
 import { savedNumbers } from "../delivery/delayed-heap.ts";
 import {
+  type ErasureState,
   jsonBytes,
   RecordKind,
   type RetentionState,
@@ -16,10 +17,12 @@ type Add = (kind: number, body: Buffer) => void;
 const partBytes = 32 * 1024;
 /** In front of the texts of an id: u8 length of the principal, u8 0, u16 length of the id, f64 seq, f64 wall-clock time. */
 const idHeadBytes = 20;
+const domainsPerPart = 256;
 const delayedBytes = savedNumbers * 8;
 
 export function addPublishing(state: State, add: Add): void {
   addTopics(state, add);
+  addErasure(state, add);
   add(
     RecordKind.retentionState,
     jsonBytes({ filter: "", marks: [], times: state.times.save() } satisfies RetentionState),
@@ -31,6 +34,7 @@ export function addPublishing(state: State, add: Add): void {
 /** False when the record is of another kind. */
 export function restorePublishing(state: State, kind: number, bytes: Buffer, start: number, end: number): boolean {
   if (kind === RecordKind.messageIdState) restoreMessageIds(state, bytes, start, end);
+  else if (kind === RecordKind.erasureState) restoreErasure(state, readJson<ErasureState>(bytes, start, end));
   else if (kind === RecordKind.delayedState) restoreDelayed(state, bytes, start, end);
   else if (kind === RecordKind.topicDeclared) state.topicSettings.set(readJson<TopicDeclared>(bytes, start, end));
   else if (kind === RecordKind.topicDeleted)
@@ -49,6 +53,27 @@ function addTopics(state: State, add: Add): void {
     if (marks.length > 0)
       add(RecordKind.retentionState, jsonBytes({ filter, marks: marks.save() } satisfies RetentionState));
   }
+}
+
+function addErasure(state: State, add: Add): void {
+  const { erasure } = state;
+  if (erasure.lastNumber === 0) return;
+  const all = [...erasure.values()];
+  const { lastNumber, destroying } = erasure;
+  add(
+    RecordKind.erasureState,
+    jsonBytes({ domains: [], lastNumber, destroying: [...destroying] } satisfies ErasureState),
+  );
+  for (let from = 0; from < all.length; from += domainsPerPart) {
+    const domains = all.slice(from, from + domainsPerPart);
+    add(RecordKind.erasureState, jsonBytes({ domains } satisfies ErasureState));
+  }
+}
+
+function restoreErasure({ erasure }: State, { domains, lastNumber = 0, destroying = [] }: ErasureState): void {
+  erasure.lastNumber = Math.max(erasure.lastNumber, lastNumber);
+  for (const number of destroying) erasure.destroying.add(number);
+  for (const domain of domains) erasure.add({ ...domain });
 }
 
 function addMessageIds(state: State, add: Add): void {

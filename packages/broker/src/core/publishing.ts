@@ -16,6 +16,7 @@ import {
 import { RecordKind } from "../model/record.ts";
 import type { DeclaredTopic } from "./declared-topic.ts";
 import { fillDraft } from "./draft-of-message.ts";
+import { confineMessage, withDomain } from "./erasing.ts";
 import type { Group } from "./group.ts";
 import type { GroupDelivering } from "./group-delivering.ts";
 import { mayPublish, memberMayRead, refresh } from "./matching.ts";
@@ -130,7 +131,8 @@ export class Publishing {
     source.eachMessage(run, (message) => {
       if (sent++ >= good) return;
       const draft = this.#draftOf(message);
-      if (isKept && checks.quota.refusal(topic, draft, undefined) === "") this.publish(session, topic, draft);
+      const hasRoom = isKept && checks.quota.refusal(topic, draft, undefined) === "";
+      if (hasRoom && checks.domainText(topic, draft) === "") this.publish(session, topic, draft);
       else this.#forwardOne(session, topic, message);
     });
     return reason;
@@ -166,10 +168,12 @@ export class Publishing {
     const draft = this.#draftOf(message);
     if (!this.#mayKeepLive) return;
     if (this.checks.quota.refusal(topic, draft, undefined) !== "") return;
-    draft.attributes = this.keyed(topic, draft);
+    if (this.checks.domainText(topic, draft) !== "") return;
+    draft.attributes = this.completed(topic, draft);
     const length = messageSize(draft, session.principalBytes);
     const at = journal.reserve(RecordKind.messageQueued, length);
     writeMessage(journal.openBytes, at, draft, session, clock.now());
+    if (draft.attributes.length > 0) confineMessage(this.#state, at, at + length);
     this.#queues.queued(topic, journal.lastSeq, this.#view.read(journal.openBytes, at, at + length));
     journal.commit();
   }
@@ -202,14 +206,19 @@ export class Publishing {
     if (draft.qos === 0) this.#state.counters.publishedQoS0++;
     else this.#state.counters.publishedQoS1++;
     const { topicSettings } = this.#state;
-    if (topicSettings.size > 0 && topicSettings.keyOf(topic).length > 0)
-      return this.#publishKeyed(publisher, topic, draft);
+    if (topicSettings.size > 0 && topicSettings.adds(topic)) return this.#publishWith(publisher, topic, draft);
     if (draft.attributes.length > 0) return this.#publishWish(publisher, topic, draft);
     return this.store(publisher, topic, draft);
   }
 
-  /** The attributes of the draft, and the key that its topic gives it if it has none of its own. */
-  keyed(topic: Topic, draft: MessageDraft): Uint8Array {
+  /** The attributes of the draft, and what its topic adds: a key if it has none of its own, and its erasure domain. */
+  completed(topic: Topic, draft: MessageDraft): Uint8Array {
+    const { topicSettings } = this.#state;
+    if (topicSettings.size === 0 || !topicSettings.adds(topic)) return draft.attributes;
+    return withDomain(this.#state, topic, this.#keyed(topic, draft));
+  }
+
+  #keyed(topic: Topic, draft: MessageDraft): Uint8Array {
     const { topicSettings } = this.#state;
     const given = draft.attributes;
     const byTopic = topicSettings.size === 0 ? withoutAttributes : topicSettings.keyOf(topic);
@@ -221,9 +230,10 @@ export class Publishing {
   }
 
   /** A door's draft is given back as it came. */
-  #publishKeyed(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
+  #publishWith(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const given = draft.attributes;
-    draft.attributes = this.keyed(topic, draft);
+    const isRepeat = given.length > 0 && this.checks.repeated(publisher, draft) > 0;
+    if (!isRepeat) draft.attributes = this.completed(topic, draft);
     const reason = this.#publishWish(publisher, topic, draft);
     draft.attributes = given;
     return reason;
@@ -251,6 +261,7 @@ export class Publishing {
     const length = messageSize(draft, publisher.principalBytes);
     const at = journal.reserve(RecordKind.messageDelayed, length);
     writeMessage(journal.openBytes, at, draft, publisher, clock.now());
+    confineMessage(this.#state, at, at + length);
     this.#delayed(dueAt, length);
     return Reason.success;
   }
@@ -260,6 +271,7 @@ export class Publishing {
     const { journal } = this.#state;
     const at = journal.reserve(RecordKind.messageDelayed, held.length);
     held.copy(journal.openBytes, at);
+    confineMessage(this.#state, at, at + held.length);
     this.#delayed(dueAt, held.length);
   }
 
@@ -279,6 +291,7 @@ export class Publishing {
     const at = journal.reserve(RecordKind.messagePublished, length);
     const now = clock.now();
     writeMessage(journal.openBytes, at, draft, publisher, now);
+    if (draft.attributes.length > 0) confineMessage(this.#state, at, at + length);
     const seq = journal.lastSeq;
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);

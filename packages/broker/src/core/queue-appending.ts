@@ -77,6 +77,8 @@ export class QueueAppending {
 
 /** Has the message the user properties that the subscription asks for? */
 export function isWanted(state: State, where: Readonly<Record<string, string>>, message: MessageView): boolean {
+  // What it had is erased. It counts as before, and nobody is given it.
+  if (message.isBlank) return true;
   for (const name in where) if (state.headers.userProperty(message, name) !== where[name]) return false;
   return true;
 }

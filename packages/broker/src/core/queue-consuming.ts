@@ -4,6 +4,7 @@ import type { EndReason } from "../model/link.ts";
 import type { ConsumeRequest, Consumer } from "../model/queue.ts";
 import { jsonBytes, RecordKind } from "../model/record.ts";
 import type { Audit } from "./audit.ts";
+import { CredentialDeadline, expiredText, hasExpired } from "./credential-deadline.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueDelivering } from "./queue-delivering.ts";
@@ -65,6 +66,7 @@ export class QueueConsuming {
     const work = queue.work ?? this.#begin(queue);
     work.join(attached);
     this.#attached.add(attached);
+    this.#watchCredential(attached, request.expiresAt);
     this.#noteIdle(queue, 0);
     this.#parts.outbox.action(() => this.#parts.delivering.defer(queue));
     return attached;
@@ -73,6 +75,7 @@ export class QueueConsuming {
   leave(attached: Attached, keepLeases: boolean): void {
     if (attached.gone) return;
     attached.gone = true;
+    attached.credentialDeadline?.cancel();
     this.#attached.delete(attached);
     const { queue } = attached;
     const { work } = queue;
@@ -81,6 +84,12 @@ export class QueueConsuming {
     if (work === undefined || queue.deleted) return;
     if (work.consumers.size === 0) this.#noteIdle(queue, this.#state.clock.now());
     this.#parts.delivering.wake(queue);
+  }
+
+  #watchCredential(attached: Attached, expiresAt: number | undefined): void {
+    if (expiresAt === undefined) return;
+    const end = (): void => this.end(attached, "not-authorized", expiredText);
+    attached.credentialDeadline = new CredentialDeadline(this.#state, expiresAt, end);
   }
 
   /** It takes nothing more and keeps what it has; `leave` follows. The next one of an exclusive subscription takes over. */
@@ -121,8 +130,11 @@ export class QueueConsuming {
   }
 
   keyEnded(keyId: string, text: string): void {
-    for (const attached of [...this.#attached])
-      if (attached.keyId === keyId) this.end(attached, "not-authorized", text);
+    this.keysEnded(new Set([keyId]), text);
+  }
+
+  keysEnded(ids: ReadonlySet<string>, text: string): void {
+    for (const attached of [...this.#attached]) if (ids.has(attached.keyId)) this.end(attached, "not-authorized", text);
   }
 
   /** Rights changed: who may not consume any more is told so. */
@@ -182,6 +194,7 @@ export class QueueConsuming {
     const state = this.#state;
     if (state.journal.hasFailed)
       return { reason: Reason.serverUnavailable, text: "storage has failed; the broker must be restarted" };
+    if (hasExpired(state, request.expiresAt)) return { reason: Reason.notAuthorized, text: expiredText };
     const text = this.#missingRight(queue, request.principal, request.subscription);
     if (text !== undefined) {
       state.counters.deniedSubscribe++;

@@ -2,6 +2,7 @@
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
 import type { DeadLetters } from "./dead-letters.ts";
+import { isErased } from "./erasing.ts";
 import { readMessage } from "./frame-reading.ts";
 import { topicOf } from "./matching.ts";
 import type { Lane, Queue } from "./queue.ts";
@@ -82,6 +83,11 @@ export class QueueOffering {
     const attempts = queue.attempts?.get(seq);
     const key = queue.rules.ordering === "key" ? keyOf(message) : undefined;
     if (key !== undefined && !work.keys.acquire(key, seq)) return dealtWith;
+    if (isErased(this.#state, message)) {
+      this.#state.counters.droppedErased++;
+      this.#parts.acks.done(queue, seq, bytesOf(message), key);
+      return dealtWith;
+    }
     const now = this.#state.clock.now();
     const failed = attempts?.failed ?? 0;
     if (failed >= queue.rules.maxDeliveries) {

@@ -486,7 +486,7 @@ describe("rights", () => {
     two.isReady = false;
     bench.publish("1");
     two.isReady = true;
-    world.machine.credentials.revokeKey({ id: "k", by: "admin" });
+    world.machine.credentials.revokeKey("k", "admin");
     world.commit();
     expect(one.ended).toBe("not-authorized");
     expect(two.taken).toMatchObject([{ payload: "1", attempt: 1 }]);

@@ -5,6 +5,7 @@ import { Leases, type Timed } from "../delivery/leases.ts";
 import { TimedSeqs } from "../delivery/timed-seqs.ts";
 import type { ConsumeRequest, Consumer, ConsumerHandle, Lease } from "../model/queue.ts";
 import { SharedGroup } from "../subscriptions/shared-group.ts";
+import type { CredentialDeadline } from "./credential-deadline.ts";
 import type { Lane, Queue } from "./queue.ts";
 import type { Topic } from "./topic.ts";
 
@@ -21,6 +22,8 @@ export class Attached implements ConsumerHandle {
   readonly leases: Set<HeldLease> = new Set();
   leaseBytes = 0;
   gone = false;
+  /** With a credential that ends. */
+  credentialDeadline: CredentialDeadline | undefined;
   /** It takes nothing more, and finishes what it has. */
   retired = false;
   /** A message it said is larger than it ever takes. */

@@ -7,6 +7,7 @@ import { deadLetterPrefix } from "../model/settings.ts";
 import type { Audit } from "./audit.ts";
 import { type DeadVisitor, walkDead } from "./dead-walk.ts";
 import { fillDraft } from "./draft-of-message.ts";
+import { confineMessage, isErased } from "./erasing.ts";
 import { messageAt } from "./frame-reading.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Queue } from "./queue.ts";
@@ -56,6 +57,7 @@ export class Redriving {
     let bytes = 0;
     walkDead(this.#state, queue, Math.max(1, page.from), {
       visit: (seq, message) => {
+        if (isErased(this.#state, message)) return true;
         const size = bytesOf(message);
         if (messages.length >= limit || (messages.length > 0 && bytes + size > pageBytesMax)) return false;
         bytes += size;
@@ -70,6 +72,10 @@ export class Redriving {
   /** Back to the subscription they failed in, attempts forgotten, as far as its quota goes. `done` when that is durable. */
   redrive(queue: Queue, act: DeadAct, done: Done): void {
     const direct: Act = (message) => {
+      if (isErased(this.#state, message)) {
+        this.#state.counters.droppedErased++;
+        return true;
+      }
       const { maxMessages, maxBytes } = queue.rules;
       if (queue.messages >= maxMessages || queue.bytes + bytesOf(message) > maxBytes) return false;
       this.#direct(queue, message);
@@ -145,11 +151,12 @@ export class Redriving {
   #direct(queue: Queue, message: MessageView): void {
     const { journal, clock } = this.#state;
     const draft = this.#draft;
-    const { key, priority, origin, originTopic } = readAttributes(message);
+    const { key, priority, origin, originTopic, domain } = readAttributes(message);
     const attributes: MessageAttributes = {
       ...(key === undefined ? {} : { key }),
       ...(priority === undefined ? {} : { priority }),
       ...(origin === undefined ? {} : { origin }),
+      ...(domain === undefined ? {} : { domain }),
     };
     fillDraft(draft, message);
     draft.expirySeconds = noExpiry;
@@ -164,6 +171,7 @@ export class Redriving {
     writeNumber(out, at, queue.number);
     const start = at + directedHeadBytes;
     writeMessage(out, start, draft, { principalBytes, number: message.publisherNumber }, clock.now());
+    confineMessage(this.#state, start, at + length);
     this.#parts.appending.direct(queue, journal.lastSeq, this.#view.read(out, start, at + length));
   }
 }

@@ -1,15 +1,21 @@
 /** Recovery: the same `apply` functions that run live, fed from the journal. Decides nothing, sends nothing. */
 
 import { awaitingPubcomp, awaitingPubrec } from "../delivery/in-flight.ts";
+import { readAttribute } from "../model/attributes.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, messageHeaderBytes } from "../model/message.ts";
 import {
   type BacklogState,
+  type CertificateIssued,
+  type CertificateRevoked,
   type CounterState,
   type DeliveryNote,
+  type DomainsErased,
   type KeyCreated,
   type KeyRevoked,
   messageOffset,
+  type PasswordRemoved,
+  type PasswordSet,
   type PolicyApplied,
   RecordKind,
   type RetainedDue,
@@ -25,7 +31,9 @@ import {
 import { isFilterProblem, parseFilter } from "../topics/topic-filter.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import type { Attaching } from "./attaching.ts";
+import { applyAudit } from "./audit-records.ts";
 import type { Credentials } from "./credentials.ts";
+import type { Erasing } from "./erasing.ts";
 import type { Group } from "./group.ts";
 import type { Publishing } from "./publishing.ts";
 import { restorePublishing } from "./publishing-state.ts";
@@ -47,6 +55,7 @@ export interface ReplayParts {
   readonly credentials: Credentials;
   readonly appending: QueueAppending;
   readonly queues: QueueReplay;
+  readonly erasing: Erasing;
 }
 
 /** How the connection of a session ended, as far as the journal knows. */
@@ -61,6 +70,8 @@ export class Replay {
   readonly #message: MessageView = new MessageView();
   readonly lastSeen: Map<Session, LastSeen> = new Map();
   records = 0;
+  /** The record at hand is a message whose headers and payload are erased. */
+  #isBlank = false;
   /** The latest time that a message was published at. */
   #latest = 0;
 
@@ -76,7 +87,9 @@ export class Replay {
       if (kind === RecordKind.snapshotEnded) return false;
       if (kind !== RecordKind.snapshotPart) continue;
       const start = frame.starts[i] as number;
+      this.#isBlank = frame.erased?.[i] === 1;
       this.apply(frame.bytes[start] as number, frame.firstSeq + i, frame.bytes, start + 1, frame.ends[i] as number);
+      this.#isBlank = false;
     }
     return true;
   }
@@ -86,7 +99,9 @@ export class Replay {
     for (let i = Math.max(0, from - frame.firstSeq); i < frame.count; i++) {
       const kind = frame.kinds[i] as number;
       if (kind >= RecordKind.snapshotBegun && kind <= RecordKind.snapshotEnded) continue;
+      this.#isBlank = frame.erased?.[i] === 1;
       this.apply(kind, frame.firstSeq + i, frame.bytes, frame.starts[i] as number, frame.ends[i] as number);
+      this.#isBlank = false;
       this.records++;
     }
     this.#state.times.note(frame.firstSeq + frame.count, this.#latest);
@@ -101,11 +116,15 @@ export class Replay {
       this.#applyDelivery(kind, readDeliveryNote(bytes, start, end));
     } else if (kind === RecordKind.holdDropped) {
       this.#dropHold(bytes.readUInt32LE(start), bytes.readUInt16LE(start + 4));
-    } else this.#applyRare(kind, bytes, start, end);
+    } else if (!applyAudit(this.#state.auditTrail, { kind, seq, bytes, start, end }))
+      this.#applyRare(kind, bytes, start, end);
   }
 
   #applyMessage(kind: number, seq: number, bytes: Buffer, start: number, end: number): void {
     const message = this.#message.read(bytes, start + messageOffset(kind), end);
+    message.isBlank = this.#isBlank;
+    if (message.hasAttributes && this.#state.erasure.lastNumber > 0)
+      this.#state.erasure.note(readAttribute(message, "domain") ?? 0, seq);
     if (message.publishedAt > this.#latest) this.#latest = message.publishedAt;
     if (kind === RecordKind.messageDirected) {
       this.#parts.queues.directed(seq, bytes.readUInt32LE(start), message);
@@ -230,6 +249,9 @@ export class Replay {
 
   #applyRare(kind: number, bytes: Buffer, start: number, end: number): void {
     switch (kind) {
+      case RecordKind.domainsErased:
+        this.#parts.erasing.applyErased(readJson<DomainsErased>(bytes, start, end));
+        break;
       case RecordKind.sessionOpened:
         this.#open(readJson<SessionOpened>(bytes, start, end));
         break;
@@ -253,6 +275,18 @@ export class Replay {
         break;
       case RecordKind.keyRevoked:
         this.#parts.credentials.applyKeyRevoked(readJson<KeyRevoked>(bytes, start, end));
+        break;
+      case RecordKind.certificateIssued:
+        this.#parts.credentials.certificates.applyIssued(readJson<CertificateIssued>(bytes, start, end));
+        break;
+      case RecordKind.certificateRevoked:
+        this.#parts.credentials.certificates.applyRevoked(readJson<CertificateRevoked>(bytes, start, end));
+        break;
+      case RecordKind.passwordSet:
+        this.#parts.credentials.passwords.applySet(readJson<PasswordSet>(bytes, start, end));
+        break;
+      case RecordKind.passwordRemoved:
+        this.#parts.credentials.passwords.applyRemoved(readJson<PasswordRemoved>(bytes, start, end));
         break;
       case RecordKind.policyApplied:
         this.#parts.credentials.applyPolicyApplied(readJson<PolicyApplied>(bytes, start, end));

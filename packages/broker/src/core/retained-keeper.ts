@@ -1,4 +1,6 @@
 /** Retained messages: the last message of a topic, its author's rights and its quotas (MQTT 5.0 section 3.3.1.3). */
+
+import { readAttribute } from "../model/attributes.ts";
 import { ownerOf } from "../model/derived-principal.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageView, noExpiry } from "../model/message.ts";
@@ -57,6 +59,7 @@ export class RetainedKeeper {
           ? Number.POSITIVE_INFINITY
           : message.publishedAt + message.expirySeconds * 1000,
       bytes: bytes + entryOverheadBytes,
+      ...domainOf(message),
     });
   }
 
@@ -103,6 +106,16 @@ export class RetainedKeeper {
     }
   }
 
+  /** Domains were erased: what was retained in them is gone. Runs inside the application of that record. */
+  dropErased(): void {
+    const { retained, erasure } = this.#state;
+    const gone: string[] = [];
+    retained.forEach(({ topic, domain }) => {
+      if (domain !== undefined && !erasure.isLive(domain)) gone.push(topic);
+    });
+    for (const topic of gone) this.remove(topic);
+  }
+
   /**
    * Rights changed: what authors may no longer retain is gone for good (LESSONS 7; a later grant does not bring it back).
    * Runs inside the application of a policy record, so recovery does the same.
@@ -117,4 +130,9 @@ export class RetainedKeeper {
     });
     for (const topic of gone) this.remove(topic);
   }
+}
+
+function domainOf(message: MessageView): { domain?: number } {
+  const domain = message.hasAttributes ? readAttribute(message, "domain") : undefined;
+  return domain === undefined ? {} : { domain };
 }

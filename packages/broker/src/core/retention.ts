@@ -7,6 +7,8 @@ import type { JournalFrame, SegmentInfo } from "../model/journal.ts";
 import { messageOffset, RecordKind } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { AuditCarrying } from "./audit-carrying.ts";
+import { confineMessage } from "./erasing.ts";
 import { earliestSeq } from "./frame-walk.ts";
 import { readRecords } from "./record-reading.ts";
 import type { SnapshotWriter } from "./snapshot.ts";
@@ -19,6 +21,7 @@ export class Retention {
   readonly #state: State;
   readonly #snapshot: SnapshotWriter;
   readonly #acks: AckKeeper;
+  readonly #audit: AuditCarrying;
   /** First record of the newest durable snapshot. */
   snapshotSeq = 0;
   #snapshotBytes = 0;
@@ -27,6 +30,7 @@ export class Retention {
     this.#state = state;
     this.#acks = acks;
     this.#snapshot = snapshot;
+    this.#audit = new AuditCarrying(state);
   }
 
   /** Called every few seconds. */
@@ -35,6 +39,7 @@ export class Retention {
     if (journal.hasFailed) return;
     const written = journal.statistics().bytesWritten;
     if (written - this.#snapshotBytes >= limits.segmentBytes) this.snapshot();
+    this.#audit.trim();
     const dead = this.#deadSegments();
     for (const segment of dead) journal.dropSegment(segment.id);
     if (dead.length > 0) this.#state.times.forgetBefore(earliestSeq(journal));
@@ -67,7 +72,8 @@ export class Retention {
     return candidates.filter((segment) => {
       if (alive.has(segment.id)) return false;
       const hasNoRetained = this.#carry(retainedIn.get(segment.id) ?? []);
-      return this.#carryDelayed(segment) && hasNoRetained;
+      const hasNoAudit = this.#audit.carry(segment);
+      return this.#carryDelayed(segment) && hasNoRetained && hasNoAudit;
     });
   }
 
@@ -129,6 +135,7 @@ export class Retention {
     const at = journal.reserve(RecordKind.messageCarried, 8 + end - start);
     journal.openBytes.writeDoubleLE(seq, at);
     frame.bytes.copy(journal.openBytes, at + 8, start, end);
+    confineMessage(this.#state, at + 8, at + 8 + end - start);
     journal.commitWithin(100);
     return journal.lastSeq;
   }

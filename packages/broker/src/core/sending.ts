@@ -4,6 +4,7 @@ import { DeliveryForm, type Link, noIdentifiers } from "../model/link.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
 import { deliveryNoteBytes, RecordKind, writeDeliveryNote } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { isErased } from "./erasing.ts";
 import { topicOf } from "./matching.ts";
 import type { Outbox } from "./outbox.ts";
 import { allowed, allowedMessage } from "./rights.ts";
@@ -74,6 +75,11 @@ export class Sending {
       this.#acks.settled(session, manner.source, seq);
       return -1;
     }
+    if (isErased(state, message)) {
+      state.counters.droppedErased++;
+      this.#acks.settled(session, manner.source, seq);
+      return -1;
+    }
     const left = message.expirySeconds === noExpiry ? noExpiry : message.secondsLeft(state.clock.now());
     if (left === 0) {
       state.counters.droppedExpired++;
@@ -129,8 +135,10 @@ export class Sending {
     }
     const isPermitted =
       allowed(state, session.principal, "subscribe", topic.name) && allowedMessage(state, session.principal, message);
-    if (!isPermitted) state.counters.deniedDelivery++;
-    if (isPermitted && link.deliver(message, form)) state.counters.delivered++;
+    const isGone = isErased(state, message);
+    if (isGone) state.counters.droppedErased++;
+    else if (!isPermitted) state.counters.deniedDelivery++;
+    if (isPermitted && !isGone && link.deliver(message, form)) state.counters.delivered++;
     else this.giveUp(session, packetId);
   }
 
@@ -170,6 +178,11 @@ export class Sending {
     this.#outbox?.action(() => {
       session.reserving--;
       if (session.link !== link || session.inFlight.stateOf(packetId) !== reserved) return;
+      if (isErased(state, copy)) {
+        state.counters.droppedErased++;
+        this.giveUp(session, packetId);
+        return;
+      }
       const isPermitted =
         state.rightsGeneration === rightsGeneration ||
         (allowed(state, session.principal, "subscribe", copy.topic) && allowedMessage(state, session.principal, copy));

@@ -4,6 +4,7 @@ import type { InFlight } from "../delivery/in-flight.ts";
 import type { Link } from "../model/link.ts";
 import type { SubscriptionReplay, SubscriptionSet, WillRecord } from "../model/record.ts";
 import type { Backlog } from "../subscriptions/backlog.ts";
+import type { CredentialDeadline } from "./credential-deadline.ts";
 import type { Group } from "./group.ts";
 import type { Publisher } from "./publisher.ts";
 import { RetainedQueue } from "./retained-queue.ts";
@@ -61,6 +62,8 @@ export class Session implements Publisher {
   expirySeconds = 0;
   receiveMaximum = 1;
   keyId = "";
+  /** While it is connected by a credential that ends. */
+  credentialDeadline: CredentialDeadline | undefined;
   link: Link | undefined;
   ended = false;
   /** Wall-clock time since when it has no connection, and when its will falls due. */

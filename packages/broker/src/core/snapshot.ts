@@ -10,6 +10,7 @@ import {
   deliveryNoteBytes,
   endedGroup,
   jsonBytes,
+  messageOffset,
   RecordKind,
   type RetainedDue,
   type RetainedState,
@@ -17,6 +18,9 @@ import {
   writeDeliveryNote,
 } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { addAuditTrail } from "./audit-records.ts";
+import { confineMessage } from "./erasing.ts";
+import { passwordRecord } from "./passwords.ts";
 import { addPublishing } from "./publishing-state.ts";
 import { addQueues } from "./queue-snapshot.ts";
 import { fromGroup, fromRetained, type Session, type SubscriptionEntry } from "./session.ts";
@@ -70,6 +74,8 @@ export class SnapshotWriter {
       const at = journal.reserve(RecordKind.snapshotPart, 1 + body.length);
       journal.openBytes[at] = part.kind;
       body.copy(journal.openBytes, at + 1);
+      if (part.kind === RecordKind.messageHeld)
+        confineMessage(this.#state, at + 1 + messageOffset(part.kind), at + 1 + body.length);
       bytes += body.length;
       this.#next++;
     }
@@ -99,6 +105,10 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
   for (const key of state.keys.values()) {
     add(RecordKind.keyCreated, { ...key, secretHash: Buffer.from(key.secretHash).toString("base64"), by: "snapshot" });
   }
+  for (const certificate of state.certificates.values()) add(RecordKind.certificateIssued, certificate);
+  for (const password of state.passwords.values()) {
+    add(RecordKind.passwordSet, { ...passwordRecord(password), by: "snapshot" });
+  }
   addQueues((kind, body) => parts.push({ kind, body }), state);
   for (const session of state.sessionsByNumber.values()) if (session.journaled) addSession(parts, add, session);
   for (const group of state.groups.values()) {
@@ -118,6 +128,7 @@ function partsOf(state: State, acks: AckKeeper): Part[] {
     const items = session.durable ? retainedDue(session, acks) : [];
     if (items.length > 0) add(RecordKind.retainedDue, { number: session.number, items });
   }
+  addAuditTrail(state.auditTrail, add);
   addPublishing(state, (kind, body) => parts.push({ kind, body }));
   // Last: what follows must not be counted from an older message.
   add(RecordKind.counterState, {

@@ -6,12 +6,16 @@ import { InFlight } from "../delivery/in-flight.ts";
 import type { Clock, RandomSource } from "../host/host.ts";
 import type { Journal } from "../model/journal.ts";
 import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
+import type { PasswordRecord } from "../model/password.ts";
 import type { Policy } from "../model/policy.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
 import { RetainedIndex } from "../topics/retained-index.ts";
 import { TopicTable } from "../topics/topic-table.ts";
+import { AuditTrail } from "./audit-trail.ts";
+import { CertificateTable } from "./certificate-table.ts";
+import { ErasureDomains } from "./erasure-domains.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
@@ -35,6 +39,8 @@ export interface RetainedEntry {
   /** Wall-clock milliseconds; Infinity for never. */
   readonly expiresAt: number;
   readonly bytes: number;
+  /** Erasure domain, if it has one. */
+  readonly domain?: number;
 }
 
 /** Counted as plain numbers: a metric is read once a scrape and counted a million times a second. */
@@ -46,6 +52,8 @@ export class Counters {
   droppedSlow = 0;
   droppedExpired = 0;
   droppedTooLarge = 0;
+  /** Not delivered, because they were erased. */
+  droppedErased = 0;
   noSubscribers = 0;
   deniedPublish = 0;
   deniedSubscribe = 0;
@@ -105,6 +113,7 @@ export class State {
   readonly schemas: SchemaCompiler;
   readonly defer: (run: () => void) => void;
   readonly counters: Counters = new Counters();
+  readonly erasure: ErasureDomains = new ErasureDomains();
 
   readonly sessions: Map<string, Session> = new Map();
   readonly sessionsByNumber: Map<number, Session> = new Map();
@@ -124,7 +133,11 @@ export class State {
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
+  /** By principal. */
+  readonly passwords: Map<string, PasswordRecord> = new Map();
   readonly keys: KeyTable = new KeyTable();
+  readonly auditTrail: AuditTrail = new AuditTrail();
+  readonly certificates: CertificateTable = new CertificateTable();
   /** In memory only: a new policy is tried on them. */
   readonly decisions: RecordedDecisions = new RecordedDecisions(decisionsMax);
   policy: Policy;

@@ -70,6 +70,11 @@ export class TopicSettingsTable {
     return topic.keyAttributes;
   }
 
+  /** Whether messages of the topic get more attributes than they come with. */
+  adds(topic: Topic): boolean {
+    return this.keyOf(topic).length > 0 || topic.declared?.settings.erasure !== undefined;
+  }
+
   /** A message that is to be kept as its topic says. Live and in recovery. */
   keep(topic: Topic, message: { readonly seq: number; readonly bytes: number; readonly at: number }): void {
     const declared = this.of(topic);

@@ -113,6 +113,7 @@ export class World {
     this.journal.snapshotSeq = from;
     this.machine = this.#build(this.journal);
     replayInto(this.machine, this.journal, from);
+    this.machine.erasing.check();
     this.machine.retention.snapshotSeq = from;
     this.#begin();
   }

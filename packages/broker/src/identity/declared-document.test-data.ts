@@ -42,6 +42,7 @@ const topicSettings = someOf<Required<TopicSettings>>({
       bytesPerSecond: between(settingBounds.bytesPerSecond),
     }),
   ),
+  erasure: fc.constantFrom("topic", "key"),
 });
 
 const subscriptionSettings = someOf<Required<SubscriptionSettings>>({
@@ -73,3 +74,8 @@ export const declaredDocuments: fc.Arbitrary<PolicyDocument> = someOf<
   topics: fc.dictionary(fc.constantFrom("a/#", "+/+", "#", 'q"/#', "a.b/#"), topicSettings, { maxKeys: 4 }),
   subscriptions: fc.dictionary(names, subscriptionSettings, { maxKeys: 4 }),
 }).map((sections) => ({ roles: {}, principals: {}, ...sections }));
+
+/** Of any number of principals: no two have the same. */
+export const certificateNames: fc.Arbitrary<readonly string[]> = fc.uniqueArray(
+  fc.constantFrom("dns:a.example", "dns:A.example", 'uri:q"x', "uri:\\", "uri:spiffe://a/b", "dns:x", "uri:*"),
+);

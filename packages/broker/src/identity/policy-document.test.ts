@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Grant, Policy } from "../model/policy.ts";
+import { certificateNames } from "./declared-document.test-data.ts";
 import { policyFromJson, policyFromToml, policyToToml } from "./policy-document.ts";
 
 const example = `
@@ -95,10 +96,14 @@ describe("policyToToml", () => {
     .tuple(
       fc.dictionary(names, fc.record({ allow: fc.array(grant), deny: fc.array(grant) }), { maxKeys: 5 }),
       fc.array(names, { maxLength: 5 }),
+      certificateNames,
     )
-    .map(([roles, principals]) => ({
+    .map(([roles, principals, certificates]) => ({
       roles,
-      principals: Object.fromEntries(principals.map((name) => [name, { roles: [...Object.keys(roles), "viewer"] }])),
+      principals: {
+        ...Object.fromEntries(principals.map((name) => [name, { roles: [...Object.keys(roles), "viewer"] }])),
+        device: { roles: [], certificates },
+      },
     }));
 
   it("is read back to the same policy", () => {

@@ -45,7 +45,9 @@ export function policyToToml(policy: PolicyDocument): string {
     sections.push(`[roles.${tomlKey(name)}]\nallow = ${tomlGrants(role.allow)}\ndeny = ${tomlGrants(role.deny)}\n`);
   }
   for (const [name, principal] of sortedEntries(policy.principals)) {
-    sections.push(`[principals.${tomlKey(name)}]\nroles = [${principal.roles.map(tomlString).join(", ")}]\n`);
+    const { roles, certificates } = principal;
+    const names = certificates === undefined ? "" : `certificates = ${tomlValue(certificates)}\n`;
+    sections.push(`[principals.${tomlKey(name)}]\nroles = ${tomlValue(roles)}\n${names}`);
   }
   sections.push(...declarations("topics", policy.topics, spellTopic));
   sections.push(...declarations("subscriptions", policy.subscriptions, spellSubscription));

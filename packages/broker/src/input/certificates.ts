@@ -1,12 +1,14 @@
-import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import type { SecretBox } from "../model/journal.ts";
 import { CertificateError } from "./certificate-error.ts";
-import { type IssuedCertificate, issueAuthority, issueServer } from "./issue-certificate.ts";
+import { issueServer } from "./issue-certificate.ts";
+import { managedAuthority, serverAuthority } from "./managed-authority.ts";
 import { readIfThere, writePrivately } from "./private-files.ts";
+import type { IssuedCertificate } from "./x509-tools.ts";
 
 /** What a TLS server shows and proves itself with. */
 export interface ServerCertificate {
@@ -31,10 +33,8 @@ export interface ManagedCertificateOptions {
 }
 
 const DAY_MS = 86_400_000;
-const AUTHORITY_DAYS = 3_650;
 const SERVER_DAYS = 90;
 const RENEW_BEFORE_DAYS = 30;
-const AUTHORITY_PURPOSE = "tls-authority-key";
 const SERVER_PURPOSE = "tls-server-key";
 
 /**
@@ -45,14 +45,9 @@ const SERVER_PURPOSE = "tls-server-key";
  */
 export async function managedCertificate(options: ManagedCertificateOptions): Promise<ServerCertificate> {
   const { directory, box, now } = options;
-  const notes: string[] = [];
-  const authority = (await readAuthority(options)) ?? (await makeAuthority(options, notes));
-  const expires = new X509Certificate(authority.certificate).validTo;
-  if (Date.parse(expires) < now + AUTHORITY_WARNING_MS) {
-    notes.push(
-      `the certificate authority ca.pem expires on ${expires}; remove ca.pem and ca.key.sealed to make a new one`,
-    );
-  }
+  const managed = await managedAuthority(serverAuthority, options);
+  const { authority } = managed;
+  const notes = [...managed.notes];
   const kept = await readServer(options, authority);
   // The authority goes with it, so that a client that knows no more than its fingerprint can pin it (mess pair).
   const chain = (pem: string): string => `${pem}${authority.certificate}`;
@@ -64,43 +59,6 @@ export async function managedCertificate(options: ManagedCertificateOptions): Pr
   notes.push(`made a server certificate for ${options.names.join(", ")}: ${kept}`);
   const expiresAt = Date.parse(new X509Certificate(issued.certificate).validTo);
   return { certificate: chain(issued.certificate), key: keyPem(privateKeyOf(issued.key)), expiresAt, notes };
-}
-
-const AUTHORITY_WARNING_MS = SERVER_DAYS * DAY_MS;
-
-async function readAuthority(options: ManagedCertificateOptions): Promise<IssuedCertificate | undefined> {
-  const { directory, box, now } = options;
-  const pem = await readIfThere(join(directory, "ca.pem"));
-  // The key is written before ca.pem, so a key alone belongs to an authority that nobody has seen.
-  if (pem === undefined) return undefined;
-  const file = join(directory, "ca.key.sealed");
-  const otherwise = `Restore it from a backup, or remove ca.pem and ca.key.sealed to make a new authority, which every client must then trust`;
-  const sealed = await readIfThere(file);
-  if (sealed === undefined) throw new CertificateError(`${file} is missing, but ca.pem is there. ${otherwise}`);
-  const key = box.open(sealed, AUTHORITY_PURPOSE);
-  if (key === undefined) {
-    throw new CertificateError(`${file} cannot be opened: it is damaged or was sealed under another key. ${otherwise}`);
-  }
-  const certificate = parseCertificate(pem, join(directory, "ca.pem"));
-  if (!certificate.ca || !certificate.checkPrivateKey(privateKeyOf(key))) {
-    throw new CertificateError(`${file} is not the key of ca.pem. ${otherwise}`);
-  }
-  if (Date.parse(certificate.validTo) < now) {
-    throw new CertificateError(
-      `ca.pem expired on ${certificate.validTo}. Remove ca.pem and ca.key.sealed to make a new authority, which every client must then trust`,
-    );
-  }
-  return { certificate: pem.toString(), key };
-}
-
-async function makeAuthority(options: ManagedCertificateOptions, notes: string[]): Promise<IssuedCertificate> {
-  const { directory, box, now } = options;
-  const commonName = `mess CA ${randomBytes(4).toString("hex")}`;
-  const authority = await issueAuthority({ commonName, now, days: AUTHORITY_DAYS });
-  await writePrivately(join(directory, "ca.key.sealed"), box.seal(authority.key, AUTHORITY_PURPOSE));
-  await writePrivately(join(directory, "ca.pem"), Buffer.from(authority.certificate));
-  notes.push("made a certificate authority: clients trust ca.pem in the data directory");
-  return authority;
 }
 
 /** The pair on disk, or why a new one is needed. */

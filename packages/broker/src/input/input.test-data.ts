@@ -1,5 +1,5 @@
 /** What the tests of `input` share: timers, counters and waiting. */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +49,7 @@ export function testBox(): SecretBox {
         return undefined;
       }
     },
+    derive: (purpose) => createHmac("sha256", key).update(purpose).digest(),
   };
 }
 

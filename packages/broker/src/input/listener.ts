@@ -8,6 +8,7 @@ import { Handshakes } from "./handshakes.ts";
 import { SocketTransport, type TransportOwner } from "./socket-transport.ts";
 import { openTcp } from "./tcp-transport.ts";
 import type { ServerTls } from "./tls.ts";
+import { TlsPeer } from "./tls-peer.ts";
 import type { AcceptTransport, Transport } from "./transport.ts";
 
 export interface Listening {
@@ -61,7 +62,9 @@ export async function listenTls(options: ListenOptions & { readonly tls: ServerT
   server.on("secureConnection", (socket) => {
     const address = socket.remoteAddress;
     if (address === undefined) return void socket.destroy();
-    const transport = new SocketTransport(socket, { address, kind: "tls" }, deadlines);
+    const certificate = tls.presented(socket);
+    const peer = new TlsPeer(socket, { address, kind: "tls", ...(certificate !== undefined && { certificate }) });
+    const transport = new SocketTransport(socket, peer, deadlines);
     connections.add(transport);
     transport.start(options.accept(transport), connections, "data-events");
   });

@@ -28,6 +28,7 @@ beforeEach(async () => {
   tls = await ServerTls.open({
     load: () => managedCertificate({ directory: directory.path, box, names: certificateNamesNow, now: Date.now() }),
     timers: nodeTimers,
+    now: Date.now,
     report: (_level, message) => reported.push(message),
   });
 });

@@ -1,11 +1,22 @@
 import { constants } from "node:crypto";
-import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from "node:tls";
+import type { Socket } from "node:net";
+import { createSecureContext, type Server, type TlsOptions } from "node:tls";
 import type { Timer, Timers } from "../host/host.ts";
+import type { PresentedCertificate } from "../model/authentication.ts";
+import { CertificateError } from "./certificate-error.ts";
 import type { ServerCertificate } from "./certificates.ts";
+import type { ClientTrust } from "./client-trust.ts";
+import type { LoadedClientTrust } from "./load-client-trust.ts";
 
 export interface ServerTlsOptions {
   /** Reads (and where it must, renews) the certificate; called at start, at each reload and twice a day. */
   readonly load: () => Promise<ServerCertificate>;
+  /** Reads which client certificates are good, as often as `load`. Without it none is asked for. */
+  readonly loadClients?: () => Promise<LoadedClientTrust>;
+  /** A reload brought another trust, which the listeners have by now. */
+  readonly clientsReloaded?: (trust: ClientTrust, before: ClientTrust) => void;
+  /** Wall-clock milliseconds. */
+  readonly now: () => number;
   readonly timers: Timers;
   /** What was done or went wrong later on, for the log. */
   readonly report: (level: "info" | "warn" | "error", message: string) => void;
@@ -31,19 +42,24 @@ export class ServerTls {
   readonly #options: ServerTlsOptions;
   readonly #servers = new Set<Server>();
   #certificate: ServerCertificate;
+  #clients: ClientTrust | undefined;
   #timer: Timer | undefined;
   /** The last reload: one at a time, since two would write the same files. */
   #reloading: Promise<void> = Promise.resolve();
 
-  private constructor(options: ServerTlsOptions, certificate: ServerCertificate) {
+  private constructor(options: ServerTlsOptions, certificate: ServerCertificate, clients: ClientTrust | undefined) {
     this.#options = options;
     this.#certificate = certificate;
+    this.#clients = clients;
   }
 
-  /** Rejects as `load` does. */
+  /** Rejects as `load` and `loadClients` do. */
   static async open(options: ServerTlsOptions): Promise<ServerTls> {
-    const tls = new ServerTls(options, await options.load());
-    for (const note of tls.#certificate.notes) options.report("info", note);
+    const certificate = await options.load();
+    const clients = await options.loadClients?.();
+    const tls = new ServerTls(options, certificate, clients?.trust);
+    tryOut(tls.serverOptions);
+    for (const note of [...certificate.notes, ...(clients?.notes ?? [])]) options.report("info", note);
     tls.#checkLater();
     return tls;
   }
@@ -55,7 +71,12 @@ export class ServerTls {
 
   /** Options for `tls.createServer` and `https.createServer`. */
   get serverOptions(): TlsOptions {
-    return secureContextOptions(this.#certificate);
+    return serverOptions(this.#certificate, this.#clients);
+  }
+
+  /** The client certificate that came with a connection, judged now; `undefined` when there was none. */
+  presented(socket: Socket): PresentedCertificate | undefined {
+    return this.#clients?.presented(socket, this.#options.now());
   }
 
   /** `server` gets each later certificate. */
@@ -76,12 +97,17 @@ export class ServerTls {
 
   async #reload(): Promise<void> {
     const next = await this.#options.load();
-    const options = secureContextOptions(next);
+    const clients = await this.#options.loadClients?.();
+    const options = serverOptions(next, clients?.trust);
     // Tried once before any server has it, so that no listener is left behind with another certificate.
-    createSecureContext(options);
+    tryOut(options);
+    // With the context go the keys of its session tickets: sessions of before are not resumed, and judged anew.
     for (const server of this.#servers) server.setSecureContext(options);
     this.#certificate = next;
-    for (const note of next.notes) this.#options.report("info", note);
+    const before = this.#clients;
+    this.#clients = clients?.trust;
+    for (const note of [...next.notes, ...(clients?.notes ?? [])]) this.#options.report("info", note);
+    if (clients !== undefined && before !== undefined) this.#options.clientsReloaded?.(clients.trust, before);
   }
 
   /** Stops the renewal. */
@@ -102,8 +128,19 @@ export class ServerTls {
   }
 }
 
-function secureContextOptions(certificate: ServerCertificate): SecureContextOptions {
+/** Throws `CertificateError` for what OpenSSL cannot read, although we could. */
+function tryOut(options: TlsOptions): void {
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CertificateError(`the certificates or revocation lists cannot be used for TLS: ${reason}`);
+  }
+}
+
+function serverOptions(certificate: ServerCertificate, clients: ClientTrust | undefined): TlsOptions {
   return {
+    ...clients?.tlsOptions,
     cert: certificate.certificate,
     key: certificate.key,
     minVersion: "TLSv1.2",

@@ -1,9 +1,11 @@
+import type { Presented } from "../model/authentication.ts";
+
 /**
  * One byte stream to a client, whatever carries it (TCP, TLS, WebSocket, a simulated pipe). A door owns the
  * protocol on top; the transport owns the socket. Both are told of each other once, by `TransportHandler`.
  */
 
-export interface Peer {
+export interface Peer extends Presented {
   /** Textual address without port, for limits and audit. */
   readonly address: string;
   /** `tcp` is plain and exists only on loopback in `--insecure-dev`; `memory` is a client in the broker's own process. */
@@ -30,6 +32,8 @@ export interface Transport {
   /** Stops and resumes reading. Idempotent. */
   pause(): void;
   resume(): void;
+  /** The client was let in: it may send more at a time than a CONNECT. Not all transports ask. */
+  letIn?(): void;
   /** Closes after what was sent has been delivered, or after a short deadline. */
   end(): void;
   /** Closes at once. */

@@ -14,7 +14,7 @@ interface Carrying {
 export interface WebSocketTransportOptions {
   readonly peer: Peer;
   readonly deadlines: Deadlines;
-  /** Bytes a frame in progress may hold before the broker has answered anything. */
+  /** Bytes a frame in progress may hold before the client was let in. */
   readonly heldBytesMax: number;
 }
 
@@ -42,8 +42,7 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
   #endDeadline: Deadline | undefined;
   readonly #dones: (undefined | (() => void))[] = [];
   readonly #onWritten = (): void => this.#written();
-  /** Until the first `send`: bytes of the frame in progress, and whether reading stopped because of them. */
-  #watching = true;
+  /** Until the client is let in: bytes of the frame in progress, and whether reading stopped because of them. */
   #held = 0;
   #holding = false;
   #paused = false;
@@ -76,7 +75,6 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
       if (done !== undefined) process.nextTick(done);
       return;
     }
-    if (this.#watching) this.#answered();
     this.#dones.push(done);
     // A server does not mask: the buffer goes to the socket as it is, and is ours again when the write is done.
     this.#webSocket.send(bytes, { binary: true }, this.#onWritten);
@@ -92,6 +90,12 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
   resume(): void {
     this.#paused = false;
     if (!this.#holding) this.#webSocket.resume();
+  }
+
+  /** Its CONNECT was whole; from here on the protocol side does the budget. */
+  letIn(): void {
+    this.#socket.removeListener("data", onSocketData);
+    this.#releaseHold();
   }
 
   end(): void {
@@ -119,8 +123,7 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
 
   /**
    * @internal Raw bytes of the socket. The library gathers a frame before it gives it to us, so a client that has
-   * shown no credential could make us hold a whole packet: it is read no further until the broker has answered
-   * (THREATS A1). One that has not sent a whole CONNECT by then meets the CONNECT deadline.
+   * shown no credential could make us hold a whole packet: it is read no further (THREATS A1). One that has not sent a whole CONNECT by then meets the CONNECT deadline.
    */
   arrived(length: number): void {
     this.#held += length;
@@ -143,13 +146,6 @@ export class WebSocketTransport implements Transport, DeadlineTarget {
     for (const done of this.#dones.splice(0)) done?.();
     handler.closed(this.#reason ?? `closed by the peer (${code})`);
     this.#owner?.transportClosed(this);
-  }
-
-  /** The client has been answered, so its CONNECT was whole; from here on the protocol side does the budget. */
-  #answered(): void {
-    this.#watching = false;
-    this.#socket.removeListener("data", onSocketData);
-    this.#releaseHold();
   }
 
   #releaseHold(): void {

@@ -1,5 +1,8 @@
 /** What the administrative side of the broker offers its doors (HTTP now, others later). Every verb that changes something is audited and durable before it resolves. */
+import type { AuditPage, AuditRequest } from "./audit.ts";
 import type { Backup } from "./backup.ts";
+import type { SignedLog } from "./log-proofs.ts";
+import type { PasswordAdministration } from "./password.ts";
 import type { Action, PolicyDocument } from "./policy.ts";
 import type { StorageAdministration } from "./storage-administration.ts";
 
@@ -8,6 +11,10 @@ export interface KeyView {
   readonly principal: string;
   readonly name: string;
   readonly createdAt: number;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
+  /** The key that took its place. */
+  readonly replacedBy?: string;
 }
 
 export interface NewKey {
@@ -15,6 +22,8 @@ export interface NewKey {
   /** Shown once; only its hash is stored. */
   readonly secret: string;
   readonly principal: string;
+  /** Wall-clock milliseconds; absent: it counts until it is revoked. */
+  readonly expiresAt?: number;
 }
 
 export interface Explanation {
@@ -77,12 +86,17 @@ export class AdministrationError extends Error {
 
 export interface Administration {
   readonly storage: StorageAdministration;
-  /** The principal of a valid credential. Takes the same time whether the id exists or not. */
-  authenticate(keyId: string, secret: string): string | undefined;
+  /** The journal as a transparency log. */
+  readonly log: SignedLog;
+  readonly passwords: PasswordAdministration;
   /** The one `authorize()`; `topic` is a topic name for topic actions and left out for admin actions. */
   authorize(principal: string, action: Action, topic?: string): boolean;
-  /** The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`. */
-  createKey(by: string, name: string, roles: readonly string[]): Promise<NewKey>;
+  /**
+   * The key's principal is `name`, created with these roles if it is new. Refused where its rights exceed those of `by`.
+   * Without `lifetimeMs` it counts until it is revoked.
+   */
+  createKey(by: string, name: string, roles: readonly string[], lifetimeMs?: number): Promise<NewKey>;
+  /** Tokens are not among them. */
   listKeys(): readonly KeyView[];
   revokeKey(by: string, id: string): Promise<void>;
   policy(): PolicyDocument;
@@ -90,6 +104,8 @@ export interface Administration {
   why(principal: string, action: Action, topic: string): Explanation;
   /** Everybody who may do it, sorted by name; of a very large policy the first 10,000. */
   whoCan(action: Action, topic: string): readonly Holder[];
+  /** The audit trail, a page of it: records in the order they were written. */
+  auditTrail(request: AuditRequest): Promise<AuditPage>;
   /** A copy of the data directory, taken while it serves. Refused (conflict) while another one is under way. */
   backup(by: string): Promise<Backup>;
   health(): Health;

@@ -20,6 +20,8 @@ export interface MessageAttributes {
   readonly reason?: string;
   /** Of a dead letter: failed attempts. */
   readonly attempts?: number;
+  /** Erasure domain that its headers and payload belong to. */
+  readonly domain?: number;
 }
 
 const tags = {
@@ -31,6 +33,7 @@ const tags = {
   originTopic: 6,
   reason: 7,
   attempts: 8,
+  domain: 10,
 } as const;
 
 export type AttributeName = keyof typeof tags;

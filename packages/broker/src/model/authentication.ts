@@ -10,8 +10,10 @@ export interface PresentedCertificate {
   readonly names: readonly string[];
   /** Upper-case hexadecimal. */
   readonly serial: string;
-  /** SHA-256 of the issuer's certificate, upper-case hexadecimal; empty when it is not known. */
+  /** SHA-256 of the issuer's name as it stands in the certificate (DER), upper-case hexadecimal; empty when it cannot be read. */
   readonly issuer: string;
+  /** Whose signature it bears: that of this broker's client authority, or of one that `--client-ca` trusts. */
+  readonly authority: "own" | "foreign";
   /** Wall-clock milliseconds. */
   readonly expiresAt: number;
 }
@@ -20,6 +22,8 @@ export interface PresentedCertificate {
 export interface Presented {
   /** Remote address, for throttling and audit. */
   readonly address: string;
+  /** How it came (`tls`, `websocket-tls`, `https`, …), for audit. */
+  readonly kind?: string;
   readonly certificate?: PresentedCertificate;
   /** Keying material of the TLS channel (RFC 9266 `tls-exporter`), 32 bytes; `undefined` without TLS 1.3. */
   readonly channelBinding?: () => Uint8Array | undefined;
@@ -43,6 +47,8 @@ export interface Refused {
   readonly refused: string;
   /** The address has failed too often; nothing was looked at. */
   readonly retryAfterMs?: number;
+  /** It is the client certificate that is refused, whatever else was shown. */
+  readonly isCertificate?: boolean;
   /** Too many checks are under way. */
   readonly busy?: boolean;
 }

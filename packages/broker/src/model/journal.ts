@@ -13,6 +13,19 @@ export interface JournalFrame {
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   readonly kinds: Uint8Array;
+  /** What of the records belongs to erasure domains, by `index`. While a frame is on its way to disk; not in one that was read. */
+  readonly confined?: readonly Confined[];
+  /** 1 for each record of which that part is erased: zeros stand in its place. Absent where there is none. */
+  readonly erased?: Uint8Array;
+}
+
+/** The part of a record that goes with its erasure domain. */
+export interface Confined {
+  readonly index: number;
+  /** From 1. */
+  readonly domain: number;
+  /** Where in the frame's bytes it begins; it reaches to the end of the record. */
+  readonly from: number;
 }
 
 export interface SegmentInfo {
@@ -65,6 +78,18 @@ export interface Journal {
   start(listener: JournalListener): void;
   /** Takes the next sequence number (`lastSeq`) and room for a body of exactly `length` bytes; returns where it starts in `openBytes`. */
   reserve(kind: number, length: number): number;
+  /**
+   * The record that was reserved last belongs to an erasure domain from byte `from` of `openBytes` on, to its end: with
+   * the domain's key it becomes unreadable. A key is made for a domain that has none.
+   */
+  confine(domain: number, from: number): void;
+  /**
+   * Destroys the keys of domains that no record will belong to any more, and whose records are durable. `done` once no
+   * key is left. Again and again changes nothing.
+   */
+  destroyDomains(domains: readonly number[], done: () => void): void;
+  /** Throws when the key of one of these erasure domains is not there. */
+  requireDomains(domains: readonly number[]): void;
   /** Everything reserved so far is to become durable as soon as the disk is free. Cheap to call often. */
   commit(): void;
   /** The same, at most `milliseconds` from now, with another frame if one goes earlier. */
@@ -107,4 +132,6 @@ export interface SecretBox {
   seal(plain: Uint8Array, purpose: string): Buffer;
   /** `undefined` when the bytes were not sealed by this key for this purpose. */
   open(sealed: Uint8Array, purpose: string): Buffer | undefined;
+  /** 32 bytes for another purpose: the same at each start, and nothing that one could tell the box's key from. */
+  derive(purpose: string): Buffer;
 }

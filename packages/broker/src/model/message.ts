@@ -111,9 +111,12 @@ export class MessageView {
   headerEnd = 0;
   payloadStart = 0;
   payloadEnd = 0;
+  /** Headers and payload are erased: zeros stand in their place. */
+  isBlank = false;
 
   read(bytes: Buffer, start: number, end: number): this {
     this.bytes = bytes;
+    this.isBlank = false;
     const flags = bytes[start] as number;
     this.qos = (flags & 3) as 0 | 1 | 2;
     this.retain = (flags & retainFlag) !== 0;

@@ -40,13 +40,6 @@ export class Meter {
     if (this.rate.bytesPerSecond > 0) this.#bytes -= bytes;
   }
 
-  /** Milliseconds that so much is worth. */
-  costMs(messages: number, bytes: number): number {
-    const { messagesPerSecond, bytesPerSecond } = this.rate;
-    const ofMessages = messagesPerSecond > 0 ? (messages / messagesPerSecond) * 1_000 : 0;
-    return Math.max(ofMessages, bytesPerSecond > 0 ? (bytes / bytesPerSecond) * 1_000 : 0);
-  }
-
   /** Nothing was taken that has not come back: it is the same as a new one. */
   isFull(now: number): boolean {
     this.#fill(now);

@@ -30,6 +30,8 @@ export interface RolePolicy {
 
 export interface PrincipalPolicy {
   readonly roles: readonly string[];
+  /** Alternative names of client certificates of other authorities that stand for it: `uri:…`, `dns:…`. Each stands in one place of the policy. */
+  readonly certificates?: readonly string[];
 }
 
 export interface Policy {
@@ -59,6 +61,10 @@ export interface KeyRecord {
   readonly scope?: readonly Grant[];
   /** A short-lived token, made by its principal for itself. It makes no credentials. */
   readonly isToken?: boolean;
+  /** Of a token: the credential it was made with, and is revoked with. */
+  readonly madeWith?: string;
+  /** The key that took its place, when it was rotated: its end is no surprise. */
+  readonly replacedBy?: string;
 }
 
 /** Does the key not count any more at `now`, in wall-clock milliseconds? Its record may still be there. */

@@ -95,6 +95,11 @@ export interface QueueAdministration {
   /** Creates or replaces; true when it was new. */
   declareTopic(by: string, filter: string, settings: TopicSettings): Promise<boolean>;
   deleteTopic(by: string, filter: string): Promise<void>;
+  /**
+   * Destroys the keys of what `erasure` confined under the filter, or of one ordering key under a declaration with
+   * exactly this filter. Returns how many erasure domains it were; their messages are never readable again.
+   */
+  eraseTopic(by: string, filter: string, key: string | undefined): Promise<number>;
 
   /** In the order of names, those the caller may see; `after` is exclusive. */
   subscriptions(by: string, page: { readonly after: string; readonly limit: number }): readonly SubscriptionView[];

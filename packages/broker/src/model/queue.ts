@@ -35,6 +35,8 @@ export interface ConsumeRequest {
   readonly principal: string;
   /** Credential it came with: its revocation ends the consumer. */
   readonly keyId: string;
+  /** Wall-clock milliseconds at which the credential ends, and the consumer with it. */
+  readonly expiresAt?: number;
   readonly subscription: string;
   /** Credit: leases it may hold at a time, and their bytes. */
   readonly messages: number;

@@ -80,6 +80,14 @@ export const RecordKind = {
   signingKeyRemoved: 50,
   /** Nonces of signed messages that may not come again; only inside snapshots. */
   nonceState: 51,
+  /** Erasure domains: one that is made, and in snapshots all that there are. */
+  erasureState: 52,
+  /** Erasure domains whose messages nobody is given any more. */
+  domainsErased: 53,
+  /** Audit records copied out of a segment that is to be dropped: core/audit-copies.ts. */
+  auditCarried: 54,
+  /** Where the audit records lie; only inside snapshots. */
+  auditState: 55,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -186,6 +194,8 @@ export interface KeyCreated {
   readonly expiresAt?: number | undefined;
   readonly scope?: readonly Grant[] | undefined;
   readonly isToken?: boolean | undefined;
+  readonly madeWith?: string | undefined;
+  readonly replacedBy?: string | undefined;
 }
 
 export interface KeyRevoked {
@@ -193,6 +203,46 @@ export interface KeyRevoked {
   readonly by: string;
   /** Its time was over: nobody took it back, so what was said with it stands. */
   readonly expired?: boolean | undefined;
+  /** Ids of tokens that were made with it, and go with it. */
+  readonly tokens?: readonly string[] | undefined;
+}
+
+export interface PasswordSet {
+  readonly principal: string;
+  /** base64, as are the keys. */
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+  readonly setAt: number;
+  readonly by: string;
+}
+
+export interface PasswordRemoved {
+  readonly principal: string;
+  readonly by: string;
+}
+
+export interface CertificateIssued {
+  /** Upper-case hexadecimal. */
+  readonly serial: string;
+  readonly principal: string;
+  /** Wall-clock milliseconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly by: string;
+  /** In snapshots, of one that was revoked since. */
+  readonly revokedAt?: number;
+}
+
+export interface CertificateRevoked {
+  /** Credential of the sessions it came with, `cert:…`. */
+  readonly id: string;
+  /** Of one that this broker issued. */
+  readonly serial?: string | undefined;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+  readonly by: string;
 }
 
 export interface PolicyApplied {
@@ -222,10 +272,34 @@ export interface RetentionState {
   readonly marks: readonly (readonly [from: number, to: number, bytes: number, firstAt: number, lastAt: number])[];
 }
 
+export interface ErasureState {
+  readonly domains: readonly {
+    readonly number: number;
+    readonly by: "topic" | "key";
+    readonly filter: string;
+    readonly name: string;
+    readonly lastSeq: number;
+  }[];
+  // in snapshots
+  readonly lastNumber?: number;
+  readonly destroying?: readonly number[];
+}
+
+export interface DomainsErased {
+  readonly numbers: readonly number[];
+  /** Empty where nothing was left in them. */
+  readonly by: string;
+}
+
 export interface Audited {
   readonly at: number;
   readonly event: string;
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** As `AuditTrail.save` gives it, or a part of it. */
+export interface AuditState {
+  readonly runs: readonly number[];
 }
 
 export interface RetainedState {
@@ -236,6 +310,8 @@ export interface RetainedState {
   readonly qos: 0 | 1 | 2;
   readonly expiresAt: number;
   readonly bytes: number;
+  /** Erasure domain, if it has one. */
+  readonly domain?: number;
 }
 
 export interface RetainedDue {

@@ -28,6 +28,8 @@ export interface TopicSettings {
   readonly key?: string;
   /** Absent: as much as the limits of clients, principals and addresses allow. */
   readonly rate?: TopicRate;
+  /** What can be erased together: the messages of a topic, or those of an ordering key. Absent: nothing. */
+  readonly erasure?: "topic" | "key";
 }
 
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

@@ -1,4 +1,4 @@
-/** What the administrative side offers about storage: its keys. Every verb that changes something is audited and durable before it resolves. */
+/** What the administrative side offers about storage: its keys, and whether it is whole. Every verb that changes something is audited and durable before it resolves. */
 
 export interface DataKeyStatus {
   /** Key of the segment that is being written. */
@@ -19,6 +19,7 @@ export type KekSource = "file" | "descriptor" | "command" | "memory";
 export interface StorageStatus {
   readonly dataKey: DataKeyStatus;
   readonly kek: KekSource;
+  readonly scrub: ScrubStatus;
 }
 
 export interface KekRotated {
@@ -28,8 +29,34 @@ export interface KekRotated {
   readonly kept?: string;
 }
 
-/** The keys of an open journal; everything rejects with an error that has a `code` and an `exitCode`. */
-export interface KeysAtRest {
+/** Where stored data are not what was written. */
+export interface CorruptPlace {
+  readonly file: string;
+  readonly segment: number;
+  readonly offset: number;
+  /** First record that cannot be read. */
+  readonly seq: number;
+  readonly reason: string;
+}
+
+/** What the background scrub has done in this process. */
+export interface ScrubStatus {
+  /** Checked in all passes. */
+  readonly bytes: number;
+  /** That went through to their end. */
+  readonly passes: number;
+  readonly running: boolean;
+  /** Of the pass that is under way: what it has to check, and has checked. */
+  readonly passBytes?: number;
+  readonly passDone?: number;
+  /** When the last pass ended, wall-clock milliseconds. */
+  readonly endedAt?: number;
+  /** The first place in each damaged segment. */
+  readonly corrupt: readonly CorruptPlace[];
+}
+
+/** What keeps stored data secret and whole. Everything rejects with an error that has a `code` and an `exitCode`. */
+export interface StorageParts {
   readonly dataKeys: {
     status(): DataKeyStatus;
     /** Whether the current key has sealed long or often enough. */
@@ -39,6 +66,11 @@ export interface KeysAtRest {
   readonly kekKeeper: {
     readonly source: KekSource;
     rotate(): Promise<KekRotated>;
+  };
+  readonly scrubber: {
+    start(observe: (place: CorruptPlace) => void): void;
+    passNow(): void;
+    status(): ScrubStatus;
   };
 }
 
@@ -51,4 +83,6 @@ export interface StorageAdministration {
    * (conflict) where the source cannot give another one while the broker runs.
    */
   rotateKek(by: string): Promise<KekRotated>;
+  /** Checks everything that is stored now, in the background; `status` tells how far it is. */
+  scrub(by: string): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { CompiledPolicy, CompiledRole } from "./compile-policy.ts";
 import { type GrantTree, PRINCIPAL_LEVEL, treeMatches } from "./grant-tree.ts";
 
 // Whoever decides also compiles: one import for both.
-export { type CompiledPolicy, compilePolicy, compileScope, type ScopedPrincipal } from "./compile-policy.ts";
+export { type CompiledPolicy, compilePolicy } from "./compile-policy.ts";
 
 /** Actions a client may ask for on a whole filter at once. */
 export type FilterAction = "subscribe" | "share" | "consume";

@@ -17,6 +17,8 @@ export interface CompiledPolicy {
   readonly principals: ReadonlyMap<string, readonly CompiledRole[]>;
   /** Scoped tokens by their derived names. Comes and goes with them; the rest stays as it was compiled. */
   readonly scoped: ReadonlyMap<string, ScopedPrincipal>;
+  /** Principals by the names of client certificates that stand for them. */
+  readonly certificates: ReadonlyMap<string, string>;
 }
 
 /** May what its owner may and its scope allows. */
@@ -50,11 +52,16 @@ export function compilePolicy(policy: Policy, scoped: ReadonlyMap<string, Scoped
   // After the policy's own: a built-in role cannot be replaced.
   for (const role of builtInRoles) roles.set(role.name, compileRole(role.name, role));
   const principals = new Map<string, readonly CompiledRole[]>();
+  const certificates = new Map<string, string>();
   for (const [name, principal] of Object.entries(policy.principals)) {
+    for (const certificate of principal.certificates ?? []) {
+      if (certificates.has(certificate)) throw new Error(`unchecked policy: two principals have "${certificate}"`);
+      certificates.set(certificate, name);
+    }
     if (principal.roles.length > 0) principals.set(name, rolesOf(name, principal.roles, roles));
   }
   principals.set(ADMIN_PRINCIPAL, rolesOf(ADMIN_PRINCIPAL, ["admin"], roles));
-  return { roles, principals, scoped };
+  return { roles, principals, scoped, certificates };
 }
 
 /** The rights of a scoped token of `owner`. Throws as `compilePolicy` does. */

@@ -73,7 +73,7 @@ roles = ["device"]
 ## How it is decided
 
 - Nothing is allowed that no grant allows. A deny beats every allow, in whatever role and order. There is no first match.
-- \`{principal}\` stands for the name of the asking principal, as one literal level. Names with \`+ # / { }\` are refused,
+- \`{principal}\` stands for the name of the asking principal, as one literal level. Names with \`+ # / { } ~\` are refused,
   and even such a name would match no wildcard. No name is ever part of a regular expression.
 - A subscription is granted when one allow covers its whole filter, and refused when one deny covers it. Several allows
   are not added up: \`a/+\` and \`a/+/#\` together do not grant \`a/#\`. A deny that covers a part of a granted filter hides
@@ -164,6 +164,13 @@ function topicRows(): SettingRow[] {
       standard: "the limits of clients, principals and addresses",
       meaning:
         "what all publishers together may send there; past it 5.0 hears 0x97, HTTP 429, and who cannot be refused waits",
+    },
+    {
+      name: "erasure",
+      values: '`"topic"`, `"key"`',
+      standard: "nothing can be erased by itself",
+      meaning:
+        "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
     },
     { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
   ];
@@ -332,5 +339,5 @@ const REFUSED = `## What is refused
 
 Unknown keys, actions, roles and \`$\` trees, filters that MQTT does not allow, braces other than \`{principal}\`, settings
 that this version does not enforce. A refused policy changes nothing. Names of principals, roles and subscriptions have 1
-to 128 bytes, no control characters, none of \`+ # / { }\`, and do not begin with \`$\`.
+to 128 bytes, no control characters, none of \`+ # / { } ~\`, and do not begin with \`$\`.
 `;

@@ -62,6 +62,9 @@ describe("topicRefusal", () => {
     ["b", "plants/7/state", {}, /owned by "p"/],
     ["b", "plants/7/+", {}, /owned by "p"/],
     ["b", "orders/#", { existing: "a" }, /is owned by "a"/],
+    // who has nothing to do with it does not learn that it is there
+    ["nobody", "orders/#", { existing: "a" }, /right manage/],
+    ["nobody", "orders/#", {}, /right manage/],
     // where nobody owns anything the right decides
     ["b", "free/#", {}, undefined],
     ["b", "plants/7/log", {}, undefined],
@@ -145,6 +148,7 @@ describe("subscriptionRefusal", () => {
     ["team", "team", ["teams/team/#"], { existing: null }, /right manage/],
     ["team", "other", ["teams/team/#"], {}, /needs a grant/],
     ["nobody", "any", ["free"], {}, /needs a grant/],
+    ["nobody", "any", ["free"], { existing: "b" }, /needs a grant/],
     ["chief", "any", ["orders/#"], { existing: "a", owner: "b" }, undefined],
     ["admin", "any", ["#"], { existing: "a" }, undefined],
   ])("%s declares %s for %j with %j: %s", (by, name, filters, more, refused) => {

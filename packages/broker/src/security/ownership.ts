@@ -36,9 +36,12 @@ export interface Existing {
 export function topicRefusal(asked: Declaring, filter: string, existing: Existing | undefined): string | undefined {
   const { compiled, by } = asked;
   if (isPolicyMaker(compiled, by)) return undefined;
+  const right = missingRight(asked, filter, existing);
+  const sees = existing !== undefined && maySeeTopic(compiled, by, { filter, owner: existing.owner });
+  // Who has nothing to do with it hears what it would hear of a filter that nobody declared (THREATS C4).
+  if (right !== undefined && !sees) return right;
   const other = othersOwnership(asked, existing, `the topic ${shown(filter)}`);
   if (other !== undefined) return other;
-  const right = missingRight(asked, filter, existing);
   if (right !== undefined) return right;
   // What is declared and one's own reaches nothing more by being declared again.
   return existing?.owner === ownerOf(by) ? undefined : foreignTree(asked, filter);
@@ -53,11 +56,12 @@ export interface SubscriptionDeclaring extends Declaring {
 export function subscriptionRefusal(asked: SubscriptionDeclaring, existing: Existing | undefined): string | undefined {
   const { compiled, by, name, filters } = asked;
   if (isPolicyMaker(compiled, by)) return undefined;
-  const other = othersOwnership(asked, existing, `the subscription ${shown(name)}`);
-  if (other !== undefined) return other;
+  // First, so that nobody learns whose names are taken that it may not even have (THREATS C4).
   if (!mayHaveName(compiled, by, name)) {
     return `the name ${shown(name)} needs a grant: { consume = ${shown(name)} } or { manage = ${shown(subscriptionPrefix + name)} }`;
   }
+  const other = othersOwnership(asked, existing, `the subscription ${shown(name)}`);
+  if (other !== undefined) return other;
   for (const filter of filters) {
     const refusal = missingRight(asked, filter, existing) ?? foreignTree(asked, filter);
     if (refusal !== undefined) return refusal;

@@ -19,6 +19,10 @@ function withGrant(grant: unknown): unknown {
   return { roles: { r: { allow: [grant] } } };
 }
 
+function certified(certificates: unknown): unknown {
+  return { principals: { p: { roles: ["viewer"], certificates } } };
+}
+
 function withPrincipal(name: string): unknown {
   return { principals: Object.fromEntries([[name, { roles: ["viewer"] }]]) };
 }
@@ -96,6 +100,24 @@ describe("checkPolicy", () => {
     ["a role that is no text", { principals: { p: { roles: [1] } } }, "principals.p.roles[0]", /name of a role/],
     ["roles that are text", { principals: { p: { roles: "viewer" } } }, "principals.p.roles", /array/],
     ["a principal without roles", { principals: { p: {} } }, "principals.p.roles", /array/],
+    ["a certificate that is no list", certified("dns:a"), "principals.p.certificates", /array of names/],
+    ["a certificate that is no text", certified([1]), "principals.p.certificates[0]", /in quotes/],
+    ["a common name", certified(["CN=a"]), "principals.p.certificates[0]", /common names are never looked at/],
+    ["a kind in capitals", certified(["DNS:a.example"]), "principals.p.certificates[0]", /begins with/],
+    ["a certificate without a name", certified(["dns:"]), "principals.p.certificates[0]", /something after/],
+    ["a wildcard", certified(["dns:*.com"]), "principals.p.certificates[0]", /wildcards/],
+    ["a wildcard within", certified(["dns:a*.example"]), "principals.p.certificates[0]", /wildcards/],
+    ["a NUL in a name", certified(["dns:a.example\0.evil"]), "principals.p.certificates[0]", /visible ASCII/],
+    ["a name beyond ASCII", certified(["dns:\u00e4.example"]), "principals.p.certificates[0]", /xn--/],
+    ["a name of ours", certified(["uri:urn:mess:principal:admin"]), "principals.p.certificates[0]", /reserved/],
+    ["a long name", certified([`uri:${"a".repeat(513)}`]), "principals.p.certificates[0]", /512/],
+    ["a name twice", certified(["dns:a", "dns:a"]), "principals.p.certificates[1]", /also in .*certificates\[0\]/],
+    [
+      "a name of two principals",
+      { principals: { p: { roles: [], certificates: ["dns:a"] }, q: { roles: [], certificates: ["dns:b", "dns:a"] } } },
+      "principals.q.certificates[1]",
+      /also in principals\.p\.certificates\[0\]/,
+    ],
     ["an unknown key of a principal", { principals: { p: { roles: [], rols: [] } } }, "principals.p.rols", /`roles`/],
     [
       "another role for admin",

@@ -1,6 +1,7 @@
 import type { Grant, PolicyDocument, PrincipalPolicy, RolePolicy } from "../model/policy.ts";
 import { type DeclarationLimits, defaultDeclarationLimits } from "../model/setting-bounds.ts";
 import { ADMIN_PRINCIPAL, builtInRoles } from "./built-in-roles.ts";
+import { CertificateNamesCheck } from "./certificate-names-check.ts";
 import { readGrants } from "./grant-check.ts";
 import { type PolicyProblem, PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
@@ -96,12 +97,13 @@ function readPrincipals(
   if (value === undefined) return principals;
   const table = readTable(value, "principals", problems);
   if (exceeds(table.size, policyLimits.principalsMax, "principals", problems)) return principals;
+  const names = new CertificateNamesCheck(problems);
   const known = new Set([...Object.keys(roles), ...builtInRoles.map((role) => role.name)]);
   for (const [name, entry] of table) {
     const path = problems.path("principals", name);
     const nameProblem = principalNameProblem(name);
     if (nameProblem !== undefined) problems.add(path, nameProblem);
-    const principal = readPrincipal(entry, path, known, problems);
+    const principal = readPrincipal(entry, path, { known, names, problems });
     if (name === ADMIN_PRINCIPAL && (principal.roles.length !== 1 || principal.roles[0] !== "admin")) {
       problems.add(
         path,
@@ -114,21 +116,24 @@ function readPrincipals(
   return principals;
 }
 
-function readPrincipal(
-  value: unknown,
-  path: string,
-  known: ReadonlySet<string>,
-  problems: PolicyProblems,
-): PrincipalPolicy {
+interface PrincipalReading {
+  readonly known: ReadonlySet<string>;
+  readonly names: CertificateNamesCheck;
+  readonly problems: PolicyProblems;
+}
+
+function readPrincipal(value: unknown, path: string, { known, names, problems }: PrincipalReading): PrincipalPolicy {
   const table = readTable(value, path, problems);
   for (const key of table.keys()) {
-    if (key !== "roles") problems.unknownKey(path, key, ["roles"]);
+    if (key !== "roles" && key !== "certificates") problems.unknownKey(path, key, ["roles", "certificates"]);
   }
+  const certificates = names.read(table.get("certificates"), problems.path(path, "certificates"));
+  const named = certificates === undefined ? {} : { certificates };
   const rolesPath = problems.path(path, "roles");
   const list = table.get("roles");
   if (!Array.isArray(list)) {
     if (table.size > 0 || isTable(value)) problems.add(rolesPath, "is an array of role names", 'roles = ["viewer"]');
-    return { roles: [] };
+    return { roles: [], ...named };
   }
   if (exceeds(list.length, policyLimits.rolesPerPrincipalMax, `roles in ${path}`, problems)) return { roles: [] };
   const roles = new Set<string>();
@@ -138,5 +143,5 @@ function readPrincipal(
     else if (!known.has(role)) problems.unknownName(itemPath, "role", role, known);
     else roles.add(role);
   }
-  return { roles: [...roles] };
+  return { roles: [...roles], ...named };
 }

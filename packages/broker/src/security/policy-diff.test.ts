@@ -45,6 +45,20 @@ describe("diffPolicies", () => {
     expect(diffPolicies(empty, empty)).toEqual([]);
   });
 
+  it("shows in full the names of client certificates that let somebody in, or no longer do", () => {
+    const device = (...certificates: string[]): Policy => ({
+      roles: {},
+      principals: { device: { roles: ["viewer"], certificates } },
+    });
+    const before = device("dns:a.example", "dns:b.example");
+    const after = device("dns:b.example", "uri:urn:c");
+    expect(diffPolicies(before, after)).toEqual([
+      "~ principal device: +certificate uri:urn:c, -certificate dns:a.example",
+    ]);
+    expect(diffPolicies(empty, after)).toEqual(["+ principal device (viewer; certificates dns:b.example, uri:urn:c)"]);
+    expect(diffPolicies(device(), { roles: {}, principals: { device: { roles: ["viewer"] } } })).toEqual([]);
+  });
+
   it("sees a grant that only changed its filter, and no change of order", () => {
     const role = (...filters: string[]): Policy => ({
       roles: { r: { allow: filters.map((filter) => ({ action: "publish", filter })), deny: [] } },

@@ -84,13 +84,22 @@ function grantTexts(grants: RolePolicy["allow"]): Set<string> {
 }
 
 function describePrincipal(principal: PrincipalPolicy): string {
-  return principal.roles.length === 0 ? "no roles" : principal.roles.join(", ");
+  const roles = principal.roles.length === 0 ? "no roles" : principal.roles.join(", ");
+  const names = principal.certificates ?? [];
+  return names.length === 0 ? roles : `${roles}; certificates ${names.join(", ")}`;
 }
 
 function comparePrincipals(before: PrincipalPolicy, after: PrincipalPolicy): string {
   const added = after.roles.filter((role) => !before.roles.includes(role));
   const removed = before.roles.filter((role) => !after.roles.includes(role));
-  return [...added.map((role) => `+role ${role}`), ...removed.map((role) => `-role ${role}`)].join(", ");
+  const [had = [], has = []] = [before.certificates, after.certificates];
+  return [
+    ...added.map((role) => `+role ${role}`),
+    ...removed.map((role) => `-role ${role}`),
+    // In full: such a name lets somebody in.
+    ...has.filter((name) => !had.includes(name)).map((name) => `+certificate ${name}`),
+    ...had.filter((name) => !has.includes(name)).map((name) => `-certificate ${name}`),
+  ].join(", ");
 }
 
 function countChanges(before: Set<string>, after: Set<string>): { added: number; removed: number } {

@@ -20,6 +20,7 @@ export interface SpelledTopic {
   readonly schema?: JsonSchema;
   readonly key?: string;
   readonly rate?: SpelledRate;
+  readonly erasure?: string;
 }
 
 export interface SpelledSubscription {
@@ -39,7 +40,8 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({ owner, retention, maxMessageBytes, schema, key, rate }: TopicSettings): SpelledTopic {
+export function spellTopic(settings: TopicSettings): SpelledTopic {
+  const { owner, retention, maxMessageBytes, schema, key, rate, erasure } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
@@ -47,6 +49,7 @@ export function spellTopic({ owner, retention, maxMessageBytes, schema, key, rat
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate: spellRate(rate) }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 

@@ -3,10 +3,17 @@ import type { JsonSchema, Retention, TopicSettings } from "../model/settings.ts"
 import { patternLevels, patternProblem, patternsOverlap } from "../model/topic-pattern.ts";
 import type { PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
-import { declaredFilterProblem, readDuration, readPrincipal, readSize, type SettingPlace } from "./setting-readers.ts";
+import {
+  declaredFilterProblem,
+  readChoice,
+  readDuration,
+  readPrincipal,
+  readSize,
+  type SettingPlace,
+} from "./setting-readers.ts";
 import { readRate } from "./topic-rate-check.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate", "erasure"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -47,6 +54,7 @@ export function readTopicSettings(
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
   const rate = readRate(table.get("rate"), at("rate"));
+  const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention }),
@@ -54,6 +62,7 @@ export function readTopicSettings(
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 

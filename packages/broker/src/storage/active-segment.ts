@@ -1,10 +1,10 @@
-import type { KeyObject } from "node:crypto";
 import type { DiskFile, Host } from "../host/host.ts";
 import { datasync, step, writeAt } from "./disk-io.ts";
 import { segmentName } from "./file-names.ts";
 import type { SealedFrame, SealPlace } from "./frame-seal.ts";
 import type { Keyring } from "./keyring.ts";
 import { encodeSegmentHeader, type IdRange, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+import type { SegmentKey } from "./segment-key.ts";
 import type { ZeroedFile } from "./segment-pool.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -29,14 +29,14 @@ export interface SegmentStart {
 export class ActiveSegment implements SealPlace {
   readonly header: SegmentHeader;
   readonly file: DiskFile;
-  readonly key: KeyObject;
+  readonly key: SegmentKey;
   /** Frames written; the next one's nonce. */
   counter = 0;
   offset: number = SEGMENT_HEADER_BYTES;
   previousHash: Buffer;
   snapshotSeq: number;
 
-  constructor(header: SegmentHeader, file: DiskFile, key: KeyObject) {
+  constructor(header: SegmentHeader, file: DiskFile, key: SegmentKey) {
     this.header = header;
     this.file = file;
     this.key = key;

@@ -9,19 +9,19 @@ import {
   paddingBytes,
   parseManifest,
   type ReadManifest,
+  smallBytesMax,
 } from "./archive-format.ts";
-import { classifyFile, HEAD_FILE, KEYRING_FILE } from "./file-names.ts";
+import { classifyFile, ERASURE_FILE, HEAD_FILE, KEYRING_FILE } from "./file-names.ts";
 import { isZero } from "./little-endian.ts";
 import { StorageError } from "./storage-error.ts";
 
-/** Contents that are kept in memory: of files that are not segments. */
-const SMALL_BYTES_MAX = 4 * 1_024 * 1_024;
 /** A manifest names every segment; each takes about 130 bytes. */
 const MANIFEST_BYTES_MAX = 256 * 1_024 * 1_024;
 const FAILED_BYTES_MAX = 64 * 1_024;
 /** Besides segments an archive holds these and no others: a name is never a way out of the directory. */
 const smallNames: ReadonlySet<string> = new Set([
   KEYRING_FILE,
+  ERASURE_FILE,
   HEAD_FILE,
   "ca.pem",
   "ca.key.sealed",
@@ -101,7 +101,7 @@ class ArchiveReading {
   async #file(entry: ArchiveEntry, at: number): Promise<void> {
     const { name, bytes } = entry;
     const digest = createHash("sha256");
-    if (smallNames.has(name) && bytes <= SMALL_BYTES_MAX) {
+    if (smallNames.has(name) && bytes <= smallBytesMax(name)) {
       const content = await this.#input.exactly(bytes);
       digest.update(content);
       if (name === KEYRING_FILE) this.#keyring = content;

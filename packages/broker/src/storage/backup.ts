@@ -14,10 +14,11 @@ import {
   type ManifestFile,
   paddingBytes,
   SEAL_PURPOSE,
+  smallBytesMax,
 } from "./archive-format.ts";
 import { lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
-import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
+import { ERASURE_FILE, HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
 import { headFileBytes } from "./head-file.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
 import { recover } from "./recovery.ts";
@@ -32,7 +33,6 @@ import { judgeTail } from "./torn-tail.ts";
 const PIECE = 256 * 1_024;
 /** Besides the journal: what makes the server the one that clients trust. The keys among them are sealed. */
 const otherFiles = ["ca.pem", "ca.key.sealed", "server.pem", "server.key.sealed"] as const;
-const OTHER_BYTES_MAX = 4 * 1_024 * 1_024;
 /**
  * While somebody reads a backup the segments in it keep their room on disk. Whoever reads slower than this, after the
  * first minute, is holding them for no good reason.
@@ -77,7 +77,9 @@ export async function beginBackup(
       segments.push(end === undefined ? await findEnd(options, segment.header) : { ...segment, end });
     }
     const others: SmallFile[] = [];
-    for (const name of [KEYRING_FILE, ...otherFiles]) others.push(...(await readSmallFile(options, name)));
+    // Erasure keys first: what wraps them is in the keyring before any of them is.
+    for (const name of [ERASURE_FILE, KEYRING_FILE, ...otherFiles])
+      others.push(...(await readSmallFile(options, name)));
     return new ArchiveWriter(options, { held, pins }, segments, others);
   } catch (error) {
     held.releaseAll();
@@ -350,7 +352,7 @@ async function readSmallFile({ host, directory }: BackupOptions, name: string): 
   return step("reading", path, async () => {
     const stat = await host.disk.stat(path);
     if (stat === undefined) return [];
-    if (stat.kind !== "file" || stat.size > OTHER_BYTES_MAX) {
+    if (stat.kind !== "file" || stat.size > smallBytesMax(name)) {
       throw new StorageError("configuration", `${path} is not a file of mess. Move it away.`, { file: path });
     }
     const bytes = Buffer.alloc(stat.size);

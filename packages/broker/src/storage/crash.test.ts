@@ -257,7 +257,7 @@ describe("a failing disk", () => {
     const limits = { ...smallLimits, segmentBytes: 256 * 1_024 };
     const sim = simulatedHost({ seed: 6, capacityBytes: 620 * 1_024 });
     const store = await openStore(sim, limits);
-    for (let i = 0; i < 270; i++) await append(sim, store, [bodyOf(i, 1_800)]);
+    for (let i = 0; i < 250; i++) await append(sim, store, [bodyOf(i, 1_800)]);
     expect(store.failures).toEqual([]);
     for (let i = 0; i < 200 && store.failures.length === 0; i++) await append(sim, store, [bodyOf(i, 1_800)]);
     expect(store.failures[0]).toMatch(/ENOSPC/);

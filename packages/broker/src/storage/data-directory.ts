@@ -76,7 +76,7 @@ export async function makeOrCheckDirectory(host: Host, directory: string): Promi
 }
 
 function parentOf(path: string): string {
-  const at = path.replace(/\/+$/, "").lastIndexOf("/");
+  const at = path.replace(/(?<!\/)\/+$/, "").lastIndexOf("/");
   return at < 0 ? "." : at === 0 ? "/" : path.slice(0, at);
 }
 

@@ -1,6 +1,11 @@
 /** Names inside the data directory. Fixed width, so that a listing sorts by age. */
 export const KEYRING_FILE = "keyring";
+/** Keys of erasure domains, one a slot. */
+export const ERASURE_FILE = "erasure-keys";
 export const HEAD_FILE = "HEAD";
+/** The last signed checkpoint, and the key that signs. */
+export const CHECKPOINT_FILE = "checkpoint";
+export const CHECKPOINT_KEY_FILE = "checkpoint.key.sealed";
 /** In a directory whose restore has not been verified yet. */
 export const RESTORE_MARK = "restore-unfinished";
 

@@ -52,6 +52,10 @@ export class FrameCache {
     }
   }
 
+  clear(): void {
+    this.forget(0, Number.MAX_SAFE_INTEGER - 1);
+  }
+
   /** Forgets frames whose records all lie in `[from, to]`. */
   forget(from: number, to: number): void {
     for (const firstSeq of this.#firstSeqs.slice(this.#position(from), this.#position(to + 1))) {

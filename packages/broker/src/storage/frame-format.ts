@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { isZero, readU64, writeU64 } from "./little-endian.ts";
 import { SECTOR } from "./sector-checksum.ts";
-import { FORMAT_VERSION } from "./segment-header.ts";
+import { FORMAT_VERSION, OLDEST_VERSION } from "./segment-header.ts";
 
 export const FRAME_HEADER_BYTES = 128;
 /** Entry of the section table: 16 bytes about the section, 16 bytes of cipher tag. */
@@ -11,6 +11,8 @@ export const SECTION_TAG_AT = 16;
 const TRAILER_BYTES = 64;
 /** Largest frame; far above what the soft limit lets gather. */
 export const FRAME_BYTES_MAX: number = 2 ** 30;
+/** Largest extension; what the tree needs of itself is a few kilobytes. */
+const EXTENSION_BYTES_MAX: number = 2 ** 20;
 
 const HEADER_MAGIC = 0x4d52_464d; // "MFRM"
 const TRAILER_MAGIC = 0x444e_454d; // "MEND"
@@ -35,6 +37,8 @@ export interface FrameHeader {
   readonly count: number;
   readonly sections: number;
   readonly keyId: number;
+  /** Between sections and ciphertext: what the frame says of itself in clear. */
+  readonly extensionBytes: number;
   /** Plaintext record area. */
   readonly recordBytes: number;
   readonly snapshotSeq: number;
@@ -60,6 +64,7 @@ export function writeFrameHeader(into: Buffer, header: FrameHeader): void {
   writeU64(into, header.snapshotSeq, 48);
   writeU64(into, header.offset, 56);
   header.previousHash.copy(into, 64);
+  into.writeUInt32LE(header.extensionBytes, 96);
   into.writeUInt32LE(crc32(into.subarray(0, HEADER_CRC_AT)), HEADER_CRC_AT);
 }
 
@@ -68,9 +73,9 @@ export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefi
   if (at + FRAME_HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== HEADER_MAGIC) return undefined;
   const crc = crc32(bytes.subarray(at, at + HEADER_CRC_AT));
   if (bytes.readUInt32LE(at + HEADER_CRC_AT) !== crc) return undefined;
-  if (bytes.readUInt16LE(at + 4) !== FORMAT_VERSION || bytes.readUInt16LE(at + 6) !== FRAME_HEADER_BYTES) {
-    return undefined;
-  }
+  const version = bytes.readUInt16LE(at + 4);
+  if (version < OLDEST_VERSION || version > FORMAT_VERSION) return undefined;
+  if (bytes.readUInt16LE(at + 6) !== FRAME_HEADER_BYTES) return undefined;
   const header: FrameHeader = {
     frameBytes: bytes.readUInt32LE(at + 8),
     cipherBytes: bytes.readUInt32LE(at + 12),
@@ -84,17 +89,40 @@ export function readFrameHeader(bytes: Buffer, at: number): FrameHeader | undefi
     snapshotSeq: readU64(bytes, at + 48),
     offset: readU64(bytes, at + 56),
     previousHash: bytes.subarray(at + 64, at + 96),
+    extensionBytes: bytes.readUInt32LE(at + 96),
   };
-  // Version 1 has one section of the whole record area and nothing between sections and ciphertext.
-  if (bytes.readUInt16LE(at + 38) !== 0 || !isZero(bytes, at + 96, at + HEADER_CRC_AT)) return undefined;
-  if (header.sections !== 1 || header.cipherBytes !== header.recordBytes || header.count < 1) return undefined;
-  return frameBytes(header.cipherBytes) === header.frameBytes ? header : undefined;
+  if (bytes.readUInt16LE(at + 38) !== 0 || !isZero(bytes, at + 100, at + HEADER_CRC_AT)) return undefined;
+  if (header.sections < 1 || header.count < 1 || header.extensionBytes > EXTENSION_BYTES_MAX) return undefined;
+  if (header.sections === 1 && header.cipherBytes !== header.recordBytes) return undefined;
+  return frameBytes(header) === header.frameBytes ? header : undefined;
 }
 
-/** Bytes on disk of a frame with one section: all parts, one table entry for each sector, rounded up to sectors. */
-export function frameBytes(cipherBytes: number): number {
-  const parts = FRAME_HEADER_BYTES + SECTION_BYTES + cipherBytes + TRAILER_BYTES;
+/** What the size of a frame depends on. */
+export interface FrameParts {
+  readonly cipherBytes: number;
+  readonly extensionBytes: number;
+  readonly sections: number;
+}
+
+/** Bytes on disk of a frame: all parts, one table entry for each sector, rounded up to sectors. */
+export function frameBytes({ cipherBytes, extensionBytes, sections }: FrameParts): number {
+  const parts = FRAME_HEADER_BYTES + SECTION_BYTES * sections + extensionBytes + cipherBytes + TRAILER_BYTES;
   return Math.ceil(parts / (SECTOR - 4)) * SECTOR;
+}
+
+/** Where the extension of a frame begins and ends, counted from the frame's first byte; the ciphertext follows it. */
+export function extensionRange(header: FrameHeader): { readonly start: number; readonly end: number } {
+  const start = FRAME_HEADER_BYTES + SECTION_BYTES * header.sections;
+  return { start, end: start + header.extensionBytes };
+}
+
+/** What the cipher authenticates besides the text of the section whose entry begins at `section`. */
+export function associatedData(bytes: Buffer, at: number, section: number, extension: Buffer): Buffer {
+  const header = bytes.subarray(at, at + FRAME_HEADER_BYTES);
+  const entry = bytes.subarray(section, section + SECTION_TAG_AT);
+  if (extension.length === 0 && section === at + FRAME_HEADER_BYTES)
+    return bytes.subarray(at, section + SECTION_TAG_AT);
+  return Buffer.concat([header, entry, extension]);
 }
 
 /** Where the sector table of a frame begins. */

@@ -1,6 +1,8 @@
-import { createDecipheriv, hash, type KeyObject } from "node:crypto";
+import { createDecipheriv, hash } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
+  associatedData,
+  extensionRange,
   FRAME_HEADER_BYTES,
   type FrameHeader,
   readFrameTrailer,
@@ -10,9 +12,11 @@ import {
   tableStart,
   writeNonce,
 } from "./frame-format.ts";
+import { joinSections, type OpenedSection } from "./frame-sections.ts";
 import { isZero } from "./little-endian.ts";
 import { parseRecordArea } from "./record-area.ts";
 import { findBadSector, SECTOR } from "./sector-checksum.ts";
+import type { SegmentKey } from "./segment-key.ts";
 
 const CIPHER_PIECE = 64 * 1_024;
 
@@ -56,7 +60,7 @@ function chainHash(bytes: Buffer, at: number, header: FrameHeader): Buffer {
 }
 
 function cipherEnd(header: FrameHeader): number {
-  return FRAME_HEADER_BYTES + SECTION_BYTES * header.sections + header.cipherBytes;
+  return extensionRange(header).end + header.cipherBytes;
 }
 
 /** Checks all that needs no key: trailer, table, sector sums, padding, chain hash. */
@@ -79,24 +83,59 @@ export function frameDamage(window: FrameWindow, at: number, header: FrameHeader
 
 const nonce = Buffer.alloc(12);
 
-/** Decrypts a frame whose header was read at `at`; `undefined` when it is not what the key sealed. */
-export function openFrame(bytes: Buffer, at: number, header: FrameHeader, key: KeyObject): JournalFrame | undefined {
-  const section = at + FRAME_HEADER_BYTES;
-  const from = section + SECTION_BYTES;
+/**
+ * Decrypts a frame whose header was read at `at`; `undefined` when it is not what the keys sealed. What lies in domains
+ * whose key was destroyed comes as zeros.
+ */
+export function openFrame(bytes: Buffer, at: number, header: FrameHeader, key: SegmentKey): JournalFrame | undefined {
+  const { firstSeq, count, recordBytes: length } = header;
+  const from = at + extensionRange(header).end;
   if (from + header.cipherBytes > bytes.length) return undefined;
-  writeNonce(nonce, 0, header.counter);
-  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-  decipher.setAAD(bytes.subarray(at, section + SECTION_TAG_AT));
-  decipher.setAuthTag(bytes.subarray(section + SECTION_TAG_AT, from));
-  const plain = Buffer.allocUnsafeSlow(header.recordBytes);
-  for (let done = 0; done < header.cipherBytes; done += CIPHER_PIECE) {
-    const end = Math.min(done + CIPHER_PIECE, header.cipherBytes);
-    decipher.update(bytes.subarray(from + done, from + end)).copy(plain, done);
+  const sections: OpenedSection[] = [];
+  let offset = 0;
+  for (let number = 0; number < header.sections; number++) {
+    const section = openSection({ bytes, at, header, key }, number, offset);
+    if (section === undefined) return undefined;
+    sections.push(section);
+    offset += section.bytes;
+  }
+  if (offset !== header.cipherBytes) return undefined;
+  const own = sections[0]?.plain;
+  if (sections.length === 1 && own !== undefined) return parseRecordArea(own, firstSeq, count);
+  return joinSections(sections, { firstSeq, count, length });
+}
+
+interface Sealed {
+  readonly bytes: Buffer;
+  readonly at: number;
+  readonly header: FrameHeader;
+  readonly key: SegmentKey;
+}
+
+function openSection({ bytes, at, header, key }: Sealed, number: number, offset: number): OpenedSection | undefined {
+  const section = at + FRAME_HEADER_BYTES + SECTION_BYTES * number;
+  const domain = bytes.readUInt32LE(section);
+  const length = bytes.readUInt32LE(section + 8);
+  const isInPlace = bytes.readUInt32LE(section + 4) === offset && (domain === 0) === (number === 0);
+  if (!isInPlace || offset + length > header.cipherBytes) return undefined;
+  const own = domain === 0 ? key.own : key.of(domain);
+  if (own === undefined) return undefined;
+  if (own === "none") return { domain, bytes: length, plain: undefined };
+  const extension = extensionRange(header);
+  const text = at + extension.end + offset;
+  writeNonce(nonce, number, header.counter);
+  const decipher = createDecipheriv("aes-256-gcm", own, nonce, { authTagLength: 16 });
+  decipher.setAAD(associatedData(bytes, at, section, bytes.subarray(at + extension.start, at + extension.end)));
+  decipher.setAuthTag(bytes.subarray(section + SECTION_TAG_AT, section + SECTION_BYTES));
+  const plain = Buffer.allocUnsafeSlow(length);
+  for (let done = 0; done < length; done += CIPHER_PIECE) {
+    const end = Math.min(done + CIPHER_PIECE, length);
+    decipher.update(bytes.subarray(text + done, text + end)).copy(plain, done);
   }
   try {
     decipher.final();
   } catch {
     return undefined;
   }
-  return parseRecordArea(plain, header.firstSeq, header.count);
+  return { domain, bytes: length, plain };
 }

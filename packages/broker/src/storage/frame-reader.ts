@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import type { DiskFile, Host } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { errorCode, ioError, readAt } from "./disk-io.ts";
@@ -9,6 +8,7 @@ import { openFrame } from "./frame-open.ts";
 import type { Keyring } from "./keyring.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
 import { type IndexSlot, SegmentIndex } from "./segment-index.ts";
+import type { SegmentKey } from "./segment-key.ts";
 import { type ScannedFrame, scanSegment } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -33,7 +33,7 @@ export interface ReaderOptions {
 
 interface OpenFile {
   readonly file: DiskFile;
-  readonly key: KeyObject;
+  readonly key: SegmentKey;
 }
 
 /** Counted from before it is open, so that nobody closes it under those who wait. */
@@ -53,7 +53,7 @@ interface LoadedSlot {
   readonly entry: SegmentEntry;
   readonly slot: IndexSlot;
   readonly bytes: Buffer;
-  readonly key: KeyObject;
+  readonly key: SegmentKey;
 }
 
 /** Reads old frames back: by slots of about 64 KiB, each read at most once at a time, ahead of sequential readers. */

@@ -1,6 +1,7 @@
 import { createCipheriv, hash, type KeyObject } from "node:crypto";
 import type { JournalFrame } from "../model/journal.ts";
 import {
+  associatedData,
   FRAME_HEADER_BYTES,
   frameBytes,
   SECTION_BYTES,
@@ -10,12 +11,14 @@ import {
   writeFrameTrailer,
   writeNonce,
 } from "./frame-format.ts";
+import { type PlainSection, splitSections } from "./frame-sections.ts";
 import { SECTOR, writeSectorTable } from "./sector-checksum.ts";
+import type { SegmentKey } from "./segment-key.ts";
 
 /** Where a frame goes, and what binds it there. */
 export interface SealPlace {
   readonly segmentId: number;
-  readonly key: KeyObject;
+  readonly key: SegmentKey;
   readonly keyId: number;
   readonly counter: number;
   readonly offset: number;
@@ -33,6 +36,7 @@ export interface SealedFrame {
 /** Larger pieces make the cipher allocate beyond what malloc keeps: three times slower at a megabyte. */
 const CIPHER_PIECE = 64 * 1_024;
 const WIRE_BYTES_MIN = 64 * 1_024;
+const NOTHING = Buffer.alloc(0);
 /** A buffer that one giant frame needed is not kept. */
 const WIRE_BYTES_KEPT = 8 * 1_024 * 1_024;
 
@@ -42,26 +46,29 @@ export class FrameSealer {
   #words: Uint32Array = new Uint32Array(this.#wire.buffer);
   readonly #nonce: Buffer = Buffer.alloc(12);
 
-  seal(frame: JournalFrame, place: SealPlace): SealedFrame {
-    const plain = frame.bytes;
-    const length = frameBytes(plain.length);
+  /** `extension`: what the frame says in clear; see `frame-extension.ts`. */
+  seal(frame: JournalFrame, place: SealPlace, extension: Buffer = NOTHING): SealedFrame {
+    const sections = splitSections(frame);
+    const cipherBytes = sections.reduce((sum, { plain }) => sum + plain.length, 0);
+    const length = frameBytes({ cipherBytes, extensionBytes: extension.length, sections: sections.length });
     this.#fit(length);
     const wire = this.#wire.subarray(0, length);
     writeFrameHeader(wire, {
       frameBytes: length,
-      cipherBytes: plain.length,
+      cipherBytes,
       segmentId: place.segmentId,
       counter: place.counter,
       firstSeq: frame.firstSeq,
       count: frame.count,
-      sections: 1,
+      sections: sections.length,
       keyId: place.keyId,
-      recordBytes: plain.length,
+      extensionBytes: extension.length,
+      recordBytes: frame.bytes.length,
       snapshotSeq: place.snapshotSeq,
       offset: place.offset,
       previousHash: place.previousHash,
     });
-    const cipherEnd = this.#encrypt(wire, plain, place);
+    const cipherEnd = this.#encrypt(wire, { sections, extension, place });
     const table = tableStart(length);
     wire.fill(0, cipherEnd, table);
     const chain = hash("sha256", wire.subarray(0, cipherEnd), "buffer");
@@ -70,19 +77,30 @@ export class FrameSealer {
     return { bytes: wire, hash: chain };
   }
 
-  #encrypt(wire: Buffer, plain: Buffer, place: SealPlace): number {
-    const section = FRAME_HEADER_BYTES;
-    wire.fill(0, section, section + SECTION_BYTES);
-    wire.writeUInt32LE(plain.length, section + 8);
-    writeNonce(this.#nonce, 0, place.counter);
-    const cipher = createCipheriv("aes-256-gcm", place.key, this.#nonce);
-    cipher.setAAD(wire.subarray(0, section + SECTION_TAG_AT));
-    let at = section + SECTION_BYTES;
-    for (let from = 0; from < plain.length; from += CIPHER_PIECE) {
-      at += cipher.update(plain.subarray(from, from + CIPHER_PIECE)).copy(wire, at);
+  #encrypt(
+    wire: Buffer,
+    what: { readonly sections: readonly PlainSection[]; readonly extension: Buffer; readonly place: SealPlace },
+  ): number {
+    const { sections, extension, place } = what;
+    let at = FRAME_HEADER_BYTES + SECTION_BYTES * sections.length;
+    wire.fill(0, FRAME_HEADER_BYTES, at);
+    at += extension.copy(wire, at);
+    let offset = 0;
+    for (const [number, { domain, plain }] of sections.entries()) {
+      const section = FRAME_HEADER_BYTES + SECTION_BYTES * number;
+      wire.writeUInt32LE(domain, section);
+      wire.writeUInt32LE(offset, section + 4);
+      wire.writeUInt32LE(plain.length, section + 8);
+      writeNonce(this.#nonce, number, place.counter);
+      const cipher = createCipheriv("aes-256-gcm", keyOf(place.key, domain), this.#nonce);
+      cipher.setAAD(associatedData(wire, 0, section, extension));
+      for (let from = 0; from < plain.length; from += CIPHER_PIECE) {
+        at += cipher.update(plain.subarray(from, from + CIPHER_PIECE)).copy(wire, at);
+      }
+      cipher.final();
+      cipher.getAuthTag().copy(wire, section + SECTION_TAG_AT);
+      offset += plain.length;
     }
-    cipher.final();
-    cipher.getAuthTag().copy(wire, section + SECTION_TAG_AT);
     return at;
   }
 
@@ -93,4 +111,11 @@ export class FrameSealer {
     this.#wire = Buffer.allocUnsafeSlow(bytes);
     this.#words = new Uint32Array(this.#wire.buffer);
   }
+}
+
+function keyOf(key: SegmentKey, domain: number): KeyObject {
+  if (domain === 0) return key.own;
+  const found = key.of(domain);
+  if (found === undefined || found === "none") throw new Error(`erasure domain ${domain} has no key to seal with`);
+  return found;
 }

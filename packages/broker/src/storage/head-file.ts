@@ -3,7 +3,6 @@ import type { DiskFile, Host, Timer } from "../host/host.ts";
 import { datasync, readAt, step, writeAt } from "./disk-io.ts";
 import { HEAD_FILE } from "./file-names.ts";
 import { readU64, writeU64 } from "./little-endian.ts";
-import { FORMAT_VERSION } from "./segment-header.ts";
 
 /** A lower bound of what the journal must hold. */
 export interface HeadState {
@@ -17,6 +16,8 @@ export interface HeadState {
 }
 
 const MAGIC = Buffer.from("MESSHEAD", "latin1");
+/** Of this file; its layout has not changed. */
+const HEAD_VERSION = 1;
 const SLOT = 512;
 const CRC_AT = SLOT - 4;
 /**
@@ -28,7 +29,7 @@ const DELAY_MS = 5;
 function encode(journalId: Buffer, generation: number, state: HeadState): Buffer {
   const bytes = Buffer.alloc(SLOT);
   MAGIC.copy(bytes, 0);
-  bytes.writeUInt16LE(FORMAT_VERSION, 8);
+  bytes.writeUInt16LE(HEAD_VERSION, 8);
   journalId.copy(bytes, 16);
   writeU64(bytes, generation, 32);
   bytes.writeUInt32LE(state.segmentId, 40);
@@ -51,7 +52,7 @@ interface Slot extends HeadState {
 }
 
 function decode(bytes: Buffer): Slot | undefined {
-  if (bytes.compare(MAGIC, 0, 8, 0, 8) !== 0 || bytes.readUInt16LE(8) !== FORMAT_VERSION) return undefined;
+  if (bytes.compare(MAGIC, 0, 8, 0, 8) !== 0 || bytes.readUInt16LE(8) !== HEAD_VERSION) return undefined;
   if (bytes.readUInt32LE(CRC_AT) !== crc32(bytes.subarray(0, CRC_AT))) return undefined;
   return {
     journalId: bytes.subarray(16, 32),

@@ -1,46 +1,21 @@
-import type { DirectoryLock, Host } from "../host/host.ts";
 import type { Journal, JournalFrame, JournalListener, JournalStatistics, SegmentInfo } from "../model/journal.ts";
-import { type ActiveSegment, makeSegment } from "./active-segment.ts";
 import { ioError } from "./disk-io.ts";
 import { FrameCache } from "./frame-cache.ts";
-import { frameBytes } from "./frame-format.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
+import type { SealedFrame } from "./frame-seal.ts";
 import { HeadFile, type HeadState } from "./head-file.ts";
-import type { Keyring } from "./keyring.ts";
+import type { JournalParts } from "./journal-parts.ts";
+import { JournalTree } from "./journal-tree.ts";
 import { OpenFrame, SOFT_SIZES_MAX } from "./open-frame.ts";
 import { OWN_KIND_MIN } from "./record-area.ts";
 import { Retention } from "./retention.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
-import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
-import { SegmentIndex } from "./segment-index.ts";
-import type { SegmentPool } from "./segment-pool.ts";
-import { takeSegmentFile } from "./segment-space.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { TreeReader } from "./tree-reader.ts";
 
-export interface StorageLimits {
-  readonly segmentBytes: number;
-  readonly frameBytesSoft: number;
-  readonly frameCacheBytes: number;
-  readonly diskBytesMax: number;
-}
-
-/** What `openJournal` hands over. */
-export interface JournalParts {
-  readonly host: Host;
-  readonly directory: string;
-  readonly keyring: Keyring;
-  readonly limits: StorageLimits;
-  readonly lock: DirectoryLock;
-  readonly catalogue: SegmentCatalogue;
-  readonly pool: SegmentPool;
-  readonly active: ActiveSegment;
-  readonly lastSeq: number;
-  readonly snapshotSeq: number;
-  readonly headGeneration: number;
-  /** Last segment with a frame, and where its frames end. */
-  readonly lastFilledId: number;
-  readonly lastFilledEnd: number;
-}
+/** Sections that a frame may have before publishers are held back, and before they are refused. A header can name 65,535. */
+const DOMAINS_SOFT = 1_024;
+const DOMAINS_MAX: number = 32 * DOMAINS_SOFT;
 
 /**
  * The journal on disk. One frame is in flight; the next fills. States: idle (nothing in flight) -> sealing (a seal is
@@ -49,11 +24,12 @@ export interface JournalParts {
 export class DiskJournal implements Journal {
   readonly #parts: JournalParts;
   readonly #open: OpenFrame = new OpenFrame();
-  readonly #sealer: FrameSealer = new FrameSealer();
   readonly #cache: FrameCache;
   readonly #reader: FrameReader;
   readonly #catalogue: SegmentCatalogue;
   readonly #retention: Retention;
+  readonly #writer: SegmentWriter;
+  readonly proofs: TreeReader;
   readonly #softBytes: number;
   readonly #statistics: Omit<JournalStatistics, "diskBytes"> = {
     framesCommitted: 0,
@@ -62,8 +38,6 @@ export class DiskJournal implements Journal {
     syncs: 0,
     commitMilliseconds: 0,
   };
-  #active: ActiveSegment;
-  #entry: SegmentEntry;
   #head: HeadFile | undefined;
   #headState: HeadState;
   #listener: JournalListener | undefined;
@@ -83,25 +57,25 @@ export class DiskJournal implements Journal {
   #closing: (() => void) | undefined;
   #closed = false;
   #rolling: Promise<void> | undefined;
-  /** The next frame goes into a new segment, whatever room this one has. */
-  #newSegmentWanted = false;
   #diskBusy = false;
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: JournalParts) {
     const { limits, active, catalogue } = parts;
     this.#parts = parts;
-    this.#active = active;
     this.#catalogue = catalogue;
     this.#softBytes = limits.frameBytesSoft;
     this.#cache = new FrameCache(limits.frameCacheBytes);
     const failed = (error: unknown): void => this.#fail(error);
     this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
-    this.#retention = new Retention({ ...parts, cache: this.#cache, reader: this.#reader, failed });
+    const tree = new JournalTree(parts.tree);
+    this.proofs = new TreeReader({ ...parts, tree, findEnd: (entry) => this.#reader.indexOf(entry) });
+    const learnLeaves = (entry: SegmentEntry): Promise<unknown> => this.proofs.spanOf(entry);
+    this.#retention = new Retention({ ...parts, tree, learnLeaves, cache: this.#cache, reader: this.#reader, failed });
     for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
     this.#durableSeq = parts.lastSeq;
     this.#openSeq = parts.lastSeq + 1;
-    this.#entry = enter(catalogue, active);
+    this.#writer = new SegmentWriter({ ...parts, tree, reader: this.#reader, retention: this.#retention });
     this.#headState = {
       segmentId: parts.lastFilledId,
       offset: parts.lastFilledEnd,
@@ -138,11 +112,11 @@ export class DiskJournal implements Journal {
   }
 
   get congested(): boolean {
-    return this.#open.length > this.#softBytes;
+    return this.#open.length > this.#softBytes || this.#open.domains > DOMAINS_SOFT;
   }
 
   get overfull(): boolean {
-    return this.#open.length > this.#softBytes * SOFT_SIZES_MAX;
+    return this.#open.length > this.#softBytes * SOFT_SIZES_MAX || this.#open.domains > DOMAINS_MAX;
   }
 
   get hasFailed(): boolean {
@@ -162,6 +136,20 @@ export class DiskJournal implements Journal {
     if (kind < 1 || kind >= OWN_KIND_MIN)
       throw new RangeError(`record kind ${kind} is not one of the core's (1 to 199)`);
     return this.#open.reserve(kind, length);
+  }
+
+  confine(domain: number, from: number): void {
+    this.#open.confine(domain, from);
+  }
+
+  destroyDomains(domains: readonly number[], done: () => void): void {
+    this.#cache.clear();
+    const failed = (error: unknown): void => this.#fail(error);
+    this.#parts.keyring.domains.destroy(domains).then(done, failed);
+  }
+
+  requireDomains(domains: readonly number[]): void {
+    this.#parts.keyring.domains.require(domains);
   }
 
   commit(): void {
@@ -188,7 +176,7 @@ export class DiskJournal implements Journal {
   snapshotTaken(seq: number): void {
     if (seq > this.#durableSeq)
       throw new RangeError(`a snapshot at ${seq} is not durable; the journal is at ${this.#durableSeq}`);
-    this.#active.snapshotSeq = seq;
+    this.#writer.active.snapshotSeq = seq;
     this.#headState = { ...this.#headState, snapshotSeq: seq };
     this.#head?.touch();
   }
@@ -198,17 +186,17 @@ export class DiskJournal implements Journal {
   }
 
   dropSegment(id: number): void {
-    this.#retention.drop(id, this.#active.snapshotSeq, () => this.commit());
+    this.#retention.drop(id, this.#writer.active.snapshotSeq, () => this.commit());
   }
 
   /** What is reserved from here on goes into a new segment, under the data key that is current then; if there is room for one. */
   changeSegment(): void {
-    this.#newSegmentWanted = true;
+    this.#writer.changeSegment();
   }
 
   /** Data key of the segment that is being written, and frames it has sealed in all. */
   get dataKey(): { readonly id: number; readonly frames: number } {
-    return { id: this.#active.keyId, frames: this.#active.keyFrames };
+    return this.#writer.dataKey;
   }
 
   statistics(): JournalStatistics {
@@ -226,11 +214,13 @@ export class DiskJournal implements Journal {
     this.#closed = true;
     await this.#diskIdle();
     try {
+      await this.#parts.scrubber.close();
       await this.#parts.pool.close();
       await this.#retention.finish().catch(() => undefined);
       await this.#reader.close();
       await this.#head?.close(!this.hasFailed);
-      await this.#active.file.close();
+      await this.#writer.active.file.close();
+      await this.#parts.witness?.close();
     } finally {
       await this.#parts.lock.release();
     }
@@ -286,32 +276,32 @@ export class DiskJournal implements Journal {
     const frame = this.#open.take(this.#openSeq);
     this.#openSeq += frame.count;
     this.#inFlight = frame;
-    const length = frameBytes(frame.bytes.length);
-    if (length <= this.#active.room && !this.#newSegmentWanted) this.#write(frame);
-    else {
-      this.#newSegmentWanted = false;
-      this.#rolling = this.#roll(length).finally(() => {
-        this.#rolling = undefined;
-      });
-      this.#rolling.then(
-        () => this.#write(frame),
-        (error: unknown) => this.#fail(error),
-      );
+    const ready = this.#writer.prepare(frame);
+    if (ready === undefined) {
+      this.#write(frame);
+      return;
     }
+    this.#rolling = ready.finally(() => {
+      this.#rolling = undefined;
+    });
+    this.#rolling.then(
+      () => this.#write(frame),
+      (error: unknown) => this.#fail(error),
+    );
   };
 
   #write(frame: JournalFrame): void {
     if (this.hasFailed) return;
     this.#sealedAt = this.#parts.host.clock.monotonic();
-    const sealed = this.#sealer.seal(frame, this.#active);
+    const sealed = this.#writer.seal(frame);
     this.#sealed = sealed;
     this.#diskBusy = true;
-    this.#active.file.writeAt(sealed.bytes, this.#active.offset, this.#written);
+    this.#writer.active.file.writeAt(sealed.bytes, this.#writer.active.offset, this.#written);
   }
 
   readonly #written = (error: unknown): void => {
     if (error === undefined && !this.hasFailed) {
-      this.#active.file.datasync(this.#synced);
+      this.#writer.active.file.datasync(this.#synced);
       return;
     }
     this.#diskDone();
@@ -332,6 +322,7 @@ export class DiskJournal implements Journal {
     this.#inFlight = undefined;
     this.#head?.touch();
     this.#retention.committed();
+    this.#parts.witness?.grown();
     this.#listener?.committed(frame);
     if (this.#wanted || this.#closing !== undefined) this.#scheduleSeal();
   };
@@ -342,13 +333,8 @@ export class DiskJournal implements Journal {
   }
 
   #account(frame: JournalFrame, sealed: SealedFrame): void {
-    const active = this.#active;
-    const entry = this.#entry;
-    entry.index?.add(frame.firstSeq, active.offset, sealed.bytes.length);
-    active.advance(sealed);
-    entry.lastSeq = this.#durableSeq;
-    entry.end = active.offset;
-    entry.endHash = sealed.hash;
+    const { active } = this.#writer;
+    this.#writer.committed(frame, sealed);
     this.#headState = {
       segmentId: active.segmentId,
       offset: active.offset,
@@ -364,36 +350,6 @@ export class DiskJournal implements Journal {
     statistics.commitMilliseconds += this.#parts.host.clock.monotonic() - this.#sealedAt;
   }
 
-  /** Goes on in a new segment that has room for a frame of so many bytes. */
-  async #roll(length: number): Promise<void> {
-    const old = this.#active;
-    const zeroed = await takeSegmentFile(this.#parts, SEGMENT_HEADER_BYTES + length).catch((error: unknown) => {
-      // Another data key was wanted, and there is no room for it now: no reason to stop.
-      if (length <= old.room) return undefined;
-      throw error;
-    });
-    if (zeroed === undefined) return;
-    const next = await makeSegment(this.#parts, zeroed, {
-      id: old.segmentId + 1,
-      firstSeq: this.#durableSeq + 1,
-      snapshotSeq: old.snapshotSeq,
-      previousHash: old.previousHash,
-      previousId: this.#headState.segmentId,
-      previousEnd: this.#headState.offset,
-      previousKey: this.dataKey,
-      live: this.#catalogue.liveRanges(old.segmentId + 1),
-    });
-    // A snapshot may have been taken while the segment was made.
-    next.snapshotSeq = old.snapshotSeq;
-    this.#entry.active = false;
-    this.#reader.keepIndex(this.#entry);
-    if (this.#entry.lastSeq < this.#entry.header.firstSeq) this.#retention.later(this.#entry);
-    this.#active = next;
-    this.#entry = enter(this.#catalogue, next);
-    await old.file.close();
-    this.#parts.pool.prepare();
-  }
-
   #fail(error: unknown): void {
     if (this.#failure !== undefined || this.#closed) return;
     const failure = ioError("writing", this.#parts.directory, error);
@@ -402,19 +358,4 @@ export class DiskJournal implements Journal {
     this.#listener?.failed(reason);
     this.#closing?.();
   }
-}
-
-function enter(catalogue: SegmentCatalogue, active: ActiveSegment): SegmentEntry {
-  const { header } = active;
-  const entry: SegmentEntry = {
-    header,
-    lastSeq: header.firstSeq - 1,
-    end: SEGMENT_HEADER_BYTES,
-    endHash: header.previousHash,
-    active: true,
-    dropping: false,
-    index: new SegmentIndex(),
-  };
-  catalogue.add(entry);
-  return entry;
 }

@@ -86,7 +86,7 @@ export function kekSourceOf(options: KekOptions): KekSource {
 
 /** Where the key lies when no other source is named. */
 export function defaultKekPath(directory: string): string {
-  return `${directory.replace(/\/+$/, "")}.kek`;
+  return `${directory.replace(/(?<!\/)\/+$/, "")}.kek`;
 }
 
 /** Where a new key waits until the keyring is wrapped by it (kek-rotation.ts). */

@@ -23,6 +23,8 @@ export interface KeyringContent {
   readonly current: number;
   /** Wrapped key of the secret box, base64. */
   readonly box: string;
+  /** Wrapped key that wraps the keys of erasure domains, base64; absent in rings from before there were any. */
+  readonly domains?: string;
   readonly keys: readonly WrappedKey[];
 }
 

@@ -1,13 +1,17 @@
-import { hkdfSync, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { Host } from "../host/host.ts";
 import type { SecretBox } from "../model/journal.ts";
+import { ErasureKeys } from "./erasure-keys.ts";
 import { type KeyringContent, parseKeyring, readKeyringFile, writeKeyringFile } from "./keyring-file.ts";
 import { openSecret, sealSecret, secretBox, secretKey } from "./secret-box.ts";
+import { type SegmentKey, segmentKey } from "./segment-key.ts";
 import { StorageError } from "./storage-error.ts";
 
 const KEY_BYTES = 32;
 const JOURNAL_ID_BYTES = 16;
 const BOX_KEY_ID = 0;
+/** No data key has it: they count from 1. */
+const DOMAINS_KEY_ID = -1;
 const DATA_KEYS_MAX = 10_000;
 
 /** The data keys of one journal, wrapped on disk by the key-encryption key. */
@@ -20,8 +24,10 @@ export interface Keyring {
   readonly currentKeyMadeAt: number;
   /** How many data keys the ring holds. */
   readonly keyCount: number;
-  /** Key of a segment; `undefined` when the data key is not in the ring. */
-  segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined;
+  /** Keys of a segment; `undefined` when the data key is not in the ring. */
+  segmentKey(keyId: number, salt: Uint8Array): SegmentKey | undefined;
+  /** Keys of erasure domains. */
+  readonly domains: ErasureKeys;
   readonly box: SecretBox;
   /** Makes a new data key for segments to come; the old ones stay for theirs, but for those that `isNeeded` gives up. */
   rotate(isNeeded?: (keyId: number) => boolean): Promise<void>;
@@ -45,7 +51,11 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
     throw new StorageError("configuration", `The key-encryption key has ${kek.length} bytes; it must have 32.`);
   }
   const content = await readKeyringFile(host, directory);
-  if (content !== undefined) return unwrapRing(options, content);
+  if (content !== undefined) {
+    const ring = unwrapRing(options, content);
+    await ring.openDomains();
+    return ring;
+  }
   if (!options.create) {
     throw new StorageError(
       "damaged",
@@ -56,15 +66,19 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   const ring = new WrappedKeyring(options, Buffer.from(host.random.bytes(JOURNAL_ID_BYTES)));
   ring.setBoxKey(host.random.bytes(KEY_BYTES));
   await ring.rotate();
+  await ring.openDomains();
   return ring;
 }
 
-/** The keyring whose file has these bytes; `directory` is only named in messages. Not to be changed: there is no file. */
-export function keyringFromBytes(options: Omit<KeyringOptions, "create">, bytes: Buffer): Keyring {
+/**
+ * The keyring whose file has these bytes; `directory` is only named in messages. Not to be changed: there is no file. It
+ * knows no erasure domains.
+ */
+export function keyringFromBytes(options: Omit<KeyringOptions, "create">, bytes: Buffer): Omit<Keyring, "domains"> {
   return unwrapRing(options, parseKeyring(`${options.directory}/keyring`, bytes));
 }
 
-function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringContent): Keyring {
+function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringContent): WrappedKeyring {
   const ring = new WrappedKeyring(options, Buffer.from(content.journal, "base64"));
   const kek = secretKey(options.kek);
   const unwrap = (wrapped: string, id: number): Buffer => {
@@ -78,6 +92,7 @@ function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringCon
     );
   };
   ring.setBoxKey(unwrap(content.box, BOX_KEY_ID));
+  if (content.domains !== undefined) ring.setDomainsKey(unwrap(content.domains, DOMAINS_KEY_ID));
   for (const { id, wrapped, madeAt = 0 } of content.keys) ring.setDataKey(id, { key: unwrap(wrapped, id), madeAt });
   ring.currentKeyId = content.current;
   return ring;
@@ -110,6 +125,9 @@ class WrappedKeyring implements Keyring {
   #writing: Promise<void> = Promise.resolve();
   #kek: KeyObject;
   #boxKey: Buffer = Buffer.alloc(0);
+  /** Undefined until there is an erasure domain. */
+  #domainsKey: Buffer | undefined;
+  #domains: ErasureKeys | undefined;
   #box: SecretBox | undefined;
 
   constructor(options: Omit<KeyringOptions, "create">, journalId: Buffer) {
@@ -122,6 +140,34 @@ class WrappedKeyring implements Keyring {
   setBoxKey(key: Uint8Array): void {
     this.#boxKey = Buffer.from(key);
     this.#box = secretBox(secretKey(key), this.#host.random);
+  }
+
+  setDomainsKey(key: Uint8Array): void {
+    this.#domainsKey = Buffer.from(key);
+  }
+
+  async openDomains(): Promise<void> {
+    const { journalId } = this;
+    const fresh = Buffer.from(this.#host.random.bytes(KEY_BYTES));
+    this.#domains = await ErasureKeys.open({
+      host: this.#host,
+      directory: this.#directory,
+      journalId,
+      wrap: secretKey(this.#domainsKey ?? fresh),
+      keepWrap: () => this.#keepDomainsKey(fresh),
+    });
+  }
+
+  #keepDomainsKey(key: Buffer): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#domainsKey !== undefined) return;
+      await this.#write(this.#kek, this.currentKeyId, this.#keys, key);
+      this.#domainsKey = key;
+    });
+  }
+
+  get domains(): ErasureKeys {
+    return this.#domains!;
   }
 
   setDataKey(id: number, key: DataKey): void {
@@ -140,10 +186,9 @@ class WrappedKeyring implements Keyring {
     return this.#box!;
   }
 
-  segmentKey(keyId: number, salt: Uint8Array): KeyObject | undefined {
+  segmentKey(keyId: number, salt: Uint8Array): SegmentKey | undefined {
     const data = this.#keys.get(keyId);
-    if (data === undefined) return undefined;
-    return secretKey(new Uint8Array(hkdfSync("sha256", data.key, salt, "mess/segment/v1", KEY_BYTES)));
+    return data && segmentKey(data.key, salt, (domain) => this.domains.get(domain));
   }
 
   rotate(isNeeded: (keyId: number) => boolean = () => true): Promise<void> {
@@ -178,13 +223,19 @@ class WrappedKeyring implements Keyring {
     return done;
   }
 
-  async #write(kek: KeyObject, current: number, keys: ReadonlyMap<number, DataKey>): Promise<void> {
+  async #write(
+    kek: KeyObject,
+    current: number,
+    keys: ReadonlyMap<number, DataKey>,
+    domainsKey: Buffer | undefined = this.#domainsKey,
+  ): Promise<void> {
     const wrap = (key: Buffer, id: number): string =>
       sealSecret(kek, key, wrapContext(this.journalId, id), this.#host.random).toString("base64");
     await writeKeyringFile(this.#host, this.#directory, {
       journal: this.journalId.toString("base64"),
       current,
       box: wrap(this.#boxKey, BOX_KEY_ID),
+      ...(domainsKey !== undefined && { domains: wrap(domainsKey, DOMAINS_KEY_ID) }),
       keys: [...keys].map(([id, { key, madeAt }]) => ({ id, wrapped: wrap(key, id), madeAt })),
     });
   }

@@ -1,4 +1,4 @@
-import type { JournalFrame } from "../model/journal.ts";
+import type { Confined, JournalFrame } from "../model/journal.ts";
 import { FRAME_BYTES_MAX } from "./frame-format.ts";
 import { RECORD_HEAD_BYTES } from "./record-area.ts";
 
@@ -20,6 +20,8 @@ export class OpenFrame {
   /** Bytes used. */
   length = 0;
   count = 0;
+  #confined: Confined[] = [];
+  readonly #domains: Set<number> = new Set();
   #starts: Uint32Array = new Uint32Array(RECORDS_MIN);
   #ends: Uint32Array = new Uint32Array(RECORDS_MIN);
   #kinds: Uint8Array = new Uint8Array(RECORDS_MIN);
@@ -48,6 +50,21 @@ export class OpenFrame {
     return start;
   }
 
+  /** The last record belongs to an erasure domain from byte `from` on. */
+  confine(domain: number, from: number): void {
+    const index = this.count - 1;
+    if (index < 0 || from < this.#starts[index]! || from > this.length) {
+      throw new RangeError(`byte ${from} is not in the last record`);
+    }
+    this.#confined.push({ index, domain, from });
+    this.#domains.add(domain);
+  }
+
+  /** How many erasure domains have a part in it. */
+  get domains(): number {
+    return this.#domains.size;
+  }
+
   /** Hands over what has gathered and begins anew. */
   take(firstSeq: number): JournalFrame {
     const { length, count } = this;
@@ -58,7 +75,10 @@ export class OpenFrame {
       starts: this.#starts.subarray(0, count),
       ends: this.#ends.subarray(0, count),
       kinds: this.#kinds.subarray(0, count),
+      ...(this.#confined.length > 0 && { confined: this.#confined }),
     };
+    this.#confined = [];
+    this.#domains.clear();
     this.#bytesOfLate = Math.max(length, Math.floor(this.#bytesOfLate * 0.9));
     this.#recordsOfLate = Math.max(count, Math.floor(this.#recordsOfLate * 0.9));
     this.bytes = Buffer.allocUnsafeSlow(roomFor(this.#bytesOfLate, BYTES_MIN));

@@ -1,20 +1,28 @@
 import type { DirectoryLock, Host } from "../host/host.ts";
 import type { BeginBackup } from "../model/backup.ts";
 import type { JournalFrame, OpenedJournal } from "../model/journal.ts";
+import type { LogProofs } from "../model/log-proofs.ts";
 import { makeSegment } from "./active-segment.ts";
 import { beginBackup } from "./backup.ts";
+import { CheckpointKeeper, type CheckpointOptions } from "./checkpoint-keeper.ts";
 import { checkDirectory, checkFile, lockDirectory } from "./data-directory.ts";
 import { DataKeys } from "./data-keys.ts";
 import { step } from "./disk-io.ts";
 import { HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
-import { DiskJournal, type StorageLimits } from "./journal.ts";
+import { FrameCache } from "./frame-cache.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { DiskJournal } from "./journal.ts";
+import type { StorageLimits } from "./journal-parts.ts";
+import { JournalTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
 import { type Recovered, recover } from "./recovery.ts";
+import { Scrubber, type ScrubPace } from "./scrubber.ts";
 import { SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentPool } from "./segment-pool.ts";
 import { scanSegment } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
+import { TreeReader } from "./tree-reader.ts";
 
 export interface OpenJournalOptions {
   readonly host: Host;
@@ -24,13 +32,20 @@ export interface OpenJournalOptions {
   readonly limits: StorageLimits;
   /** Of `claimDirectory`; the journal takes the lock itself without. It releases it when it closes or fails to open. */
   readonly lock?: DirectoryLock;
+  /** For tests; the standard pace without. */
+  readonly scrubPace?: ScrubPace;
+  /** Signed checkpoints are kept, and the journal is compared with them; without, it is not. */
+  readonly checkpoints?: CheckpointOptions;
 }
 
 /** An opened journal that lies in a directory of this machine. */
 export interface OpenedDirectory extends OpenedJournal {
+  readonly proofs: LogProofs;
+  readonly checkpoints: CheckpointKeeper | undefined;
   /** Rejects with a `StorageError`, `in-use` while another backup is under way. */
   readonly beginBackup: BeginBackup;
   readonly dataKeys: DataKeys;
+  readonly scrubber: Scrubber;
 }
 
 /** The first segment after a start is small, so that starting is quick and costs little disk. */
@@ -65,6 +80,7 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
   const recovered = await recover(options);
   const catalogue = new SegmentCatalogue();
   for (const entry of recovered.entries) catalogue.add(entry);
+  const checkpoints = await openCheckpoints(options, recovered, catalogue);
   const mayGrow = (bytes: number): boolean => catalogue.bytes + pool.bytes + bytes <= limits.diskBytesMax;
   const pool: SegmentPool = new SegmentPool({ host, directory, segmentBytes: limits.segmentBytes, mayGrow });
   await pool.adopt(await step("listing", directory, () => host.disk.list(directory)));
@@ -86,9 +102,20 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     const path = `${directory}/${segmentName(trimmed)}`;
     await step("removing", path, () => host.disk.remove(path));
   }
-  const journal = new DiskJournal({ ...options, ...recovered, lock, catalogue, pool, active });
+  const scrubber = new Scrubber({ host, directory, keyring, catalogue, pace: options.scrubPace });
+  const journal = new DiskJournal({
+    ...options,
+    ...recovered,
+    lock,
+    catalogue,
+    pool,
+    active,
+    scrubber,
+    ...witnessed(checkpoints),
+  });
   await journal.openHead();
   await step("syncing", directory, () => host.disk.syncDirectory(directory));
+  await checkpoints?.begin(journal.proofs);
   return {
     report: {
       snapshotSeq: recovered.snapshotSeq,
@@ -98,9 +125,34 @@ async function openLocked(options: OpenJournalOptions, lock: DirectoryLock): Pro
     },
     replay: (from, visit) => replay({ host, directory, keyring, recovered }, from, visit),
     journal,
+    scrubber,
     dataKeys: new DataKeys({ host, directory, keyring, journal, catalogue }),
+    proofs: journal.proofs,
+    checkpoints,
     beginBackup: () => beginBackup({ host, directory, keyring, entries: catalogue.all, pins: catalogue.pins }),
   };
+}
+
+const witnessed = (witness: CheckpointKeeper | undefined): { witness?: CheckpointKeeper } =>
+  witness === undefined ? {} : { witness };
+
+/** Compares the journal with its last checkpoints, before anything is changed. */
+async function openCheckpoints(
+  options: OpenJournalOptions,
+  recovered: Recovered,
+  catalogue: SegmentCatalogue,
+): Promise<CheckpointKeeper | undefined> {
+  const { host, directory, keyring, checkpoints } = options;
+  if (checkpoints === undefined) return undefined;
+  const tree = new JournalTree(recovered.tree);
+  const cache = new FrameCache(0);
+  const reader = new FrameReader({ host, directory, keyring, catalogue, cache, failed: () => undefined });
+  const proofs = new TreeReader({ host, directory, catalogue, tree, findEnd: (entry) => reader.indexOf(entry) });
+  try {
+    return await CheckpointKeeper.open({ host, directory, keyring, ...checkpoints }, proofs);
+  } finally {
+    await reader.close();
+  }
 }
 
 interface ReplayParts {

@@ -2,7 +2,10 @@ import type { DiskFile, Host } from "../host/host.ts";
 import { datasync, readAt, step, writeAt } from "./disk-io.ts";
 import { HEAD_FILE, segmentName } from "./file-names.ts";
 import { readHead } from "./head-file.ts";
+import { emptyTree, type RecoveredTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
+import type { LeafNodes } from "./leaf-nodes.ts";
+import type { Span } from "./leaf-span.ts";
 import type { SegmentEntry } from "./segment-catalogue.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
@@ -10,6 +13,7 @@ import { SegmentIndex } from "./segment-index.ts";
 import { type ScanPosition, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
+import { recoveredTree, TreeScan } from "./tree-scan.ts";
 import { readTrim, TRIM_KIND } from "./trim-record.ts";
 
 /** Segments before the snapshot are verified at start while they are this small together; else on use and by `verify`. */
@@ -36,6 +40,7 @@ export interface Recovered {
   readonly snapshotSeq: number;
   readonly tornBytes: number;
   readonly headGeneration: number;
+  readonly tree: RecoveredTree;
   /** Data key of the newest segment, and frames it has sealed in all. */
   readonly newestKey: { readonly id: number; readonly frames: number };
 }
@@ -88,6 +93,7 @@ function emptyJournal(headGeneration: number): Recovered {
     snapshotSeq: 0,
     tornBytes: 0,
     headGeneration,
+    tree: emptyTree(),
     newestKey: { id: 0, frames: 0 },
   };
 }
@@ -96,6 +102,8 @@ class Recovery {
   readonly #options: RecoveryOptions;
   readonly #headers: readonly SegmentHeader[];
   readonly #head: Head;
+  /** Of the segments that were read, by id. */
+  readonly #trees: Map<number, { readonly scan: TreeScan; readonly nodes: LeafNodes | undefined }> = new Map();
 
   constructor(options: RecoveryOptions, headers: readonly SegmentHeader[], head: Head) {
     this.#options = options;
@@ -128,8 +136,17 @@ class Recovery {
       snapshotSeq,
       tornBytes,
       headGeneration: this.#head?.generation ?? 0,
+      tree: this.#tree(last.id),
       newestKey: { id: newest.keyId, frames: newest.keyFrames + tail.position.counter },
     };
+  }
+
+  #tree(lastId: number): RecoveredTree {
+    const last = this.#trees.get(lastId);
+    const tree = recoveredTree(lastId, last?.scan, last?.nodes);
+    const spans = new Map<number, Span>();
+    for (const [id, { nodes }] of this.#trees) if (nodes !== undefined) spans.set(id, nodes.span);
+    return { ...tree, spans };
   }
 
   /** Splits the files by what the newest header and the trims after it say; a missing one is damage. */
@@ -249,6 +266,7 @@ class Recovery {
     }
     const index = new SegmentIndex();
     const trims = new Set<number>();
+    const tree = new TreeScan();
     let lastFrameAt = SEGMENT_HEADER_BYTES;
     const result = await this.#withFile(header, "read", (file) =>
       scanSegment({
@@ -257,9 +275,11 @@ class Recovery {
         key,
         end,
         thorough: true,
-        visit: ({ header: at, frame }) => {
+        visit: (scanned) => {
+          const { header: at, frame } = scanned;
           index.add(at.firstSeq, at.offset, at.frameBytes);
           lastFrameAt = at.offset;
+          tree.visit(scanned);
           for (let i = 0; i < frame.count; i++) {
             if (frame.kinds[i] !== TRIM_KIND) continue;
             const trim = readTrim(frame.bytes, frame.starts[i]!, frame.ends[i]!);
@@ -268,6 +288,7 @@ class Recovery {
         },
       }),
     );
+    this.#trees.set(header.id, { scan: tree, nodes: tree.finish(result.hash) });
     return { position: result, problem: result.problem, index, lastFrameAt, trims };
   }
 

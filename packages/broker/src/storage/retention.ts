@@ -1,6 +1,7 @@
 import { segmentName } from "./file-names.ts";
 import type { FrameCache } from "./frame-cache.ts";
 import type { FrameReader } from "./frame-reader.ts";
+import type { JournalTree } from "./journal-tree.ts";
 import type { OpenFrame } from "./open-frame.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
 import type { SegmentPool } from "./segment-pool.ts";
@@ -12,6 +13,9 @@ export interface RetentionParts {
   readonly pool: SegmentPool;
   readonly reader: FrameReader;
   readonly cache: FrameCache;
+  readonly tree: JournalTree;
+  /** Makes sure that the tree knows the leaves of a segment. */
+  readonly learnLeaves: (entry: SegmentEntry) => Promise<unknown>;
   readonly failed: (error: unknown) => void;
 }
 
@@ -45,7 +49,7 @@ export class Retention {
 
   /** Drops a segment; `ready` when its trim record can be written. Throws when its records are still needed. */
   drop(id: number, snapshotSeq: number, ready: () => void): void {
-    const { catalogue, reader, failed } = this.#parts;
+    const { catalogue, reader, tree, learnLeaves, failed } = this.#parts;
     const entry = catalogue.byId(id);
     if (entry === undefined || entry.dropping) return;
     if (entry.active) throw new RangeError(`segment ${id} is being written and cannot be dropped`);
@@ -58,9 +62,11 @@ export class Retention {
       this.later(entry);
       ready();
     };
-    // The trim record names the chain hash at the segment's end; the segment is read when nobody knows it any more.
-    if (entry.endHash !== undefined) trim();
-    else reader.indexOf(entry).then(trim, failed);
+    // The trim record names the chain hash at the segment's end, and the tree keeps its leaves; what nobody knows any more
+    // is read.
+    const known = entry.endHash !== undefined ? Promise.resolve() : reader.indexOf(entry);
+    if (entry.endHash !== undefined && tree.spans.has(id)) trim();
+    else known.then(() => learnLeaves(entry)).then(trim, failed);
   }
 
   /** Segments of earlier starts that never got a frame. */
@@ -74,6 +80,7 @@ export class Retention {
   append(open: OpenFrame): void {
     // Trims of empty segments are no reason for a frame of their own.
     if (open.count === 0 && this.#waiting.every(isEmpty)) return;
+    const { catalogue, tree } = this.#parts;
     for (const entry of this.#waiting) {
       const at = open.reserve(TRIM_KIND, TRIM_BYTES);
       writeTrim(open.bytes, at, {
@@ -83,6 +90,10 @@ export class Retention {
         startHash: entry.header.previousHash,
         endHash: entry.endHash ?? entry.header.previousHash,
       });
+      const isMiddle = catalogue.all.some(
+        (other) => other.header.id < entry.header.id && !other.dropping && !isEmpty(other),
+      );
+      tree.drop(entry.header.id, isMiddle);
     }
     this.#trimming = this.#waiting;
     this.#waiting = [];

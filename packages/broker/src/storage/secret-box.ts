@@ -1,10 +1,11 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import type { RandomSource } from "../host/host.ts";
 import type { SecretBox } from "../model/journal.ts";
 
 const VERSION = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const DERIVED_BYTES = 32;
 const HEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /** `version | nonce | tag | ciphertext` under a 32-byte key; `associated` is bound to it. */
@@ -42,5 +43,6 @@ export function secretBox(key: KeyObject, random: RandomSource): SecretBox {
   return {
     seal: (plain, purpose) => sealSecret(key, plain, associated(purpose), random),
     open: (sealed, purpose) => openSecret(key, sealed, associated(purpose)),
+    derive: (purpose) => Buffer.from(hkdfSync("sha256", key, "", `mess/derive/v1\0${purpose}`, DERIVED_BYTES)),
   };
 }

@@ -1,6 +1,6 @@
 import type { SegmentInfo } from "../model/journal.ts";
-import { type IdRange, idRanges, LIVE_RANGES_MAX, type SegmentHeader } from "./segment-header.ts";
-import type { SegmentIndex } from "./segment-index.ts";
+import { type IdRange, idRanges, LIVE_RANGES_MAX, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+import { SegmentIndex } from "./segment-index.ts";
 import { SegmentPins } from "./segment-pins.ts";
 
 /** A segment that is kept. */
@@ -18,6 +18,19 @@ export interface SegmentEntry {
   index: SegmentIndex | undefined;
 }
 
+/** What is known of a segment that was just made. */
+export function newEntry(header: SegmentHeader): SegmentEntry {
+  return {
+    header,
+    lastSeq: header.firstSeq - 1,
+    end: SEGMENT_HEADER_BYTES,
+    endHash: header.previousHash,
+    active: true,
+    dropping: false,
+    index: new SegmentIndex(),
+  };
+}
+
 /** The segments that are kept, oldest first. */
 export class SegmentCatalogue {
   #entries: SegmentEntry[] = [];
@@ -29,9 +42,10 @@ export class SegmentCatalogue {
     return this.#entries;
   }
 
-  add(entry: SegmentEntry): void {
+  add(entry: SegmentEntry): SegmentEntry {
     this.#entries.push(entry);
     this.bytes += entry.header.bytes;
+    return entry;
   }
 
   remove(entry: SegmentEntry): void {

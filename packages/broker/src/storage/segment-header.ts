@@ -3,7 +3,9 @@ import { readU64, writeU64 } from "./little-endian.ts";
 
 /** Bytes in front of a segment's first frame. */
 export const SEGMENT_HEADER_BYTES = 4_096;
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+/** The one before stays readable: it has no erasure domains and no extension. */
+export const OLDEST_VERSION = 1;
 /** Runs of segment ids a header can name; holes in the middle of a journal are bounded by it. */
 export const LIVE_RANGES_MAX = 480;
 
@@ -79,7 +81,8 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedSegmentHeader {
     return damaged("the checksum of the header is wrong");
   }
   const version = bytes.readUInt16LE(8);
-  if (version !== FORMAT_VERSION) return { ok: false, problem: `format version ${version} is not known`, newer: true };
+  if (version < OLDEST_VERSION || version > FORMAT_VERSION)
+    return { ok: false, problem: `format version ${version} is not known`, newer: true };
   const count = bytes.readUInt32LE(144);
   if (count < 1 || count > LIVE_RANGES_MAX) return damaged("the header's list of segments is impossible");
   const live: IdRange[] = [];

@@ -1,11 +1,11 @@
-import type { KeyObject } from "node:crypto";
 import type { DiskFile } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { readAt } from "./disk-io.ts";
-import { type FrameHeader, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
+import { extensionRange, type FrameHeader, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
 import { type FrameWindow, frameDamage, frameWindow, headerMismatch, openFrame } from "./frame-open.ts";
 import { SECTOR } from "./sector-checksum.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+import type { SegmentKey } from "./segment-key.ts";
 
 const WINDOW_BYTES = 1_024 * 1_024;
 
@@ -54,13 +54,15 @@ export interface ScanPosition {
 export interface ScannedFrame {
   readonly header: FrameHeader;
   readonly frame: JournalFrame;
+  /** Valid during the visit. */
+  readonly extension: Buffer;
 }
 
 export interface ScanOptions {
   readonly file: DiskFile;
   readonly header: SegmentHeader;
   /** Without one the text stays closed: header, sums and chain are checked, and frames come without their records. */
-  readonly key: KeyObject | undefined;
+  readonly key: SegmentKey | undefined;
   /** Byte past the last frame, where it is known; else the scan goes on while there are frames. */
   readonly end: number | undefined;
   /** Checks sums and chain too; without, the cipher's tag alone speaks for the bytes. */
@@ -68,6 +70,8 @@ export interface ScanOptions {
   readonly visit: (scanned: ScannedFrame) => void;
   /** Read at a time, and worked through without a pause; less lets others have their turn. */
   readonly windowBytes?: number;
+  /** Called after each frame with its bytes; what it returns is waited for, and its rejection is the scan's. */
+  readonly pause?: (bytes: number) => Promise<void> | undefined;
 }
 
 export interface ScanResult extends ScanPosition {
@@ -97,6 +101,8 @@ export async function scanSegment(options: ScanOptions): Promise<ScanResult> {
     if (typeof next === "string") return { ...position, problem: next };
     if (end !== undefined && next.offset > end)
       return { ...position, problem: "the frame is longer than what was sealed" };
+    const waiting = options.pause?.(next.offset - position.offset);
+    if (waiting !== undefined) await waiting;
     position = next;
   }
 }
@@ -134,7 +140,8 @@ async function scanFrame(
   if (frame === undefined) return "the frame does not open with its key";
   const trailer = readFrameTrailer(bytes, at + frameHeader.frameBytes);
   if (trailer === undefined) return "the frame's trailer is damaged";
-  visit({ header: frameHeader, frame });
+  const { start, end } = extensionRange(frameHeader);
+  visit({ header: frameHeader, frame, extension: bytes.subarray(at + start, at + end) });
   return {
     offset: position.offset + frameHeader.frameBytes,
     counter: position.counter + 1,

@@ -1,9 +1,10 @@
 import type { SimulatedHost } from "../host/simulated-host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { claimDirectory } from "./data-directory.ts";
-import type { StorageLimits } from "./journal.ts";
+import type { StorageLimits } from "./journal-parts.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
 import { type OpenedDirectory, openJournal } from "./open-journal.ts";
+import type { ScrubPace } from "./scrubber.ts";
 
 /** A data directory on a simulated disk, and what a small engine does with a journal. */
 
@@ -27,12 +28,17 @@ export interface Store extends OpenedDirectory {
 }
 
 /** Opens (or makes) the journal without starting it. */
-export async function openUnsettled(sim: SimulatedHost, limits: StorageLimits = smallLimits): Promise<Store> {
+export async function openUnsettled(
+  sim: SimulatedHost,
+  limits: StorageLimits = smallLimits,
+  scrubPace?: ScrubPace,
+): Promise<Store> {
   const { host } = sim;
   const claimed = await claimDirectory({ host, directory: DIRECTORY });
   try {
     const keyring = await openKeyring({ host, directory: DIRECTORY, kek: KEK, create: !claimed.hasJournal });
-    const opened = await openJournal({ host, directory: DIRECTORY, keyring, limits, lock: claimed.lock });
+    const pace = scrubPace === undefined ? {} : { scrubPace };
+    const opened = await openJournal({ host, directory: DIRECTORY, keyring, limits, lock: claimed.lock, ...pace });
     return { ...opened, keyring, acked: new Map(), frames: [], failures: [], beforeSeal: () => undefined };
   } catch (error) {
     await claimed.lock.release();
@@ -40,8 +46,12 @@ export async function openUnsettled(sim: SimulatedHost, limits: StorageLimits = 
   }
 }
 
-export async function openStore(sim: SimulatedHost, limits: StorageLimits = smallLimits): Promise<Store> {
-  const store = await sim.settle(openUnsettled(sim, limits));
+export async function openStore(
+  sim: SimulatedHost,
+  limits: StorageLimits = smallLimits,
+  scrubPace?: ScrubPace,
+): Promise<Store> {
+  const store = await sim.settle(openUnsettled(sim, limits, scrubPace));
   begin(store);
   return store;
 }

@@ -1,4 +1,5 @@
 import type { DirectoryLock, DiskFile, Host } from "../host/host.ts";
+import { type CheckedCheckpoint, CheckpointChecks } from "./checkpoint-checks.ts";
 import { checkDirectory, lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
 import { KEYRING_FILE, segmentName } from "./file-names.ts";
@@ -7,10 +8,11 @@ import { type Keyring, openKeyring } from "./keyring.ts";
 import { readKeyringFile } from "./keyring-file.ts";
 import { isZero } from "./little-endian.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
-import { type IdRange, idRanges, type SegmentHeader } from "./segment-header.ts";
+import { type IdRange, idRanges, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 import { type ScannedFrame, type ScanResult, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
+import { TreeScan } from "./tree-scan.ts";
 import { readTrim, TRIM_KIND, type Trim } from "./trim-record.ts";
 
 /** A run of bytes that hold no frame: zeros for frames to come, or what a crash left of one. */
@@ -36,6 +38,8 @@ export interface VerifyReport {
   readonly segments: number;
   readonly frames: number;
   readonly records: number;
+  /** Records of which a part went with the key of its erasure domain. */
+  readonly erased: number;
   readonly firstSeq: number;
   readonly lastSeq: number;
   /** Chain hash after the last record, hex. */
@@ -45,6 +49,10 @@ export interface VerifyReport {
   readonly emptyBytes: readonly EmptyBytes[];
   /** True without the key-encryption key: chain, sums and places were checked; what is inside the frames was not. */
   readonly keyless: boolean;
+  /** The tree of frames as it was found; `root` in hex. */
+  readonly tree: { readonly size: number; readonly root: string };
+  /** Files whose checkpoints the tree was compared with, and what came of it. */
+  readonly checkpoints: readonly CheckedCheckpoint[];
   /** Segments that are gone, where nobody without the key can tell whether a trim record accounts for them. */
   readonly unexplained: readonly IdRange[];
 }
@@ -54,6 +62,8 @@ export interface VerifyOptions {
   readonly directory: string;
   /** 32 bytes. `undefined`: what can be checked without a key. Anybody can make a journal that passes that. */
   readonly kek: Uint8Array | undefined;
+  /** A checkpoint from outside, compared besides the directory's own. */
+  readonly checkpointFile?: string;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -69,7 +79,8 @@ export async function verifyJournal(options: VerifyOptions): Promise<VerifyRepor
     const { kek } = options;
     const keyring = kek === undefined ? undefined : await openKeyring({ host, directory, kek, create: false });
     const journalId = keyring?.journalId ?? (await readJournalId(host, directory));
-    return await new Verification(options, { journalId, keyring }).run();
+    const checks = await CheckpointChecks.open({ host, directory, keyring, file: options.checkpointFile });
+    return await new Verification(options, { journalId, keyring }, checks).run();
   } finally {
     await lock.release();
   }
@@ -92,6 +103,7 @@ async function readJournalId(host: Host, directory: string): Promise<Buffer> {
 class Verification {
   readonly #options: VerifyOptions;
   readonly #ring: Ring;
+  readonly #checks: CheckpointChecks;
   readonly #trims: Trim[] = [];
   readonly #empty: EmptyBytes[] = [];
   readonly #unexplained: number[] = [];
@@ -100,13 +112,15 @@ class Verification {
   #segments = 0;
   #frames = 0;
   #records = 0;
+  #erased = 0;
   #firstSeq = 0;
   #lastSeq = 0;
   #hash: Buffer = Buffer.alloc(32);
 
-  constructor(options: VerifyOptions, ring: Ring) {
+  constructor(options: VerifyOptions, ring: Ring, checks: CheckpointChecks) {
     this.#options = options;
     this.#ring = ring;
+    this.#checks = checks;
   }
 
   async run(): Promise<VerifyReport> {
@@ -129,12 +143,15 @@ class Verification {
       segments: this.#segments,
       frames: this.#frames,
       records: this.#records,
+      erased: this.#erased,
       firstSeq: this.#firstSeq,
       lastSeq: this.#lastSeq,
       headHash: this.#hash.toString("hex"),
       trims: this.#trims.map(({ segmentId, firstSeq, lastSeq }) => ({ segment: segmentId, firstSeq, lastSeq })),
       emptyBytes: this.#empty,
       keyless: this.#ring.keyring === undefined,
+      tree: this.#checks.tree,
+      checkpoints: this.#checks.results,
       unexplained: idRanges(this.#unexplained),
     };
   }
@@ -153,6 +170,8 @@ class Verification {
     }
     this.#checkGaps(headers);
     this.#checkHead();
+    const { problem } = this.#checks;
+    if (problem !== undefined) this.#problem ??= { ...problem, segment: 0, offset: 0, seq: 0 };
   }
 
   async #checkSegment(header: SegmentHeader, later: readonly SegmentHeader[]): Promise<void> {
@@ -164,7 +183,11 @@ class Verification {
     }
     const next = later.find((one) => one.previousId === header.id);
     await this.#withFile(header, async (file) => {
-      const visit = (scanned: ScannedFrame): void => this.#count(scanned);
+      const tree = new TreeScan();
+      const visit = (scanned: ScannedFrame): void => {
+        this.#count(scanned);
+        tree.visit(scanned);
+      };
       const end = next?.previousEnd;
       const result = await scanSegment({ file, header, key, end, thorough: true, visit });
       if (next !== undefined) await this.#checkSealed({ header, next, file, result });
@@ -172,6 +195,8 @@ class Verification {
       if (result.seq < header.firstSeq || this.#problem !== undefined) return;
       this.#lastSeq = result.seq;
       this.#hash = result.hash;
+      const problem = this.#checks.segment(tree.state?.whole, tree.finish(result.hash));
+      if (problem !== undefined) this.#bad(header, SEGMENT_HEADER_BYTES, problem);
     });
     this.#segments++;
   }
@@ -230,6 +255,7 @@ class Verification {
   #count({ header, frame }: ScannedFrame): void {
     this.#frames++;
     this.#records += header.count;
+    this.#erased += frame.erased?.reduce((sum, one) => sum + one, 0) ?? 0;
     if (this.#firstSeq === 0) this.#firstSeq = header.firstSeq;
     for (let i = 0; i < frame.count; i++) {
       if (frame.kinds[i] !== TRIM_KIND) continue;

@@ -89,7 +89,13 @@ function payloadOf(fields: Fields, line: string): Uint8Array {
   const base64 = text(fields, "payloadBase64");
   if (base64 !== undefined) {
     const bytes = Buffer.from(base64, "base64");
-    if (bytes.toString("base64url") === base64.replace(/=+$/u, "").replaceAll("+", "-").replaceAll("/", "_"))
+    if (
+      bytes.toString("base64url") ===
+      base64
+        .replace(/={1,2}$/u, "")
+        .replaceAll("+", "-")
+        .replaceAll("/", "_")
+    )
       return bytes;
     throw usageError("payloadBase64 is not base64");
   }

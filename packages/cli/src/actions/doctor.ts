@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { DoctorOptions } from "../commands/doctor.ts";
 import { describeError } from "../describe-error.ts";
+import { checkCredentials } from "../doctor/credential-checks.ts";
 import {
   checkAdminKey,
   checkDiskSpace,
@@ -36,6 +37,7 @@ const checks: readonly Check[] = [
   checkCertificates,
   checkMqtt,
   checkReady,
+  checkCredentials,
 ];
 
 export async function doctor(io: Io, options: DoctorOptions): Promise<void> {

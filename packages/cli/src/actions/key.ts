@@ -1,8 +1,12 @@
-import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { CliError, usageError } from "../cli-error.ts";
-import type { KeyCreateOptions, KeyListOptions, KeyResetOptions, KeyRevokeOptions } from "../commands/key.ts";
-import { ExitCode } from "../exit-code.ts";
+import { usageError } from "../cli-error.ts";
+import type {
+  KeyCreateOptions,
+  KeyListOptions,
+  KeyResetOptions,
+  KeyRevokeOptions,
+  KeyRotateOptions,
+} from "../commands/key.ts";
 import type { Io } from "../io.ts";
 import { kekFlags } from "../kek-options.ts";
 import { formatKey } from "../target/key-text.ts";
@@ -10,40 +14,34 @@ import { defaultData } from "../target/target.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { note, print, printJson } from "../terminal/print.ts";
 import { formatTable } from "../terminal/table.ts";
+import { formatTime } from "../units.ts";
 import { administer } from "./administer.ts";
-import { objectFrom, textField } from "./answer.ts";
+import { numberField, objectFrom, shownField, textField } from "./answer.ts";
 import { loadBroker } from "./broker-library.ts";
+import { handOut } from "./hand-out.ts";
 
 export async function createKey(io: Io, name: string, options: KeyCreateOptions): Promise<void> {
   const administration = await administer(io, options);
-  const answer = objectFrom(
-    await administration.request({ method: "POST", path: "/v1/keys", body: { name, roles: options.role } }),
-  );
-  const key = {
-    id: textField(answer, "id"),
-    secret: textField(answer, "secret"),
-    principal: textField(answer, "principal"),
-  };
-  if (options.out !== undefined) {
-    const path = resolve(io.cwd, options.out);
-    await saveKey(io, path, formatKey(key), key.id);
-    if (options.json === true) return printJson(io, { id: key.id, principal: key.principal, file: path });
-    return note(io, `key ${key.id} of ${key.principal} written to ${path}`);
-  }
-  if (options.json === true) return printJson(io, key);
-  await print(io, `${formatKey(key)}\n`);
-  note(io, `key ${key.id} of ${key.principal}: shown once, stored as a hash`);
+  const { role, expires } = options;
+  const body = { name, roles: role, ...(expires !== undefined && { expiresIn: expires }) };
+  const answer = objectFrom(await administration.request({ method: "POST", path: "/v1/keys", body }));
+  await handOut(io, answer, { ...options, what: "key", revoke: "mess key revoke" });
 }
 
-/** A key that could not be written would be lost, and still valid: then it is shown how to be rid of it. */
-async function saveKey(io: Io, path: string, text: string, id: string): Promise<void> {
-  try {
-    await writeFile(path, `${text}\n`, { mode: 0o600, flag: "wx", flush: true });
-  } catch (error) {
-    note(io, `the key ${id} was made, but could not be saved: revoke it with mess key revoke ${id}`);
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    throw exists ? new CliError(ExitCode.inputOutput, `${path} exists: a key does not overwrite a file`) : error;
-  }
+export async function rotateKey(io: Io, id: string, options: KeyRotateOptions): Promise<void> {
+  const administration = await administer(io, options);
+  const { overlap, expires } = options;
+  const body = { overlap, ...(expires !== undefined && { expiresIn: expires }) };
+  const path = `/v1/keys/${encodeURIComponent(id)}/rotation`;
+  const answer = objectFrom(await administration.request({ method: "POST", path, body }));
+  const endsAt = numberField(answer, "replacedEndsAt");
+  await handOut(io, answer, {
+    ...options,
+    what: "key",
+    revoke: "mess key revoke",
+    more: { replaces: id, replacedEndsAt: endsAt },
+  });
+  note(io, `the old key ${id} counts until ${formatTime(endsAt)} UTC`);
 }
 
 export async function listKeys(io: Io, options: KeyListOptions): Promise<void> {
@@ -55,13 +53,23 @@ export async function listKeys(io: Io, options: KeyListOptions): Promise<void> {
     return;
   }
   const rows = list.map((key) => {
-    const created = key["createdAt"];
-    const when = typeof created === "number" ? new Date(created).toISOString().slice(0, 16).replace("T", " ") : "";
-    return [textField(key, "id"), textField(key, "principal"), textField(key, "name"), when];
+    const replaced = shownField(key, "replacedBy");
+    return [
+      textField(key, "id"),
+      textField(key, "principal"),
+      textField(key, "name"),
+      formatTime(key["createdAt"]),
+      formatTime(key["expiresAt"]),
+      replaced === "" ? "" : `replaced by ${replaced}`,
+    ];
   });
+  const titles = ["ID", "PRINCIPAL", "NAME", "CREATED (UTC)", "ENDS (UTC)", ""];
   await print(
     io,
-    formatTable([{ title: "ID" }, { title: "PRINCIPAL" }, { title: "NAME" }, { title: "CREATED (UTC)" }], rows),
+    formatTable(
+      titles.map((title) => ({ title })),
+      rows,
+    ),
   );
 }
 

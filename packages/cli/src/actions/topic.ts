@@ -81,6 +81,7 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     schema,
     rateMessages,
     rateBytes,
+    erasure,
   } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   const rate = {
@@ -93,6 +94,7 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     ...(maxMessageSize !== undefined && { maxMessageSize }),
     ...(key !== undefined && { key }),
     ...(Object.keys(rate).length > 0 && { rate }),
+    ...(erasure !== undefined && { erasure }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }
@@ -121,7 +123,15 @@ export function declaredFields(view: AnswerObject): readonly (readonly [string, 
   return by === "" ? [] : [["declared", `by ${by}${when === "" ? "" : ` at ${when}`}`]];
 }
 
-const topicSettingNames: readonly string[] = ["owner", "retention", "maxMessageSize", "key", "schema", "rate"];
+const topicSettingNames: readonly string[] = [
+  "owner",
+  "retention",
+  "maxMessageSize",
+  "key",
+  "rate",
+  "erasure",
+  "schema",
+];
 
 function settingFields(topic: AnswerObject): Map<string, string> {
   const settings = settingsOf(topic);

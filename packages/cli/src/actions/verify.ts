@@ -28,7 +28,11 @@ async function check(io: Io, directory: string, options: VerifyOptions): Promise
   try {
     const source = { directory, ...kekSource(io, options) };
     const kek = options.withoutKey === true ? undefined : (await loadKek(source)).kek;
-    return await verifyJournal({ host: nodeHost(), directory, kek, onProgress }).finally(() => bar.clear());
+    const checkpointFile = options.checkpoint === undefined ? undefined : resolve(io.cwd, options.checkpoint);
+    const checkpoint = checkpointFile !== undefined && { checkpointFile };
+    return await verifyJournal({ host: nodeHost(), directory, kek, onProgress, ...checkpoint }).finally(() =>
+      bar.clear(),
+    );
   } catch (error) {
     // It could not be checked: in use, without its key, unreadable. `problem` is for what was found wrong in it.
     if (options.json === true && error instanceof StorageError) {
@@ -71,6 +75,8 @@ function goodText(report: VerifyReport): string {
     `${formatCount(report.segments)} ${report.segments === 1 ? "segment" : "segments"}`,
     `${formatCount(report.frames)} frames`,
     `${formatCount(report.records)} records${range}`,
+    ...(report.erased > 0 ? [`${formatCount(report.erased)} erased`] : []),
+    ...report.checkpoints.map(checkpointText),
     ...(report.trims.length > 0 ? [`${formatCount(report.trims.length)} dropped segments accounted for`] : []),
     ...report.unexplained.map(({ first, last }) => {
       const which = first === last ? `segment ${first} is` : `segments ${first} to ${last} are`;
@@ -80,6 +86,12 @@ function goodText(report: VerifyReport): string {
     `head ${report.headHash}`,
   ];
   return `${parts.join(" · ")}\n`;
+}
+
+function checkpointText({ file, size, signed, result }: VerifyReport["checkpoints"][number]): string {
+  const what = `checkpoint of ${formatCount(size)} frames (${file})`;
+  if (result === "unknown") return `${what} not compared: its frames were dropped`;
+  return `${what} continued${signed ? "" : ", signature not checked"}`;
 }
 
 function badText({ file, offset, seq, reason }: BadPosition): string {

@@ -1,12 +1,15 @@
 import { connectMqtt, type MqttClient, type MqttConnectOptions } from "@mess/client";
 import type { Io } from "../io.ts";
+import { formatKey, isJwt } from "../target/key-text.ts";
 import { resolveTarget, type Target, type TargetOptions } from "../target/target.ts";
 
 /** The options of `connect` that a target gives. */
 export function connectOptions(target: Target): MqttConnectOptions {
+  const { ca, key } = target;
+  const user = key === undefined ? {} : { keyId: key.id, secret: key.secret };
   return {
-    ...(target.ca !== undefined && { ca: target.ca }),
-    ...(target.key !== undefined && { keyId: target.key.id, secret: target.key.secret }),
+    ...(ca !== undefined && { ca }),
+    ...(key !== undefined && isJwt(key) ? { keyId: "jwt", secret: formatKey(key) } : user),
   };
 }
 

@@ -4,9 +4,20 @@ import type { Io } from "../io.ts";
 import { addKekOptions, type KekFlags } from "../kek-options.ts";
 import type { TargetOptions } from "../target/target.ts";
 import { addTargetOptions } from "../target/target-options.ts";
+import { parseDuration } from "../units.ts";
 
 export interface KeyCreateOptions extends TargetOptions {
   readonly role: readonly string[];
+  /** Milliseconds. */
+  readonly expires?: number;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export interface KeyRotateOptions extends TargetOptions {
+  /** Milliseconds. */
+  readonly overlap: number;
+  readonly expires?: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -26,13 +37,14 @@ export interface KeyResetOptions extends KekFlags {
   readonly json?: boolean;
 }
 
-/** `mess key create|list|revoke|reset` */
+/** `mess key create|rotate|list|revoke|reset` */
 export function registerKey(program: Command, io: Io): void {
   const key = program
     .command("key")
-    .summary("make, list and revoke API keys")
-    .description("Make, list and revoke API keys.");
+    .summary("make, rotate, list and revoke API keys")
+    .description("Make, rotate, list and revoke API keys.");
   registerCreate(key, io);
+  registerRotate(key, io);
   registerListAndRevoke(key, io);
   registerReset(key, io);
 }
@@ -51,16 +63,53 @@ function registerCreate(key: Command, io: Io): void {
       (role, others: readonly string[]) => [...others, role],
       [],
     )
+    .option(
+      "--expires <duration>",
+      "when the key ends, from now, as 90d; left out: it counts until it is revoked",
+      parseDuration,
+    )
     .option("--out <file>", "write the key to a new file (0600) instead of stdout")
     .option("--json", "print id, secret and principal as JSON");
   addTargetOptions(create)
     .addHelpText(
       "after",
-      examples(["mess key create dev7 --role device", "mess key create billing --role billing --out billing.key"]),
+      examples([
+        "mess key create dev7 --role device --expires 90d",
+        "mess key create billing --role billing --out billing.key",
+      ]),
     )
     .action(async (name: string, options: KeyCreateOptions) => {
       const { createKey } = await import("../actions/key.ts");
       await createKey(io, name, options);
+    });
+}
+
+function registerRotate(key: Command, io: Io): void {
+  const rotate = key
+    .command("rotate")
+    .summary("make a key that takes the place of another")
+    .description(
+      "Make a key for the same principal. The old one goes on to count beside it for the overlap, so that its users change over without a break; then it ends, and its connections with it.",
+    )
+    .argument("<id>", "id of the key to replace")
+    .option("--overlap <duration>", "how long the old key goes on to count", parseDuration, 24 * 3_600_000)
+    .option(
+      "--expires <duration>",
+      "when the new key ends; left out: it lives as long as the old one was to",
+      parseDuration,
+    )
+    .option("--out <file>", "write the key to a new file (0600) instead of stdout")
+    .option("--json", "print the new key, and when the old one ends, as JSON");
+  const overlap = rotate.options.find(({ long }) => long === "--overlap");
+  if (overlap !== undefined) overlap.defaultValueDescription = "24h";
+  addTargetOptions(rotate)
+    .addHelpText(
+      "after",
+      examples(["mess key rotate k_7yqk2 --overlap 24h --out dev7.key", "mess key rotate k_7yqk2 --overlap 0s"]),
+    )
+    .action(async (id: string, options: KeyRotateOptions) => {
+      const { rotateKey } = await import("../actions/key.ts");
+      await rotateKey(io, id, options);
     });
 }
 

@@ -27,7 +27,10 @@ export function registerServe(program: Command, io: Io): void {
     .option("--host-name <name>", "a further name for the certificate; repeatable", collect)
     .option("--tls-cert <file>", "your own certificate chain, PEM")
     .option("--tls-key <file>", "its private key, PEM")
+    .option("--client-ca <file>", "authorities of yours whose client certificates count, PEM")
+    .option("--client-crl <file>", "their revocation lists, PEM")
     .option("--policy-file <file>", "policy to apply at start and on SIGHUP, TOML")
+    .option("--checkpoint-file <file>", "signed checkpoints go there too; a start compares, and finds a rollback")
     .option("--log-level <level>", "fatal, error, warn, info, debug, trace or silent (default info)");
   addKekOptions(command)
     .option("--insecure-dev", "for experiments: no TLS, no authentication, everything allowed, loopback only")

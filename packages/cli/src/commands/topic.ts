@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
 import { parseDuration, parseSize, wholeNumber } from "../units.ts";
@@ -20,6 +20,7 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly key?: string;
   readonly rateMessages?: number;
   readonly rateBytes?: number;
+  readonly erasure?: "topic" | "key";
   readonly replace?: boolean;
 }
 
@@ -83,6 +84,11 @@ function registerCreate(topic: Command, io: Io): void {
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
     .option("--rate-messages <count>", "messages a second, all publishers together (1000)", perSecond)
     .option("--rate-bytes <size>", "bytes a second, all publishers together (1MiB)", parseSize)
+    .addOption(
+      new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
+        ["topic", "key"],
+      ),
+    )
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)
     .addHelpText(

@@ -6,11 +6,11 @@ export interface Key {
   readonly secret: string;
 }
 
-/** Longer is no key of ours, and reading it whole would be a mistake. */
-export const keyTextBytesMax = 4096;
+/** Longer is no key of ours and no JWT that the server takes, and reading it whole would be a mistake. */
+export const keyTextBytesMax: number = 8 * 1024 + 2;
 
 /**
- * Reads `id.secret`, as `admin.key` and `mess key create` write it. The text never appears in an error.
+ * Reads `id.secret`, as `admin.key` and `mess key create` write it, or a JWT. The text never appears in an error.
  *
  * @param source names where it came from, for the error
  */
@@ -24,6 +24,11 @@ export function parseKeyText(text: string, source: string): Key {
     );
   }
   return { id: trimmed.slice(0, dot), secret: trimmed.slice(dot + 1) };
+}
+
+/** A JWT in two pieces: it goes to MQTT whole, as the password. */
+export function isJwt(key: Key): boolean {
+  return /^[\w-]+$/u.test(key.id) && /^[\w-]+\.[\w-]+$/u.test(key.secret);
 }
 
 export function formatKey(key: Key): string {

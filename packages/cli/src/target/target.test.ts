@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withDirectory } from "../test-io.test-data.ts";
 import { contextPath, readContext, writeContext } from "./context-file.ts";
-import { parseKeyText } from "./key-text.ts";
+import { isJwt, parseKeyText } from "./key-text.ts";
 import { readSmallFile } from "./read-small-file.ts";
 import { resolveTarget } from "./target.ts";
 
@@ -12,12 +12,25 @@ describe("parseKeyText", () => {
     expect(parseKeyText("k_1.mess_x.y\n", "f")).toEqual({ id: "k_1", secret: "mess_x.y" });
   });
 
-  it.each(["", ".", "a.", ".b", "ab", "a.b c", "a.b\nc.d", `a.${"x".repeat(5000)}`])(
+  it.each(["", ".", "a.", ".b", "ab", "a.b c", "a.b\nc.d", `a.${"x".repeat(9000)}`])(
     "refuses %j without repeating it",
     (text) => {
       expect(() => parseKeyText(text, "the file")).toThrow(/^the file does not hold a key$/u);
     },
   );
+});
+
+describe("isJwt", () => {
+  it.each([
+    ["k_1.mess_secret", false],
+    ["eyJhbGci.eyJpc3Mi.c2ln", true],
+    ["eyJhbGci.eyJpc3Mi.c2ln.x", false],
+    ["eyJhbGci.eyJpc3Mi.", false],
+  ])("%s: %s", (text, expected) => {
+    expect(isJwt(text.endsWith(".") ? { id: "eyJhbGci", secret: "eyJpc3Mi." } : parseKeyText(text, "f"))).toBe(
+      expected,
+    );
+  });
 });
 
 describe("readSmallFile", () => {

@@ -95,13 +95,23 @@ describe("credentials", () => {
     expect(broker.connections.map(({ connect: packet }) => packet?.username)).toEqual(["a", "c"]);
   });
 
-  it("that are no key are not repeated in the error", async () => {
-    const refused = connect("mqtt://localhost", { auth: { token: "hunter2" } });
-    await expect(refused).rejects.toMatchObject({
-      code: "INVALID_ARGUMENT",
-      message: expect.not.stringContaining("hunter2"),
-    });
+  it("may be a JWT, which goes out whole", async () => {
+    const { broker } = await openClient({ auth: { token: () => Promise.resolve(" eyJhbGci.eyJpc3Mi.c2ln\n") } });
+    const [packet] = broker.connections.map(({ connect }) => connect);
+    expect(packet?.username).toBe("jwt");
+    expect(Buffer.from(packet?.password ?? []).toString()).toBe("eyJhbGci.eyJpc3Mi.c2ln");
   });
+
+  it.each(["hunter2", "hunter2.", ".hunter2", "hunter2..x", "hunter2.a.b.c", ""])(
+    "that are none are not repeated in the error: %j",
+    async (token) => {
+      const refused = connect("mqtt://localhost", { auth: { token } });
+      await expect(refused).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.not.stringContaining("hunter2"),
+      });
+    },
+  );
 
   it("that are refused end it, unless a callback may bring others", async () => {
     const broker = new FakeBroker();

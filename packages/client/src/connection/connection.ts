@@ -189,7 +189,8 @@ export class Connection {
     if (reason.code !== "NOT_AUTHORIZED") return false;
     if (reason.retryable) return false;
     this.#refusals += 1;
-    return !mayChange(this.#options.auth) || this.#refusals >= refusalsMax;
+    const { auth, mqtt } = this.#options;
+    return !(mayChange(auth) || typeof mqtt.cert === "function") || this.#refusals >= refusalsMax;
   }
 
   #end(reason: MessError | undefined): void {

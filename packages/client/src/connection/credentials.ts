@@ -10,8 +10,9 @@ export interface Credentials {
 export type Ask<T> = (options: { readonly signal: AbortSignal }) => T | Promise<T>;
 
 /**
- * Who the client is: a key as `token` (`KEYID.SECRET`, as `mess key create` prints it), or in its two parts. A function is
- * asked again for each connection, so that keys may be rotated while the program runs.
+ * Who the client is: a key or token as `token` (`KEYID.SECRET`, as `mess key create` and `mess token` print it; or a JWT of
+ * an issuer that the server takes), or a key in its two parts. A function is asked again for each connection, so that keys
+ * may be rotated, and tokens renewed, while the program runs.
  */
 export type Auth = Credentials | { readonly token: string | Ask<string> } | Ask<Credentials>;
 
@@ -36,12 +37,19 @@ export async function credentialsOf(auth: Auth | undefined, signal: AbortSignal)
   }
 }
 
+/** A JWT says itself whose it is; the user name is for those who need one to send a password. */
+const jwtUser = "jwt";
+
 /** The text is not repeated in the error: it is a secret. */
 function splitToken(token: string): Credentials {
-  const parts = typeof token === "string" ? token.trim().split(".") : [];
+  const text = typeof token === "string" ? token.trim() : "";
+  const parts = text.split(".");
   const [keyId = "", secret = ""] = parts;
-  if (parts.length === 2 && keyId !== "" && secret !== "") return { keyId, secret };
-  throw new MessError("INVALID_ARGUMENT", "the token is not a key of mess", {
+  if (!parts.includes("")) {
+    if (parts.length === 2) return { keyId, secret };
+    if (parts.length === 3) return { keyId: jwtUser, secret: text };
+  }
+  throw new MessError("INVALID_ARGUMENT", "the token is neither a key of mess nor a JWT", {
     hint: "a key is KEYID.SECRET, as mess key create prints it",
   });
 }

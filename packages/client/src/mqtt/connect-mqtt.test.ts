@@ -1,10 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import net from "node:net";
 import { PacketType } from "@mess/wire";
 import { afterEach, describe, expect, it } from "vitest";
 import { testCertificates } from "../test-certificates.test-data.ts";
 import { TestServer, type TestServerOptions } from "../test-server.test-data.ts";
 import type { OpenTransport } from "../transport/transport.ts";
-import { connectMqtt } from "./connect-mqtt.ts";
+import { connectMqtt, type MqttConnectOptions } from "./connect-mqtt.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -124,6 +125,38 @@ describe("connect over TLS", () => {
       hint: /does not name this host/u,
     });
     await (await connectMqtt(url, { ca, serverName: "localhost" })).disconnect();
+  });
+
+  it("shows a client certificate, asked for anew each time where a function gives it", async () => {
+    const { ca, key, cert } = await testCertificates(["localhost"]);
+    const shown: (string | undefined)[] = [];
+    const { url } = await serve({
+      tls: { key, cert, requestCert: true, rejectUnauthorized: false },
+      onSecure: (socket) => shown.push(socket.getPeerX509Certificate()?.serialNumber),
+    });
+    const address = url.replace("127.0.0.1", "localhost");
+    await (await connectMqtt(address, { ca, cert, key })).disconnect();
+    await (await connectMqtt(address, { ca })).disconnect();
+    const other = await testCertificates(["client"]);
+    const asked = { cert: () => Promise.resolve(other.cert), key: () => Buffer.from(other.key) };
+    await (await connectMqtt(address, { ca, ...asked })).disconnect();
+    const serialOf = (pem: string): string => new X509Certificate(pem).serialNumber;
+    expect(shown).toEqual([serialOf(cert), undefined, serialOf(other.cert)]);
+  });
+
+  it("says what is wrong with a client certificate before it connects", async () => {
+    const [{ cert, key }, other] = [await testCertificates(["a"]), await testCertificates(["b"])];
+    for (const [options, message] of [
+      [{ cert }, /needs its private key/],
+      [{ key }, /needs its private key/],
+      [{ cert, key: other.key }, /cannot be used/],
+      [{ cert: "-----BEGIN", key }, /cannot be used/],
+      [{ cert: () => Promise.reject(new Error("no file")), key }, /no file/],
+    ] as [MqttConnectOptions, RegExp][]) {
+      const act = connectMqtt("mqtts://127.0.0.1:1", options);
+      await expect(act).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
+    }
+    await expect(connectMqtt("mqtt://127.0.0.1:1", { cert, key })).rejects.toThrow(/without TLS/);
   });
 
   it("refuses another CA, and none", async () => {

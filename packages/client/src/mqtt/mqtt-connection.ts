@@ -1,18 +1,20 @@
 import {
   type AckPacket,
   type ConnackPacket,
+  type ConnectPacket,
   type DisconnectPacket,
   type Packet,
   PacketType,
   type Properties,
   type ProtocolVersion,
   type QoS,
-  type Subscription,
 } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
+import type { Transport } from "../transport/transport.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Timer, World } from "../world.ts";
 import { checkTopic, payloadBytes } from "./check.ts";
+import { closedByOwner, lost, notConnected } from "./connection-errors.ts";
 import { Link, type LinkEvents } from "./link.ts";
 import type { MqttMessage } from "./mqtt-message.ts";
 import type { MqttProfile, PublishPart, ReceivePart } from "./mqtt-profile.ts";
@@ -20,6 +22,7 @@ import { PacketIds } from "./packet-ids.ts";
 import type { MqttPublishResult, Settled } from "./publisher.ts";
 import { refusal } from "./refusal.ts";
 import { Requests } from "./requests.ts";
+import { type SubscribeFilter, subscription } from "./subscribe-filter.ts";
 
 /** Milliseconds between two looks at the deadlines. */
 const tickMs = 250;
@@ -65,16 +68,6 @@ export interface DisconnectOptions {
   readonly reasonCode?: number;
   /** Seconds (5.0). */
   readonly sessionExpiry?: number;
-}
-
-export interface SubscribeFilter {
-  readonly filter: string;
-  /** 1 by default. */
-  readonly qos?: QoS;
-  readonly noLocal?: boolean;
-  readonly retainAsPublished?: boolean;
-  /** 0 send retained messages, 1 only if the subscription is new, 2 never. */
-  readonly retainHandling?: 0 | 1 | 2;
 }
 
 /** One connection of a client, from CONNECT on. When it ends, everything pending fails. */
@@ -234,7 +227,7 @@ export class MqttConnection implements AsyncDisposable {
   }
 
   /** Not for callers: sends CONNECT and resolves at a good CONNACK. */
-  handshake(connect: Packet): Promise<void> {
+  handshake(connect: ConnectPacket, _transport?: Transport): Promise<void> {
     this.#schedule();
     return new Promise((resolve, reject) => {
       this.#onConnack = (error) => {
@@ -274,8 +267,13 @@ export class MqttConnection implements AsyncDisposable {
       case PacketType.DISCONNECT:
         return this.#disconnected(packet);
       default:
-        return this.#link.protocolError("the server sent a packet only clients may send", 0x82);
+        return this.unexpected(packet);
     }
+  }
+
+  /** Not for callers: a packet that a plain client does not wait for. */
+  protected unexpected(_packet: Packet): void {
+    this.#link.protocolError("the server sent a packet only clients may send", 0x82);
   }
 
   #ack(type: AckPacket["type"], packetId: number, reasonCode: number, properties: Properties | undefined): void {
@@ -383,30 +381,4 @@ export class MqttConnection implements AsyncDisposable {
     if (maximumQoS !== undefined && qos > maximumQoS) return refusal("the message was not sent", 0x9b);
     return retain && retainAvailable === false ? refusal("the message was not sent", 0x9a) : undefined;
   }
-}
-
-function subscription(from: string | SubscribeFilter): Subscription {
-  const options: SubscribeFilter = typeof from === "string" ? { filter: from } : from;
-  return {
-    filter: options.filter,
-    qos: options.qos ?? 1,
-    noLocal: options.noLocal ?? false,
-    retainAsPublished: options.retainAsPublished ?? false,
-    retainHandling: options.retainHandling ?? 0,
-  };
-}
-
-function notConnected(): MessError {
-  return new MessError("CLOSED", "the client is not connected");
-}
-
-function closedByOwner(): MessError {
-  return new MessError("CLOSED", "the client was disconnected");
-}
-
-function lost(established: boolean): MessError {
-  if (established) return new MessError("CONNECTION_LOST", "the server closed the connection");
-  return new MessError("CONNECTION_LOST", "the server closed the connection before it answered CONNECT", {
-    hint: "is it an MQTT port, and mqtts:// where it speaks TLS?",
-  });
 }

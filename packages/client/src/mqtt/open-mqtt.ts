@@ -1,6 +1,6 @@
 import { type ConnectPacket, PacketType, type Properties, type ProtocolVersion, type QoS } from "@mess/wire";
 import { MessError } from "../mess-error.ts";
-import type { OpenTransport } from "../transport/transport.ts";
+import type { OpenTransport, Pem } from "../transport/transport.ts";
 import { realWorld, type World } from "../world.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { payloadBytes } from "./check.ts";
@@ -22,6 +22,10 @@ export interface OpenMqttOptions {
   readonly ca?: string | Uint8Array | undefined;
   /** Name the certificate must carry, when it is not the host of the URL. */
   readonly serverName?: string | undefined;
+  /** Client certificate to be known by, with the certificates above it if there are some; together with `key`. Not in browsers. */
+  readonly cert?: Pem | undefined;
+  /** Private key of `cert`, without a passphrase. */
+  readonly key?: Pem | undefined;
   /** MQTT user name: the id of the key. */
   readonly keyId?: string;
   readonly secret?: string;
@@ -100,7 +104,7 @@ async function open(
   options: OpenMqttOptions & { readonly transport: OpenTransport },
 ): Promise<void> {
   const timeout = options.connectTimeout ?? 30_000;
-  const { ca, serverName, world = realWorld } = options;
+  const { ca, serverName, cert, key, world = realWorld } = options;
   const deadline = new AbortController();
   const timer = world.after(timeout, () => deadline.abort());
   const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
@@ -110,10 +114,11 @@ async function open(
       : new MessError("ABORTED", "connecting was given up", { cause: signal.reason });
   const giveUp = (): void => client.link.fail(late());
   try {
-    const transport = await options.transport({ address, ca, serverName, signal }, client.link.transportEvents());
+    const opening = { address, ca, serverName, cert, key, signal };
+    const transport = await options.transport(opening, client.link.transportEvents());
     client.link.attach(transport);
     signal.addEventListener("abort", giveUp, { once: true });
-    await client.handshake(packet);
+    await client.handshake(packet, transport);
   } catch (error) {
     throw error instanceof MessError && error.code === "ABORTED" ? late() : error;
   } finally {

@@ -1,19 +1,59 @@
 import net from "node:net";
 import tls from "node:tls";
 import { MessError } from "../mess-error.ts";
-import type { Transport, TransportEvents, TransportOptions } from "./transport.ts";
+import type { Pem, Transport, TransportEvents, TransportOptions } from "./transport.ts";
 
 /** TCP and TLS 1.2 or newer, by Node. The certificate is always checked: there is no option to switch that off. */
 export async function openNodeTransport(options: TransportOptions, events: TransportEvents): Promise<Transport> {
   const { address, signal } = options;
   if (signal.aborted) throw connectFailure(options, signal.reason);
-  const socket = address.secure ? openTls(options) : net.connect({ host: address.host, port: address.port });
+  const shown = await certificateOf(options);
+  if (signal.aborted) throw connectFailure(options, signal.reason);
+  const socket = address.secure ? openTls(options, shown) : net.connect({ host: address.host, port: address.port });
   socket.setNoDelay(true);
   await opened(socket, options);
   return wire(socket, events);
 }
 
-function openTls({ address, ca, serverName }: TransportOptions): tls.TLSSocket {
+interface ShownCertificate {
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+}
+
+/** The certificate to show to the server, if there is one. */
+async function certificateOf(options: TransportOptions): Promise<ShownCertificate> {
+  const { cert, key, address } = options;
+  if (cert === undefined && key === undefined) return {};
+  if (cert === undefined || key === undefined) {
+    throw new MessError("INVALID_ARGUMENT", "a client certificate needs its private key, and the key its certificate", {
+      hint: "pass cert and key together",
+    });
+  }
+  if (!address.secure) {
+    throw new MessError("INVALID_ARGUMENT", "without TLS there is nobody to show a client certificate to", {
+      hint: "use mqtts://",
+    });
+  }
+  try {
+    const shown = { cert: await pemOf(cert), key: await pemOf(key) };
+    // What is wrong with them shows here, and not as a failure of the network.
+    tls.createSecureContext(shown);
+    return shown;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MessError("INVALID_ARGUMENT", `the client certificate cannot be used: ${reason}`, {
+      hint: "pass PEM, a key without a passphrase, and the key that belongs to the certificate",
+      cause,
+    });
+  }
+}
+
+async function pemOf(pem: Pem): Promise<string | Buffer> {
+  const bytes = typeof pem === "function" ? await pem() : pem;
+  return typeof bytes === "string" ? bytes : Buffer.from(bytes);
+}
+
+function openTls({ address, ca, serverName }: TransportOptions, shown: ShownCertificate): tls.TLSSocket {
   // SNI carries names only (RFC 6066 section 3); an address is still checked against the certificate.
   const name = serverName ?? address.host;
   return tls.connect({
@@ -22,6 +62,7 @@ function openTls({ address, ca, serverName }: TransportOptions): tls.TLSSocket {
     minVersion: "TLSv1.2",
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
     ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : Buffer.from(ca) }),
+    ...shown,
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
   });
 }
@@ -59,7 +100,17 @@ function wire(socket: net.Socket, events: TransportEvents): Transport {
     resume: () => void socket.resume(),
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
+    channelBinding: () => channelBindingOf(socket),
   };
+}
+
+/** RFC 9266 section 4. */
+const exporterLabel = "EXPORTER-Channel-Binding";
+const exporterBytes = 32;
+
+function channelBindingOf(socket: net.Socket): Uint8Array | undefined {
+  if (!(socket instanceof tls.TLSSocket) || socket.getProtocol() !== "TLSv1.3") return undefined;
+  return socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
 }
 
 const unreachableCodes: Readonly<Record<string, string>> = {

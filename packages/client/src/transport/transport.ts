@@ -21,7 +21,12 @@ export interface Transport {
   end(): void;
   /** Ends at once and forgets what is queued. */
   destroy(): void;
+  /** Keying material of the channel (RFC 9266 `tls-exporter`), 32 bytes; undefined without TLS 1.3. Absent where it cannot be had. */
+  channelBinding?(): Uint8Array | undefined;
 }
+
+/** PEM, or who is asked for it before each connection: certificates are renewed while programs run. */
+export type Pem = string | Uint8Array | (() => string | Uint8Array | Promise<string | Uint8Array>);
 
 export interface TransportOptions {
   readonly address: Address;
@@ -29,6 +34,9 @@ export interface TransportOptions {
   readonly ca: string | Uint8Array | undefined;
   /** Name to ask for and to expect in the certificate, when it is not the address's host. */
   readonly serverName: string | undefined;
+  /** Certificate to show, and its private key. */
+  readonly cert?: Pem | undefined;
+  readonly key?: Pem | undefined;
   readonly signal: AbortSignal;
 }
 

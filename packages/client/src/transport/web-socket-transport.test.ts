@@ -139,5 +139,8 @@ describe("the WebSocket transport", () => {
     await expect(openWebSocketTransport({ ...options, ca: undefined }, events)).rejects.toThrow(/no WebSocket here/u);
     vi.stubGlobal("WebSocket", FakeSocket);
     await expect(openWebSocketTransport({ ...options, ca: "x" }, events)).rejects.toThrow(/takes no ca/u);
+    await expect(openWebSocketTransport({ ...options, ca: undefined, cert: "x" }, events)).rejects.toThrow(
+      /takes no ca/u,
+    );
   });
 });

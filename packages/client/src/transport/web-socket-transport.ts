@@ -31,9 +31,9 @@ export async function openWebSocketTransport(options: TransportOptions, events: 
       hint: "use mqtts://HOST:PORT, or Node 22 or newer",
     });
   }
-  if (options.ca !== undefined || options.serverName !== undefined) {
-    throw new MessError("INVALID_ARGUMENT", "a WebSocket takes no ca and no serverName of its own", {
-      hint: "use mqtts://, or trust the certificate system-wide",
+  if ([options.ca, options.serverName, options.cert, options.key].some((option) => option !== undefined)) {
+    throw new MessError("INVALID_ARGUMENT", "a WebSocket takes no ca, serverName, cert or key of its own", {
+      hint: "use mqtts://; or trust the certificate system-wide, and install your own in the browser",
     });
   }
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;

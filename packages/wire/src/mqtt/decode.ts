@@ -6,7 +6,7 @@
 import { copyBytes } from "../native-bytes.ts";
 import { readVariableInteger, VARIABLE_INTEGER_CUT, variableIntegerSize } from "../variable-integer.ts";
 import { decodePacket } from "./decode-packet.ts";
-import { explainFirstByte, firstByteBase, firstBytes } from "./first-byte.ts";
+import { authenticatingBase, explainFirstByte, firstByteBase, firstBytes } from "./first-byte.ts";
 import { LastTopic } from "./last-topic.ts";
 import type { Packet, Properties, QoS } from "./packet.ts";
 import { PacketType } from "./packet.ts";
@@ -73,11 +73,12 @@ export class PacketDecoder {
   maxPacketSize: number;
   private readonly options: DecoderOptions;
   private readonly sink: PacketSink;
-  private readonly firstByteBase: number;
+  private firstByteBase: number;
   private readonly fromClient: boolean;
   private readonly sender: Sender;
   private readonly view: PublishView = new PublishView();
   private stopped = false;
+  private paused = false;
   /** The incomplete packet; its first `heldLength` bytes are there. */
   private held: Uint8Array = NONE;
   private heldLength = 0;
@@ -104,27 +105,42 @@ export class PacketDecoder {
     return this.expected;
   }
 
-  /**
-   * Decodes all complete packets in bytes[start, end) and keeps a copy of the incomplete rest. The buffer may be reused
-   * afterwards. Does nothing after `failed` or after the sink returned false.
-   */
-  push(bytes: Uint8Array, start: number, end: number): void {
-    let at = start;
-    if (this.heldLength > 0) at = this.resume(bytes, at, end);
-    while (at < end && !this.stopped) {
-      const next = this.decodeAt(bytes, at, end);
-      if (next === at) return;
-      at = next;
-    }
+  /** While true only AUTH and DISCONNECT may come: the client is proving who it is [MQTT-3.1.2-30]. Of a server. */
+  set authenticating(value: boolean) {
+    this.firstByteBase = value ? authenticatingBase : firstByteBase("server", 0);
   }
 
-  /** Decodes the packet at `at`; returns its end, or `at` when nothing more can be done with this chunk. */
+  /**
+   * Decodes all complete packets in bytes[start, end) and keeps a copy of the incomplete rest. The buffer may be reused
+   * afterwards. Does nothing after `failed` or after the sink returned false. Returns where it stopped: less than `end`
+   * when it was paused; what lies behind is then the caller's to keep.
+   */
+  push(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    if (this.heldLength > 0 && !this.stopped) at = this.resume(bytes, at, end);
+    while (at < end && !this.stopped) at = this.decodeAt(bytes, at, end);
+    return at;
+  }
+
+  /** Decodes nothing after the packet that the sink has now, until `goOn`. */
+  pause(): void {
+    this.paused = true;
+    this.stopped = true;
+  }
+
+  goOn(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.stopped = false;
+  }
+
+  /** Decodes the packet at `at`; returns its end, or `end` when nothing more can be done with this chunk. */
   private decodeAt(bytes: Uint8Array, at: number, end: number): number {
     const total = this.packetLength(bytes, at, end);
-    if (total < 0) return at;
+    if (total < 0) return end;
     if (total === 0 || at + total > end) {
       this.hold(bytes, at, end, total);
-      return at;
+      return end;
     }
     this.decodeWhole(bytes, at, at + total);
     return at + total;
@@ -377,6 +393,7 @@ export class PacketDecoder {
   }
 
   private stop(): void {
+    this.paused = false;
     this.stopped = true;
     this.drop();
   }

@@ -15,6 +15,7 @@ export const FirstByte = {
   CONNECT_FIRST: 5,
   SECOND_CONNECT: 6,
   WRONG_DIRECTION: 7,
+  AUTHENTICATION_FIRST: 8,
 } as const;
 export type FirstByte = (typeof FirstByte)[keyof typeof FirstByte];
 
@@ -44,12 +45,21 @@ function judge(role: "server" | "client", version: number, byte: number): FirstB
   return flags === (withFlag2.has(type) ? 2 : 0) ? FirstByte.LEGAL : FirstByte.BAD_FLAGS;
 }
 
+function judgeAuthenticating(version: number, byte: number): FirstByte {
+  const verdict = judge("server", version, byte);
+  const type = byte >>> 4;
+  return verdict !== FirstByte.LEGAL || type === AUTH || type === DISCONNECT ? verdict : FirstByte.AUTHENTICATION_FIRST;
+}
+
+/** Where the answers for a server begin while its client is proving who it is; its version is added as to the others. */
+export const authenticatingBase: number = 2 * 8 * 256;
 /** By role, version and byte; see `firstByteBase`. */
-export const firstBytes: Uint8Array = new Uint8Array(2 * 8 * 256);
+export const firstBytes: Uint8Array = new Uint8Array(3 * 8 * 256);
 for (const version of [0, 4, 5]) {
   for (let byte = 0; byte < 256; byte++) {
     firstBytes[firstByteBase("server", version) + byte] = judge("server", version, byte);
     firstBytes[firstByteBase("client", version) + byte] = judge("client", version, byte);
+    firstBytes[authenticatingBase + version * 256 + byte] = judgeAuthenticating(version, byte);
   }
 }
 
@@ -74,6 +84,8 @@ export function explainFirstByte(verdict: number, byte: number): { code: number;
       return { code: ReasonCode.ProtocolError, reason: `${name} came before the connection was set up by CONNECT.` };
     case FirstByte.SECOND_CONNECT:
       return { code: ReasonCode.ProtocolError, reason: "A second CONNECT came on the same connection." };
+    case FirstByte.AUTHENTICATION_FIRST:
+      return { code: ReasonCode.ProtocolError, reason: `${name} came before the authentication was over.` };
     default:
       return { code: ReasonCode.ProtocolError, reason: `${name} must not be sent in this direction.` };
   }

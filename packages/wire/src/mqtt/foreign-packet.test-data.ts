@@ -1,5 +1,6 @@
 /** Our packets in the words of the npm package mqtt-packet, for the differential test. */
-import type { Packet as ForeignPacket } from "mqtt-packet";
+import mqttPacket, { type Packet as ForeignPacket } from "mqtt-packet";
+import type { Sent } from "./arbitrary-packet.test-data.ts";
 import { type ConnectPacket, type Packet, PacketType, type Properties, type ProtocolVersion } from "./packet.ts";
 import { connackReturnCode } from "./reason-code.ts";
 
@@ -118,4 +119,30 @@ export function comparable(foreign: ForeignPacket): Fields {
   }
   for (const key of Object.keys(fields)) if (fields[key] === null || fields[key] === undefined) delete fields[key];
   return fields;
+}
+
+/** What they make of bytes: packets, or why not. */
+export function theirParse(bytes: Uint8Array, version: number): ForeignPacket[] | Error {
+  const parser = mqttPacket.parser({ protocolVersion: version });
+  const packets: ForeignPacket[] = [];
+  let failure: Error | undefined;
+  parser.on("packet", (packet) => packets.push(packet));
+  parser.on("error", (error) => {
+    failure ??= error;
+  });
+  try {
+    parser.parse(Buffer.from(bytes));
+  } catch (error) {
+    return error as Error; // it throws on some malformed packets
+  }
+  return failure ?? packets;
+}
+
+/** Legal packets that their parser reads otherwise than the standard says. */
+export function theyMisread({ packet, version }: Pick<Sent, "packet" | "version">): boolean {
+  if (version === 4) return false;
+  // They look for a property length behind the last byte of a short DISCONNECT or AUTH.
+  if ((packet.type === PacketType.DISCONNECT || packet.type === PacketType.AUTH) && !packet.properties) return true;
+  // Codes missing in their tables: 0x8c of DISCONNECT.
+  return packet.type === PacketType.DISCONNECT && packet.reasonCode === 0x8c;
 }

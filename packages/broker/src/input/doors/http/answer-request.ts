@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
-import { AdministrationError } from "../../../model/administration.ts";
+import { type Administration, AdministrationError } from "../../../model/administration.ts";
+import { ownerOf } from "../../../model/derived-principal.ts";
 import type { AdminAction } from "../../../model/policy.ts";
-import { type AuthenticationParts, authenticate, type Caller } from "./authentication.ts";
+import { type AuthenticationParts, authenticate, type Caller, presentedBy } from "./authentication.ts";
 import { faultsOf } from "./faults.ts";
 import { NDJSON_MEDIA_TYPE } from "./media-types.ts";
 import { HttpRefusal, PROBLEM_MEDIA_TYPE, type ProblemCode, problemDocument } from "./problem.ts";
@@ -12,6 +13,9 @@ import type { RequestQuota } from "./request-quota.ts";
 import type { Answer, Route, Services } from "./route.ts";
 
 export interface AnswerParts extends AuthenticationParts {
+  readonly administration: Administration;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   readonly services: Services;
   /** Left out in insecure development mode. */
   readonly quota?: RequestQuota;
@@ -44,8 +48,8 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
   const quotaHeaders: Record<string, string> = {};
   const response = await answering(parts, async () => {
     checkFromWhere(parts, request.head, route.longLived === true);
-    const caller = route.permission === "public" ? nobody : admit(parts, request);
-    if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(caller.principal, parts.monotonic()));
+    const caller = route.permission === "public" ? nobody : await admit(parts, request);
+    if (caller !== nobody) Object.assign(quotaHeaders, parts.quota?.take(ownerOf(caller.principal), parts.monotonic()));
     if (route.permission !== "public" && route.permission !== "authenticated") {
       authorize(parts, caller, route.permission, request);
     }
@@ -53,7 +57,7 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
     const query = readQuery(route.query, request);
     const params = readParams(request);
     const body = await readBody(parts, route, request.incoming);
-    const giveBack = route.longLived === true ? parts.quota?.open(caller.principal) : undefined;
+    const giveBack = route.longLived === true ? parts.quota?.open(ownerOf(caller.principal)) : undefined;
     if (giveBack !== undefined) onGone(request.outgoing, giveBack);
     const answer = await route.handle({
       services: parts.services,
@@ -65,8 +69,8 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
       headers: request.incoming.headersDistinct,
       body,
       onGone: (run) => onGone(request.outgoing, run),
-      demand: (action) => {
-        const asking = caller === nobody ? admit(parts, request) : caller;
+      demand: async (action) => {
+        const asking = caller === nobody ? await admit(parts, request) : caller;
         authorize(parts, asking, action, request);
         return asking;
       },
@@ -104,7 +108,7 @@ export async function answerNoRoute(
   return await answering(parts, async () => {
     checkFromWhere(parts, request.head, false);
     // Without a key one cannot find out what exists below /v1 (THREATS C1).
-    if (request.path === "/v1" || request.path.startsWith("/v1/")) admit(parts, request);
+    if (request.path === "/v1" || request.path.startsWith("/v1/")) await admit(parts, request);
     if (allowed.length === 0) throw new HttpRefusal("not-found", "nothing is served under this path");
     throw notAllowed(allowed);
   });
@@ -141,13 +145,15 @@ function checkFromWhere(parts: AnswerParts, head: RequestHead, isStream: boolean
   if (isStream || (head.method !== "GET" && head.method !== "HEAD")) checkOrigin(head);
 }
 
-function admit(parts: AnswerParts, request: IncomingRequest): Caller {
-  const address = request.incoming.socket.remoteAddress ?? "";
-  return authenticate(parts, request.incoming.headers.authorization, address);
+function admit(parts: AnswerParts, { incoming }: IncomingRequest): Promise<Caller> {
+  return authenticate(parts, incoming.headers.authorization, presentedBy(parts, incoming.socket));
 }
 
 function authorize(parts: AnswerParts, caller: Caller, action: AdminAction, request: IncomingRequest): void {
-  const { administration } = parts;
+  const { administration, services } = parts;
+  // Who has stolen a token must not make a key of it that outlives it.
+  if (action === "admin.keys" && services.keyAdministration.isToken(caller.keyId))
+    throw new HttpRefusal("forbidden", "a token makes and ends no credentials; use the key that it was made with");
   if (administration.authorize(caller.principal, action)) return;
   administration.audit("acl.deny", { principal: caller.principal, action, path: request.path });
   throw new HttpRefusal("forbidden", `${action} is needed`);

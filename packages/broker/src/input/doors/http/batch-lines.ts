@@ -37,7 +37,11 @@ const base64 = field({ type: "string", contentEncoding: "base64" }, (value) => {
   if (typeof value !== "string" || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) return fault;
   const bytes = Buffer.from(value, "base64");
   // What the decoder passes over would be lost.
-  return bytes.toString("base64url") === value.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_")
+  return bytes.toString("base64url") ===
+    value
+      .replace(/={1,2}$/, "")
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
     ? bytes
     : fault;
 });

@@ -5,7 +5,10 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { Authenticator, PresentedCertificate } from "../../../model/authentication.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
@@ -23,7 +26,6 @@ import {
   type IncomingRequest,
   problemResponse,
 } from "./answer-request.ts";
-import type { AuthenticationThrottle } from "./authentication.ts";
 import type { HttpCounters } from "./http-counters.ts";
 import { createServer } from "./http-server.ts";
 import { HttpRefusal } from "./problem.ts";
@@ -50,7 +52,9 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
-  readonly throttle?: AuthenticationThrottle;
+  readonly certificateAdministration: CertificateAdministration;
+  readonly keyAdministration: KeyAdministration;
+  readonly authenticator: Authenticator;
   readonly rates: RateLimiter;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
@@ -71,16 +75,18 @@ type App = Hono<{ Bindings: HttpBindings }>;
 
 /** Serves the HTTP API, health, metrics and MQTT over WebSocket on one port. Rejects with `ListenError`. */
 export async function startHttp(options: StartHttpOptions): Promise<Listening> {
-  const { limits, admission, deadlines, tls, administration, throttle, anonymous } = options;
+  const { limits, admission, deadlines, tls, administration, authenticator, anonymous } = options;
   const hostNames = hostNameSet(options.hostNames);
   const services: Services = options;
+  const presented = (socket: Socket): PresentedCertificate | undefined => tls?.presented(socket);
   const app = httpApp({
     administration,
+    authenticator,
     services,
     // In insecure development mode rates are off.
     ...(anonymous === undefined && { quota: quotaOf(limits, administration) }),
-    ...(throttle !== undefined && { throttle }),
     ...(anonymous !== undefined && { anonymous }),
+    presented,
     monotonic: options.monotonic,
     hostNames,
     bodyBytesMax: limits.httpBodyBytesMax,
@@ -89,7 +95,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
   const webSockets = new TransportSet(() => {});
   const server = createServer({ limits, tls, fetch: (request, env) => app.fetch(request, env) });
   const accept = options.upgrade;
-  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, connections: webSockets }));
+  server.on("upgrade", webSocketUpgrade({ limits, deadlines, hostNames, accept, presented, connections: webSockets }));
   const handshakes = tls && new Handshakes({ server: server as HttpsServer, admission, deadlines, limits });
   const sockets = new Set<Socket>();
   const { counters } = options;

@@ -5,6 +5,9 @@ import { connect } from "node:net";
 import { defaultLimits, type Limits } from "../../../config/limits.ts";
 import { CredentialThrottle } from "../../../identity/credential-throttle.ts";
 import { type Administration, AdministrationError, type KeyView } from "../../../model/administration.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
+import type { SignedLog } from "../../../model/log-proofs.ts";
+import type { PasswordAdministration, PasswordView } from "../../../model/password.ts";
 import type { Action, Policy } from "../../../model/policy.ts";
 import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
@@ -13,8 +16,10 @@ import type { Listening } from "../../listener.ts";
 import { RateLimiter } from "../../rate-limiter.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
+import { TestCertificateAdministration } from "./certificates.test-data.ts";
 import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
+import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
@@ -28,12 +33,35 @@ interface MemoryAdministration extends Administration {
   broken: boolean;
 }
 
+function memoryLog(): SignedLog {
+  const root = Buffer.alloc(32, 1);
+  const path = [Buffer.alloc(32, 2)];
+  return {
+    verifierKey: "mess/00+00000000+AQ==",
+    head: { size: 2, root },
+    checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    statistics: () => ({ written: 1, failed: 0, size: 2 }),
+    rootAt: () => Promise.resolve(root),
+    inclusion(seq, size) {
+      if (seq > 9) return Promise.resolve({ ok: false, reason: "unknown", message: `There is no record ${seq}.` });
+      if (seq === 9) return Promise.resolve({ ok: false, reason: "busy", message: "Try again." });
+      return Promise.resolve({
+        ok: true,
+        seq,
+        frame: { firstSeq: 1, count: 9 },
+        index: 0,
+        size,
+        root,
+        leafData: root,
+        path,
+      });
+    },
+    consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),
+  };
+}
+
 /** `admin` may everything, `reader` nothing. */
 function memoryAdministration(): MemoryAdministration {
-  const secrets = new Map([
-    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
-    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
-  ]);
   const keys = new Map<string, KeyView>();
   const audited: MemoryAdministration["audited"] = [];
   let current: Policy = {
@@ -45,7 +73,6 @@ function memoryAdministration(): MemoryAdministration {
     ready: true,
     applied: undefined,
     broken: false,
-    authenticate: (id, secret) => (secrets.get(id)?.secret === secret ? secrets.get(id)?.principal : undefined),
     authorize: (principal) => principal === "admin",
     createKey(by, name, roles) {
       if (roles.includes("none")) throw new AdministrationError("invalid", "there is no role none");
@@ -70,11 +97,20 @@ function memoryAdministration(): MemoryAdministration {
       return Promise.resolve({ lines: ["+ role x"], applied: !dryRun });
     },
     why: (principal, action: Action, topic) => ({ allowed: false, because: `${principal} ${action} ${topic}` }),
+    passwords: memoryPasswords(),
     storage: {
-      status: () => ({ dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 }, kek: "file" }),
+      status: () => ({
+        dataKey: { id: 1, frames: 7, current: 1, madeAt: 1, keys: 1 },
+        kek: "file",
+        scrub: { bytes: 1, passes: 1, running: false, endedAt: 1, corrupt: [] },
+      }),
+      scrub: () => Promise.resolve(),
       rotateDataKey: () => Promise.resolve(2),
       rotateKek: () => Promise.resolve({ source: "/key", kept: "/key.old-1" }),
     },
+    auditTrail: (request) =>
+      Promise.resolve({ records: [{ seq: 7, at: 0, event: "e", detail: { ...request } }], next: 8, more: false }),
+    log: memoryLog(),
     whoCan: (action, topic) => [{ principal: "p", because: `${action} ${topic}`, role: "r" }],
     backup: () => Promise.reject(new AdministrationError("conflict", "a backup is under way")),
     health() {
@@ -85,11 +121,57 @@ function memoryAdministration(): MemoryAdministration {
   };
 }
 
+function memoryPasswords(): PasswordAdministration {
+  const passwords = new Map<string, PasswordView>();
+  return {
+    list: () => [...passwords.values()],
+    set(_by, principal, { iterations }) {
+      if (principal === "nobody")
+        return Promise.reject(new AdministrationError("not-found", "there is no such principal"));
+      passwords.set(principal, { principal, iterations, setAt: 1 });
+      return Promise.resolve();
+    },
+    remove(_by, principal) {
+      if (passwords.delete(principal)) return Promise.resolve();
+      return Promise.reject(new AdministrationError("not-found", "it has no password"));
+    },
+  };
+}
+
+/** Knows the two keys. Each address may fail as often as the limits say. */
+function memoryAuthenticator(administration: MemoryAdministration, limits: Limits): Authenticator {
+  const secrets = new Map([
+    ["admin-key", { secret: "mess_secret-of-admin", principal: "admin" }],
+    ["reader-key", { secret: "mess_secret-of-reader", principal: "reader" }],
+  ]);
+  const throttle = new CredentialThrottle({
+    failuresPerMinute: limits.authFailuresPerAddressPerMinute,
+    addressesMax: 100,
+  });
+  return {
+    methods: [],
+    begin: () => ({ refused: "no method is served" }),
+    authenticate: (id, secret, { address }) => {
+      const retryAfterMs = throttle.retryAfterMs(address, performance.now());
+      if (retryAfterMs > 0) return { refused: "too often", retryAfterMs };
+      const known = secrets.get(id ?? "");
+      if (known !== undefined && known.secret === Buffer.from(secret ?? []).toString()) {
+        return { principal: known.principal, keyId: id ?? "", method: "key" };
+      }
+      throttle.failed(address, performance.now());
+      administration.audit("auth.fail", { address });
+      return { refused: "wrong" };
+    },
+  };
+}
+
 export interface Door {
   readonly listening: Listening;
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly certificateAdministration: TestCertificateAdministration;
+  readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
   readonly admission: Admission;
   readonly hits: Map<string, number>;
@@ -103,6 +185,7 @@ export interface DoorOptions {
   readonly limits?: Partial<Limits>;
   readonly tls?: ServerTls;
   readonly anonymous?: string;
+  readonly authenticator?: Authenticator;
   readonly upgrade?: AcceptTransport;
   readonly now?: () => number;
 }
@@ -121,6 +204,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const limitHits: string[] = [];
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const certificateAdministration = new TestCertificateAdministration();
+  const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
     host: "127.0.0.1",
     port: 0,
@@ -134,9 +219,11 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    certificateAdministration,
+    keyAdministration,
     now: options.now ?? (() => Date.now()),
     newId: () => `id-${++ids}`,
-    throttle: new CredentialThrottle({ failuresPerMinute: limits.authFailuresPerAddressPerMinute, addressesMax: 100 }),
+    authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
     monotonic,
     rates: new RateLimiter({ limits, monotonic, limitHit: (limit) => limitHits.push(limit) }),
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
@@ -149,6 +236,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    certificateAdministration,
+    keyAdministration,
     admission,
     hits: counters.hits,
     failures,

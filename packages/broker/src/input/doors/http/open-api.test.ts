@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { defaultLimits } from "../../../config/limits.ts";
 import { AdministrationError } from "../../../model/administration.ts";
+import type { PasswordVerifier } from "../../../model/password.ts";
 import { defaultSubscriptionSettings } from "../../../model/settings.ts";
 import { until } from "../../input.test-data.ts";
 import type { JsonForm } from "./fields.ts";
@@ -23,6 +24,12 @@ import { routesOf } from "./routes.ts";
 const routes = routesOf(defaultLimits);
 const nameOf = ({ method, path }: Route): string => `${method} ${templateOf(path)}`;
 let door: Door;
+const noVerifier: PasswordVerifier = {
+  salt: new Uint8Array(16),
+  iterations: 15_000,
+  storedKey: new Uint8Array(32),
+  serverKey: new Uint8Array(32),
+};
 
 async function open(options: DoorOptions = {}): Promise<void> {
   await door?.listening.close();
@@ -30,6 +37,7 @@ async function open(options: DoorOptions = {}): Promise<void> {
   const settings = { ...defaultSubscriptionSettings, filters: ["a"] };
   door.queueAdministration.declared.set("s", viewOfSubscription("s", settings, "admin"));
   await door.queueAdministration.declareTopic("admin", "a", { retention: { ageMs: 1_000 } });
+  await door.administration.passwords.set("admin", "s", noVerifier);
   door.queueAdministration.deadLetters = [
     storedOf(7, { attributes: { reason: "r", attempts: 1, originTopic: "a", origin: 2 } }),
     storedOf(8, {
@@ -37,6 +45,7 @@ async function open(options: DoorOptions = {}): Promise<void> {
       properties: { correlationData: Buffer.from("x"), userProperties: [["a", "b"]] },
     }),
   ];
+  await door.certificateAdministration.issueCertificate("admin", { principal: "a", request: "PEM", days: 1 });
   door.queueAdministration.stored = door.queueAdministration.deadLetters;
   door.queueAdministration.delayedMessages = [{ offset: 1, topic: "a", publisher: "p", dueAt: 1, bytes: 1 }];
   door.queues.onConsume = (consumer) => consumer.deliver(viewOf(), leaseOf(1));
@@ -49,7 +58,14 @@ afterEach(async () => {
 
 const ndjson = { "content-type": "application/x-ndjson" };
 /** A request for each route that takes more than its path. Path parameters have these values. */
-const params: Readonly<Record<string, string>> = { name: "s", topic: "a", filter: "a", offset: "7", id: "key-1" };
+const params: Readonly<Record<string, string>> = {
+  name: "s",
+  topic: "a",
+  filter: "a",
+  offset: "7",
+  id: "key-1",
+  serial: "01AB",
+};
 const samples: Readonly<Record<string, { query?: string; body?: unknown; headers?: Record<string, string> }>> = {
   "POST /v1/messages": { query: "topic=a", body: "x", headers: { "content-type": "text/plain" } },
   "POST /v1/topics/{topic}/messages": { body: "x", headers: { "content-type": "text/plain" } },
@@ -63,8 +79,20 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "POST /v1/subscriptions/{name}/dead/purge": { body: { all: true } },
   "PUT /v1/topics/{filter}": { body: {} },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
+  "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
+  "PUT /v1/principals/{name}/password": {
+    body: {
+      salt: Buffer.alloc(16).toString("base64"),
+      iterations: 15_000,
+      storedKey: Buffer.alloc(32).toString("base64"),
+      serverKey: Buffer.alloc(32).toString("base64"),
+    },
+  },
   "PUT /v1/policy": { body: { roles: {} } },
+  "GET /v1/audit": { query: "event=acl.*&limit=5" },
   "GET /v1/who-can": { query: "action=publish&topic=a" },
+  "GET /v1/log/inclusion": { query: "seq=1" },
+  "GET /v1/log/consistency": { query: "from=1" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
   ...Object.fromEntries(
     ["ack", "nack", "reject", "release", "extend"].map((verb) => [
@@ -159,6 +187,8 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   const refusal = { reason, text: "because" };
   const error = new AdministrationError(code, "because");
   door.queueAdministration.error = error;
+  door.certificateAdministration.error = error;
+  door.keyAdministration.error = error;
   door.queues.refusal = refusal;
   door.queues.answer = () => ({ ...refusal, offset: 0, duplicate: false });
   door.queues.results.set("t", code === "forbidden" ? "forbidden" : "failed");
@@ -166,8 +196,11 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.revokeKey = () => Promise.reject(error);
   door.administration.applyPolicy = () => Promise.reject(error);
   door.administration.backup = () => Promise.reject(error);
+  door.administration.auditTrail = () => Promise.reject(error);
   const no = (): Promise<never> => Promise.reject(error);
-  Object.assign(door.administration.storage, { rotateDataKey: no, rotateKek: no });
+  Object.assign(door.administration.log, { inclusion: no, consistency: no });
+  Object.assign(door.administration.passwords, { set: no, remove: no });
+  Object.assign(door.administration.storage, { scrub: no, rotateDataKey: no, rotateKek: no });
   return send(route);
 }
 

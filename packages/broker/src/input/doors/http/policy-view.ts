@@ -6,7 +6,7 @@ type GrantDocument = Readonly<Record<string, string>>;
 /** The policy as the document that policy files hold and `PUT /v1/policy` takes: what is read can be written back. */
 export interface PolicyDocument {
   readonly roles: Readonly<Record<string, { allow: readonly GrantDocument[]; deny: readonly GrantDocument[] }>>;
-  readonly principals: Readonly<Record<string, { roles: readonly string[] }>>;
+  readonly principals: Readonly<Record<string, { roles: readonly string[]; certificates?: readonly string[] }>>;
   readonly topics?: Readonly<Record<string, unknown>>;
   readonly subscriptions?: Readonly<Record<string, unknown>>;
 }
@@ -15,9 +15,9 @@ export function policyDocument(policy: Policy): PolicyDocument {
   const roles = Object.entries(policy.roles).map(([name, role]) => {
     return [name, { allow: role.allow.map(grantDocument), deny: role.deny.map(grantDocument) }] as const;
   });
-  const principals = Object.entries(policy.principals).map(
-    ([name, { roles: held }]) => [name, { roles: held }] as const,
-  );
+  const principals = Object.entries(policy.principals).map(([name, { roles: held, certificates }]) => {
+    return [name, { roles: held, ...(certificates !== undefined && { certificates }) }] as const;
+  });
   return {
     roles: Object.fromEntries(roles),
     principals: Object.fromEntries(principals),

@@ -266,6 +266,10 @@ export class TestQueueAdministration implements QueueAdministration {
     });
   }
 
+  eraseTopic(by: string, filter: string, key: string | undefined): Promise<number> {
+    return this.#promise(["eraseTopic", by, filter, key], () => 3);
+  }
+
   subscriptions(by: string, page: { readonly after: string; readonly limit: number }): readonly SubscriptionView[] {
     this.#called("subscriptions", by, page);
     const names = [...this.declared.keys()].sort().filter((name) => name > page.after);

@@ -2,7 +2,9 @@ import type { ServerResponse } from "node:http";
 import type { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
 import type { Administration } from "../../../model/administration.ts";
+import type { CertificateAdministration } from "../../../model/certificate-administration.ts";
 import type { Engine } from "../../../model/engine.ts";
+import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
@@ -19,6 +21,8 @@ type RoutePermission = "public" | "authenticated" | AdminAction;
 export interface Services {
   readonly administration: Administration;
   readonly queueAdministration: QueueAdministration;
+  readonly certificateAdministration: CertificateAdministration;
+  readonly keyAdministration: KeyAdministration;
   readonly engine: Engine;
   readonly queues: Queues;
   readonly limits: Limits;
@@ -46,8 +50,8 @@ export interface RouteRequest<Query, Body> {
   readonly body: Body;
   /** Runs once when the client is gone before it was answered; at once if it is gone already. */
   onGone(run: () => void): void;
-  /** The caller if it holds `action`; throws 401 or 403 otherwise. For routes that ask for more in some cases. */
-  demand(action: AdminAction): Caller;
+  /** The caller if it holds `action`; rejects with 401 or 403 otherwise. For routes that ask for more in some cases. */
+  demand(action: AdminAction): Promise<Caller>;
 }
 
 export interface Answer {

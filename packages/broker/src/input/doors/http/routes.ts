@@ -1,18 +1,23 @@
 import type { Limits } from "../../../config/limits.ts";
 import type { Route } from "./route.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { certificateRoutes } from "./routes/certificates.ts";
 import { consumeRoutes } from "./routes/consume.ts";
 import { deadRoutes } from "./routes/dead.ts";
 import { delayedRoutes } from "./routes/delayed.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/log.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { webSocketRoutes } from "./routes/websocket.ts";
 
@@ -28,9 +33,14 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...topicRoutes(limits),
     ...delayedRoutes(limits),
     ...policyRoutes(limits),
+    ...auditRoutes(limits),
     ...keyRoutes(),
+    ...certificateRoutes(),
+    ...passwordRoutes(),
+    ...tokenRoutes(limits),
     ...backupRoutes(),
     ...storageRoutes(),
+    ...logRoutes(),
     ...healthRoutes(),
     ...webSocketRoutes(),
   ];

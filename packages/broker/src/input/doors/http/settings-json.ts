@@ -54,6 +54,10 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
       rate: asItIs({ type: "object", examples: [{ messages: "1000/s", bytes: "1MiB/s" }] })
         .optional()
         .describe("what all publishers together may send there in a second: `{messages, bytes}` or one of them"),
+      erasure: z
+        .enum(["topic", "key"])
+        .optional()
+        .describe("what can be erased together: the messages of a topic, or those of an ordering key"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -122,7 +126,7 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, schema, key, rate } = settings;
+  const { owner, retention, maxMessageBytes, schema, key, rate, erasure } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
@@ -130,6 +134,7 @@ export function topicSettingsJson(settings: TopicSettings): Readonly<Record<stri
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate: rateJson(rate) }),
+    ...(erasure !== undefined && { erasure }),
   };
 }
 
@@ -176,6 +181,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
   rate: z.strictObject({ messages: z.string().optional(), bytes: z.string().optional() }).optional(),
+  erasure: z.enum(["topic", "key"]).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({

@@ -139,10 +139,8 @@ export class TopicStream implements Link {
 
   #attach(): void {
     const { engine, newId } = this.#services;
-    const { principal, keyId } = this.#request.caller;
     const result = engine.attach(this, {
-      principal,
-      keyId,
+      ...this.#request.caller,
       clientId: `http-${newId()}`,
       cleanStart: true,
       expirySeconds: 0,

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { type ServerOptions, WebSocketServer } from "ws";
 import type { Limits } from "../../../config/limits.ts";
+import type { PresentedCertificate } from "../../../model/authentication.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { TransportSet } from "../../listener.ts";
-import type { AcceptTransport } from "../../transport.ts";
+import { TlsPeer } from "../../tls-peer.ts";
+import type { AcceptTransport, Peer } from "../../transport.ts";
 import { WebSocketTransport } from "../../websocket-transport.ts";
 import { problemBytes } from "./answer-request.ts";
 import { HttpRefusal, type ProblemCode } from "./problem.ts";
@@ -22,6 +25,8 @@ export interface WebSocketUpgradeOptions {
   readonly hostNames: ReadonlySet<string>;
   readonly accept: AcceptTransport;
   readonly connections: TransportSet;
+  /** The client certificate of a connection, if it came with one. */
+  readonly presented: (socket: Socket) => PresentedCertificate | undefined;
 }
 
 /** More than the largest packet: a frame may hold a packet and the beginning of others. */
@@ -60,9 +65,8 @@ export function webSocketUpgrade(
     const { remoteAddress } = request.socket;
     if (remoteAddress === undefined) return void socket.destroy();
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      const kind = isEncrypted(request.socket) ? "websocket-tls" : "websocket";
       const transport = new WebSocketTransport(webSocket, request.socket, {
-        peer: { address: remoteAddress, kind },
+        peer: peerOf(request.socket, remoteAddress, options.presented(request.socket)),
         deadlines,
         heldBytesMax: limits.connectPacketBytesMax + HELD_EXTRA_BYTES,
       });
@@ -94,6 +98,8 @@ function refuse(socket: Duplex, code: ProblemCode, detail: string): void {
   socket.end(problemBytes(code, detail), () => socket.destroy());
 }
 
-function isEncrypted(socket: Socket): boolean {
-  return "encrypted" in socket && socket.encrypted === true;
+function peerOf(socket: Socket, address: string, certificate: PresentedCertificate | undefined): Peer {
+  return socket instanceof TLSSocket
+    ? new TlsPeer(socket, { address, kind: "websocket-tls", ...(certificate !== undefined && { certificate }) })
+    : { address, kind: "websocket" };
 }

@@ -79,7 +79,7 @@ describe("MQTT over WebSocket", () => {
     const names = ["localhost", "127.0.0.1"];
     const load = (): ReturnType<typeof managedCertificate> =>
       managedCertificate({ directory: directory.path, box, names, now: Date.now() });
-    const tls = await ServerTls.open({ load, timers: nodeTimers, report: () => {} });
+    const tls = await ServerTls.open({ load, now: Date.now, timers: nodeTimers, report: () => {} });
     const { listening, admission } = await open({ tls });
     const ca = readFileSync(join(directory.path, "ca.pem"));
     expect(await ask(door as Door, "/livez", { ca })).toMatchObject({ status: 200 });
@@ -186,20 +186,23 @@ describe("MQTT over WebSocket", () => {
     socket.terminate();
   });
 
-  it("holds little for a client that has not been answered", async () => {
+  it("holds little for a client that was not let in, answered or not", async () => {
     await open({ limits: { connectPacketBytesMax: 10_000 } });
     const socket = await dial();
     socket.on("error", () => {});
     socket.send(Buffer.alloc(900_000));
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(taken).toEqual([]);
-    // The answer to an earlier frame lets the rest through.
+    // A question about who it is, for one.
     transports[0]?.send(Buffer.from("x"));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(taken).toEqual([]);
+    transports[0]?.letIn?.();
     await until(() => takenBytes().length === 900_000);
     socket.terminate();
   });
 
-  it("does not hold up small frames before the answer, however many", async () => {
+  it("does not hold up small frames before the client is let in, however many", async () => {
     await open({ limits: { connectPacketBytesMax: 1_000 } });
     const socket = await dial();
     for (let round = 0; round < 1_000; round += 1) socket.send(Buffer.alloc(200));

@@ -14,6 +14,7 @@ const log = openLog({ level: "info", stream: process.stderr, form: "json" });
 const tls = await ServerTls.open({
   load: () => managedCertificate({ directory: directory.path, box, names, now: Date.now() }),
   timers: nodeTimers,
+  now: Date.now,
   report: (level, message) => log[level]("tls", { message }),
 });
 const door = await openDoor({ tls });

@@ -1,6 +1,7 @@
 /** Why a connection is not read from for a moment, and whom a slow receiver holds back. */
 import type { Timer, Timers } from "../../../host/host.ts";
 import type { Transport } from "../../transport.ts";
+import type { HeldInput } from "./held-input.ts";
 
 /** A congested receiver holds its publishers back this long at most, so that one that stalls harms nobody (THREATS A14). */
 const slowDownMs = 100;
@@ -17,6 +18,7 @@ const holdLeastMs = 20;
 export class BackPressure {
   readonly #transport: Transport;
   readonly #timers: Timers;
+  readonly #input: Pick<HeldInput, "hold" | "goOn">;
   #pauses = 0;
   #isClosed = false;
   #waitsForCalm = false;
@@ -25,8 +27,9 @@ export class BackPressure {
   /** Publishers that wait for this receiver, with what ends their wait. */
   #held: Map<BackPressure, Timer> | undefined;
 
-  constructor(transport: Transport, timers: Timers) {
+  constructor(transport: Transport, timers: Timers, input: Pick<HeldInput, "hold" | "goOn">) {
     this.#transport = transport;
+    this.#input = input;
     this.#timers = timers;
   }
 
@@ -74,10 +77,12 @@ export class BackPressure {
         return;
       }
       this.#hold = undefined;
+      this.#input.goOn();
       this.#goOn();
     };
     this.#wait();
-    again();
+    this.#input.hold();
+    this.#hold = this.#timers.after(holdLeastMs, again);
   }
 
   /** It waits for time to pass. */

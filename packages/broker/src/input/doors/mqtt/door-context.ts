@@ -2,17 +2,13 @@
 import type { DecoderOptions } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, Timers } from "../../../host/host.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
-
-export interface Authenticated {
-  readonly principal: string;
-  readonly keyId: string;
-}
 
 export interface MqttCounters {
   connected: number;
@@ -41,12 +37,8 @@ export interface MqttDoorContext {
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
   readonly rates: RateLimiter;
-  /** `undefined` refuses. Called once a CONNECT; `username` and `password` as they came. */
-  authenticate(
-    username: string | undefined,
-    password: Uint8Array | undefined,
-    address: string,
-  ): Authenticated | undefined;
+  /** Asked once a CONNECT, and for each AUTH. */
+  readonly authenticator: Authenticator;
   /** A client id for a client that brought none: unguessable and unique. */
   newClientId(): string;
   audit(event: string, detail: Readonly<Record<string, string | number>>): void;
@@ -54,6 +46,8 @@ export interface MqttDoorContext {
   readonly watch: ConnectionWatch;
   /** Bytes held for connections that are not authenticated yet (THREATS A1). */
   preAuthBytes: number;
+  /** Bytes that clients had sent when they were told to wait. */
+  heldInputBytes: number;
 }
 
 /** Of a connection that is not authenticated yet: until then it may send no larger packet than a CONNECT. */

@@ -12,6 +12,7 @@ import {
 import { defaultLimits } from "../../../config/limits.ts";
 import { World, type WorldOptions } from "../../../core/world.test-data.ts";
 import type { Timer } from "../../../host/host.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Link } from "../../../model/link.ts";
 import type { Queues } from "../../../model/queue.ts";
 import { RateLimiter } from "../../rate-limiter.ts";
@@ -159,6 +160,8 @@ export interface DoorOptions extends WorldOptions {
   /** By user name; everybody is `dev` when there is none. */
   readonly principalOf?: (username: string | undefined) => string | undefined;
   readonly queues?: Pick<Queues, "settle">;
+  /** Instead of `principalOf`. */
+  readonly authenticator?: Authenticator;
 }
 
 export class Door {
@@ -197,9 +200,13 @@ export class Door {
         soon: (run) => void this.#soon.push(run),
       },
       random: { bytes: (length) => new Uint8Array(length).fill(7) },
-      authenticate: (username) => {
-        const principal = principalOf === undefined ? "dev" : principalOf(username);
-        return principal === undefined ? undefined : { principal, keyId: "" };
+      authenticator: options.authenticator ?? {
+        authenticate: (username) => {
+          const principal = principalOf === undefined ? "dev" : principalOf(username);
+          return principal === undefined ? { refused: "no" } : { principal, keyId: "", method: "none" };
+        },
+        methods: [],
+        begin: () => ({ refused: "no method is served" }),
       },
       audit: (event, detail) => this.audited.push({ event, detail }),
     });

@@ -1,72 +1,32 @@
-/** CONNECT: who is it, which session, what was agreed (MQTT 5.0 section 3.1). Refusals are a CONNACK, then the end. */
-import {
-  type ConnectPacket,
-  type DecodeFailure,
-  PacketType,
-  type Properties,
-  RESERVED_PREFIX,
-  ReasonCode,
-  type Will,
-  writeProperties,
-} from "@mess/wire";
-import type { AttachRequest, Refusal, SessionHandle, WillDraft } from "../../../model/engine.ts";
-import { noExpiry, writeAttributes } from "../../../model/message.ts";
-import { hasForbiddenCharacter } from "../../../model/topic-pattern.ts";
-import { checkTopicName } from "../../../topics/topic-name.ts";
-import { firstReserved, isRefused, type Refused, reservedProperties, wrongValue } from "./mess-properties.ts";
+/** CONNECT: who is it (MQTT 5.0 section 3.1). Refusals are a CONNACK, then the end. */
+import { type ConnectPacket, type DecodeFailure, PacketType, ReasonCode } from "@mess/wire";
+import { isRefused, type Refused, type Verdict } from "../../../model/authentication.ts";
+import { beginExchange } from "./handle-auth.ts";
+import { letIn, refusalCode } from "./let-in.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
-import { readPublishProperties } from "./publish-properties.ts";
-import { OutboundAliases } from "./topic-aliases.ts";
 
-const receiveMaximumDefault = 65_535;
-const never = 0xffff_ffff;
-const wrongMeta: Refused = wrongValue("mess-meta", '"1"');
-
-/** False when the connection is refused. */
+/** False when the connection is refused, or nothing more may be decoded yet. */
 export function handleConnect(connection: MqttConnection, packet: ConnectPacket): boolean {
-  const { context } = connection;
+  const { context, peer } = connection;
   connection.out.speak(packet.version);
   const properties = packet.properties ?? {};
   connection.out.maximumPacketSize = properties.maximumPacketSize ?? Number.MAX_SAFE_INTEGER;
   connection.out.problemInformation = properties.requestProblemInformation ?? true;
-  if (properties.authenticationMethod !== undefined) {
-    return connection.refuse(
-      ReasonCode.BadAuthenticationMethod,
-      "only user name (key id) and password (secret) are served",
-    );
+  if (properties.authenticationMethod !== undefined) return beginExchange(connection, packet);
+  if (peer.principal !== undefined) {
+    return letIn(connection, packet, { principal: peer.principal, keyId: "", method: "none" });
   }
-  const { address, principal } = connection.peer;
-  const who =
-    principal === undefined
-      ? context.authenticate(packet.username, packet.password, address)
-      : { principal, keyId: "" };
-  if (who === undefined) {
-    context.counters.authFailures++;
-    context.audit("auth.fail", { address: connection.peer.address, transport: connection.peer.kind });
-    const code = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
-    return connection.refuse(code, "a valid key id as user name and its secret as password are needed");
-  }
-  connection.principal = who.principal;
-  if (!resolveMeta(connection, properties)) return false;
-  const clientId = resolveClientId(connection, packet);
-  if (clientId === undefined) return false;
-  const will = packet.will === undefined ? undefined : resolveWill(connection, packet.will);
-  if (will === "refused") return false;
-  agreeOnKeepAlive(connection, packet);
-  connection.clientId = clientId;
-  connection.requestedExpiry = expiryOf(connection, packet);
-  const aliases = Math.min(properties.topicAliasMaximum ?? 0, context.limits.topicAliasMax);
-  if (aliases > 0) connection.out.aliases = new OutboundAliases(aliases);
-  const request: AttachRequest = {
-    principal: who.principal,
-    keyId: who.keyId,
-    clientId,
-    cleanStart: packet.cleanStart,
-    expirySeconds: connection.requestedExpiry,
-    receiveMaximum: properties.receiveMaximum ?? receiveMaximumDefault,
-    will,
-  };
-  return attach(connection, packet, request);
+  const verdict = context.authenticator.authenticate(packet.username, packet.password, peer);
+  const judged = (result: Verdict): boolean =>
+    isRefused(result) ? refuseCredential(connection, packet, result) : letIn(connection, packet, result);
+  if (!(verdict instanceof Promise)) return judged(verdict);
+  return connection.suspend(packet, verdict, judged);
+}
+
+function refuseCredential(connection: MqttConnection, packet: ConnectPacket, { refused, ...why }: Refused): false {
+  connection.context.counters.authFailures++;
+  const wrong = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
+  return connection.refuse(refusalCode(why, wrong), refused);
 }
 
 /**
@@ -82,125 +42,4 @@ export function refuseFailedConnect(connection: MqttConnection, failure: DecodeF
   connection.out.speak(version);
   connection.refuse(failure.reasonCode, failure.reason);
   return true;
-}
-
-function attach(connection: MqttConnection, packet: ConnectPacket, request: AttachRequest): boolean {
-  connection.connackProperties = agreed(connection, packet);
-  connection.attaching();
-  const result = connection.context.engine.attach(connection, request);
-  if (isRefusal(result)) return connection.refuse(result.reason, result.text);
-  connection.established(result);
-  return true;
-}
-
-function isRefusal(result: SessionHandle | Refusal): result is Refusal {
-  return "reason" in result;
-}
-
-/** What differs from what the client asked for or would assume [MQTT-3.2.2-16, MQTT-3.2.2-21]. */
-function agreed(connection: MqttConnection, packet: ConnectPacket): Properties {
-  if (connection.out.version !== 5) return {};
-  const { limits } = connection.context;
-  const properties: Properties = {
-    receiveMaximum: limits.receiveMaximum,
-    maximumPacketSize: limits.packetBytesMax,
-    topicAliasMaximum: limits.topicAliasMax,
-  };
-  if (packet.clientId === "") properties.assignedClientIdentifier = connection.clientId;
-  if (connection.keepAliveSeconds !== packet.keepAlive) properties.serverKeepAlive = connection.keepAliveSeconds;
-  const asked = packet.properties?.sessionExpiryInterval ?? 0;
-  if (connection.requestedExpiry !== asked) properties.sessionExpiryInterval = connection.requestedExpiry;
-  // Where replies to this client may go: a tree of its own, which a policy can grant as `reply/{principal}/#`.
-  if (packet.properties?.requestResponseInformation === true) {
-    properties.responseInformation = `reply/${connection.principal}/${connection.clientId}`;
-  }
-  return properties;
-}
-
-/** What the client says to the broker about itself. False when it is refused. */
-function resolveMeta(connection: MqttConnection, { userProperties = [] }: Properties): boolean {
-  const reserved = reservedProperties(userProperties, "CONNECT");
-  const meta = isRefused(reserved) ? undefined : reserved.get("mess-meta");
-  const wrong = isRefused(reserved) ? reserved : meta === undefined || meta === "1" ? undefined : wrongMeta;
-  if (wrong !== undefined) {
-    connection.propertyRefused(firstReserved(userProperties));
-    return connection.refuse(ReasonCode.ImplementationSpecificError, wrong.refusal);
-  }
-  connection.out.wantsMeta = meta !== undefined;
-  return true;
-}
-
-function resolveClientId(connection: MqttConnection, packet: ConnectPacket): string | undefined {
-  const { limits } = connection.context;
-  if (packet.clientId === "") {
-    if (packet.version === 4 && !packet.cleanStart) {
-      connection.refuse(ReasonCode.ClientIdentifierNotValid, "an empty client id needs Clean Session 1 [MQTT-3.1.3-8]");
-      return undefined;
-    }
-    return connection.context.newClientId();
-  }
-  if (Buffer.byteLength(packet.clientId) > limits.clientIdBytesMax) {
-    connection.refuse(ReasonCode.ClientIdentifierNotValid, `a client id has at most ${limits.clientIdBytesMax} bytes`);
-    return undefined;
-  }
-  if (hasForbiddenCharacter(packet.clientId)) {
-    connection.refuse(ReasonCode.ClientIdentifierNotValid, "a client id holds no control characters or noncharacters");
-    return undefined;
-  }
-  return packet.clientId;
-}
-
-/** Seconds. 3.1.1 has no interval: a session without Clean Session stays as long as any may. */
-function expiryOf(connection: MqttConnection, packet: ConnectPacket): number {
-  const cap = connection.context.limits.sessionExpirySecondsMax;
-  if (packet.version === 4) return packet.cleanStart ? 0 : cap;
-  const asked = packet.properties?.sessionExpiryInterval ?? 0;
-  return asked === never ? cap : Math.min(asked, cap);
-}
-
-/** 0 switches it off, which would let a dead peer stay for ever: the most that is allowed is used instead (LESSONS 13). */
-function agreeOnKeepAlive(connection: MqttConnection, packet: ConnectPacket): void {
-  // A client in our own process lives as long as we do.
-  if (connection.peer.kind === "memory") return;
-  const most = connection.context.limits.keepAliveSecondsMax;
-  const wanted = packet.keepAlive;
-  if (packet.version === 5) connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;
-  // 3.1.1 cannot be told another value: what it asked for is kept, up to what the field can say.
-  else connection.keepAliveSeconds = wanted;
-}
-
-function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refused" {
-  const { limits } = connection.context;
-  const problem = checkTopicName(will.topic, limits);
-  if (problem !== undefined) {
-    connection.refuse(ReasonCode.TopicNameInvalid, `will topic: ${problem.reason}`);
-    return "refused";
-  }
-  if (will.topic.startsWith("$")) {
-    connection.context.audit("acl.deny", { action: "will", address: connection.peer.address });
-    connection.refuse(ReasonCode.NotAuthorized, 'will topic: topics that begin with "$" are reserved');
-    return "refused";
-  }
-  const { willDelayInterval, messageExpiryInterval, ...travels } = will.properties ?? {};
-  const said = travels.userProperties ?? [];
-  const read = readPublishProperties(said, limits, connection.context.clock.now(), "a will");
-  if (isRefused(read)) {
-    connection.propertyRefused(firstReserved(said));
-    connection.refuse(ReasonCode.ImplementationSpecificError, `will: ${read.refusal}`);
-    return "refused";
-  }
-  const attributes = writeAttributes(read.attributes);
-  const own = said.filter(([name]) => !name.startsWith(RESERVED_PREFIX));
-  if (own.length > 0) travels.userProperties = own;
-  else delete travels.userProperties;
-  return {
-    topic: will.topic,
-    payload: will.payload,
-    qos: will.qos,
-    retain: will.retain,
-    headers: connection.out.version === 5 ? writeProperties(travels) : new Uint8Array(0),
-    expirySeconds: messageExpiryInterval ?? noExpiry,
-    delaySeconds: willDelayInterval ?? 0,
-    ...(attributes.length > 0 && { attributes }),
-  };
 }

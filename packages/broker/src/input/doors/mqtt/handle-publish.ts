@@ -34,9 +34,9 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   if (topic === undefined) return connection.isOpen;
   const bytes = view.packetEnd - view.packetStart;
   const isRefusable = isRefusableByRate(connection, view);
-  const early = isRefusable ? connection.rate.refusal(topic, bytes) : undefined;
+  const early = isRefusable ? connection.rate.refusal(topic) : undefined;
   if (early !== undefined) {
-    connection.refusePublish(view.qos, view.packetId, ReasonCode.QuotaExceeded, early);
+    connection.answers.refuse(view, ReasonCode.QuotaExceeded, early);
     return connection.isOpen;
   }
   fillDraft(connection, view, topic);
@@ -131,7 +131,7 @@ function resolveAlias(connection: MqttConnection, view: PublishView): TopicHandl
 function refuseTopic(connection: MqttConnection, view: PublishView): void {
   const { topicBytesMax, topicLevelsMax } = connection.context.limits;
   const text = `a topic name has at most ${topicBytesMax} bytes and ${topicLevelsMax} levels and no wildcards`;
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.TopicNameInvalid, text);
+  connection.answers.refuse(view, ReasonCode.TopicNameInvalid, text);
 }
 
 /** Counts what the client has under way [MQTT-3.3.4-7]; a repeated QoS 2 id is not one more. */
@@ -193,6 +193,6 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.propertyRefused(firstReserved(properties));
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, read.refusal);
+  connection.answers.refuse(view, ReasonCode.ImplementationSpecificError, read.refusal);
   return connection.isOpen;
 }

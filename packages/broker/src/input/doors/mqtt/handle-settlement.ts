@@ -58,7 +58,7 @@ function misuse(connection: MqttConnection, view: PublishView): string | undefin
 }
 
 function refuse(connection: MqttConnection, view: PublishView, why: string): boolean {
-  connection.refusePublish(view.qos, view.packetId, ReasonCode.ImplementationSpecificError, why);
+  connection.answers.refuse(view, ReasonCode.ImplementationSpecificError, why);
   return connection.isOpen;
 }
 

@@ -28,19 +28,23 @@ export class ListeningTimes {
     if (this.#packetSince !== undefined) this.#packetSince = now;
   }
 
-  /** Why the client has to go; undefined when it has not. */
-  overdue(now: number, keepAliveSeconds: number, expectedBytes: number, bytesPerSecondMin: number): string | undefined {
-    if (this.trickles(now, expectedBytes, bytesPerSecondMin)) return "a packet took too long to arrive";
-    return this.isSilent(now, keepAliveSeconds) ? "nothing was heard for 1.5 times the keep alive" : undefined;
+  /** What is wrong with how the client sends, if something is. */
+  complaint(
+    now: number,
+    keepAliveSeconds: number,
+    { expectedBytes, bytesPerSecondMin }: { expectedBytes: number; bytesPerSecondMin: number },
+  ): string | undefined {
+    if (this.#trickles(now, expectedBytes, bytesPerSecondMin)) return "a packet took too long to arrive";
+    return this.#isSilent(now, keepAliveSeconds) ? "nothing was heard for 1.5 times the keep alive" : undefined;
   }
 
   /** Nothing was heard for 1.5 times the keep alive [MQTT-3.1.2-22]. 0 switches it off. */
-  isSilent(now: number, keepAliveSeconds: number): boolean {
+  #isSilent(now: number, keepAliveSeconds: number): boolean {
     return keepAliveSeconds > 0 && now - this.#lastHeardAt > keepAliveSeconds * 1_500;
   }
 
   /** A packet of `expectedBytes` comes slower than it must. */
-  trickles(now: number, expectedBytes: number, bytesPerSecondMin: number): boolean {
+  #trickles(now: number, expectedBytes: number, bytesPerSecondMin: number): boolean {
     if (this.#packetSince === undefined) return false;
     return now - this.#packetSince > Math.max(packetMsMin, (expectedBytes / bytesPerSecondMin) * 1_000);
   }

@@ -2,14 +2,15 @@
  * One MQTT connection: bytes in through the decoder, effects out through the output buffer.
  *
  *   waiting ──CONNECT──▶ attaching ──durable──▶ attached ──any end──▶ closing ──▶ closed
- *      └──────────────────────┴── refused ──────────────────────────────▲
+ *      │ └──▶ proving ────▲ │                                              ▲
+ *      └─────────┴──────────┴── refused ───────────────────────────────────┘
  *
- * A client may send before CONNACK arrives; what it sends counts, but nothing is sent to it before.
+ * A client may send before CONNACK arrives; what it sends counts, but nothing is sent to it before. While it is not
+ * known who it is (`proving`), what comes behind CONNECT waits, within the bounds of `PreAuth`.
  */
 import {
   type ConnectPacket,
   type DecodeFailure,
-  type DisconnectPacket,
   type Packet,
   PacketDecoder,
   type PacketSink,
@@ -24,20 +25,23 @@ import type { MessageView } from "../../../model/message.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { BackPressure } from "./back-pressure.ts";
 import { decoderOptions, type MqttDoorContext, type Watched } from "./door-context.ts";
+import { handleAck } from "./handle-ack.ts";
+import { type Enhanced, handleAuth } from "./handle-auth.ts";
 import { handleConnect, refuseFailedConnect } from "./handle-connect.ts";
+import { handleDisconnect } from "./handle-disconnect.ts";
 import { countPublished, handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
+import { HeldInput } from "./held-input.ts";
 import { ListeningTimes } from "./listening-times.ts";
 import { eachMessage } from "./live-run.ts";
 import { Outgoing } from "./outgoing.ts";
-import { PreAuthShare } from "./pre-auth-share.ts";
+import { PreAuth } from "./pre-auth.ts";
 import { PublishAnswers } from "./publish-answers.ts";
 import { PublishRate } from "./publish-rate.ts";
 import { connack, endCode, refusalText } from "./send.ts";
-import { fitting } from "./settlement-properties.ts";
 import { InboundAliases } from "./topic-aliases.ts";
 
-type Phase = "waiting" | "attaching" | "attached" | "closing" | "closed";
+type Phase = "waiting" | "proving" | "attaching" | "attached" | "closing" | "closed";
 
 const noBytes: Buffer = Buffer.alloc(0);
 
@@ -51,13 +55,16 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   #session: SessionHandle | undefined;
   readonly #times: ListeningTimes;
   readonly #pressure: BackPressure;
-  readonly #preAuth: PreAuthShare;
+  readonly #preAuth: PreAuth;
+  readonly #input: HeldInput;
 
   principal = "";
   clientId = "";
   keepAliveSeconds = 0;
   requestedExpiry = 0;
   connackProperties: Properties = {};
+  /** With an authentication method in CONNECT. */
+  enhanced: Enhanced | undefined;
   readonly inboundAliases: InboundAliases = new InboundAliases();
 
   readonly answers: PublishAnswers;
@@ -77,14 +84,21 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.answers = new PublishAnswers(this);
     this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
-    this.#pressure = new BackPressure(transport, context.timers);
+    this.#input = new HeldInput(context, this.#decoder, (bytes, start, end) => {
+      if (this.isOpen) this.#decode(bytes, start, end);
+    });
+    this.#pressure = new BackPressure(transport, context.timers, this.#input);
     this.rate = new PublishRate(this, this.#pressure);
-    this.#preAuth = new PreAuthShare(context);
+    this.#preAuth = new PreAuth(context, this.#decoder, this.#pressure);
     context.watch.add(this);
   }
 
   get isOpen(): boolean {
     return this.#phase === "attaching" || this.#phase === "attached";
+  }
+
+  get isAttached(): boolean {
+    return this.#phase === "attached";
   }
 
   get handle(): SessionHandle {
@@ -98,8 +112,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   bytes(buffer: Buffer, start: number, end: number): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.context.counters.bytesReceived += end - start;
-    this.#decoder.push(buffer, start, end);
+    this.#decode(buffer, start, end);
+  }
+
+  #decode(buffer: Buffer, start: number, end: number): void {
+    const at = this.#decoder.push(buffer, start, end);
     this.#times.heard(this.context.clock.monotonic(), end - start, this.#decoder.bufferedBytes);
+    if (at < end) this.#keepBehind(buffer, at, end);
     if (this.#phase === "waiting" || this.#preAuth.isHolding) this.#holdPreAuth();
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
@@ -114,12 +133,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   closed(_reason: string): void {
     if (this.#phase === "closed") return;
-    this.#leave(false, undefined);
+    this.#detach(false, undefined);
     this.#phase = "closed";
     this.#holdPreAuth();
     this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
+    this.#input.discard();
     this.rate.close();
   }
 
@@ -131,26 +151,14 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   ack(type: number, packetId: number, reason: number, properties: Properties | undefined): boolean {
     if (!this.flushRun()) return false;
-    const { engine, limits } = this.context;
-    if (type === PacketType.PUBREL) {
-      this.answers.unreleased.delete(packetId);
-      engine.release(this.handle, packetId);
-      return this.isOpen;
-    }
-    const step = type === PacketType.PUBACK ? 1 : type === PacketType.PUBREC ? 2 : 3;
-    // A negative PUBACK may say why; that goes with the message.
-    const text = fitting(properties?.reasonString ?? "", limits.settlementReasonBytesMax);
-    if (engine.acknowledge(this.handle, packetId, step, reason, text)) return this.isOpen;
-    if (step === 1) this.fail(ReasonCode.ProtocolError, "PUBACK for a packet id that is not under way");
-    else if (step === 2 && reason < 0x80) this.#sendRelease(packetId, ReasonCode.PacketIdentifierNotFound);
-    return this.isOpen;
+    return handleAck(this, { type, packetId, reason, properties });
   }
 
   packet(packet: Packet): boolean {
     if (!this.flushRun()) return false;
     switch (packet.type) {
       case PacketType.CONNECT:
-        return this.#connect(packet);
+        return handleConnect(this, packet);
       case PacketType.SUBSCRIBE:
         return handleSubscribe(this, packet);
       case PacketType.UNSUBSCRIBE:
@@ -160,7 +168,9 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
         this.#answerPing();
         return true;
       case PacketType.DISCONNECT:
-        return this.#goodbye(packet);
+        return handleDisconnect(this, packet);
+      case PacketType.AUTH:
+        return handleAuth(this, packet);
       default:
         this.fail(ReasonCode.ProtocolError, "this packet is not expected here");
         return false;
@@ -172,7 +182,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     const { counters } = this.context;
     if (failure.reasonCode === ReasonCode.MalformedPacket) counters.malformed++;
     else counters.protocolErrors++;
-    if (this.isOpen) this.fail(failure.reasonCode, failure.reason);
+    if (this.isOpen || this.#phase === "proving") this.fail(failure.reasonCode, failure.reason);
     else if (!refuseFailedConnect(this, failure)) this.#close();
   }
 
@@ -188,8 +198,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.context.counters.connected++;
     if (!this.out.packet(connack(ReasonCode.Success, sessionPresent, this.connackProperties))) {
       // A client that takes less than a CONNACK can be told nothing.
-      this.#leave(false, undefined);
-      this.#close();
+      this.leave(false, undefined);
       return;
     }
     this.connackProperties = {};
@@ -208,8 +217,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     return this.#phase !== "attached" || this.out.deliver(message, form);
   }
 
-  release(packetId: number): void {
-    this.#sendRelease(packetId, ReasonCode.Success);
+  release(packetId: number, reason: number = ReasonCode.Success): void {
+    if (this.#phase === "attached") this.out.ack(PacketType.PUBREL, packetId, reason);
   }
 
   forward(run: LiveRun, source: LiveSource, identifiers: readonly number[]): void {
@@ -269,15 +278,43 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#pressure.waitForCalm((run) => engine.whenCalm(run));
   }
 
+  /** Who sent `connect` is not known before the client has said more. */
+  proving(connect: ConnectPacket): void {
+    this.#phase = "proving";
+    this.#preAuth.keepConnect(connect);
+    this.#holdPreAuth();
+  }
+
+  /** Takes an answer about who it is when it comes; before CONNECT was answered the client waits meanwhile. */
+  suspend<Answer>(
+    connect: ConnectPacket | undefined,
+    answer: Promise<Answer>,
+    take: (answer: Answer) => boolean,
+  ): boolean {
+    if (connect !== undefined) {
+      this.proving(connect);
+      this.#preAuth.pause(answer);
+    }
+    void answer.then((given) => {
+      if (this.#phase !== "proving" && !this.isOpen) return;
+      if (connect === undefined) return void take(given);
+      const behind = this.#preAuth.goOn();
+      if (take(given)) this.#decode(behind, 0, behind.length);
+    });
+    return this.isOpen || this.#phase === "proving";
+  }
+
   /** The engine is asked now; it may answer before it returns. */
   attaching(): void {
     this.#phase = "attaching";
+    this.#preAuth.release();
   }
 
   established(session: SessionHandle): void {
     this.#session = session;
     this.rate.open(this.context.rates.forConnection(this));
     this.#decoder.maxPacketSize = this.context.limits.packetBytesMax;
+    this.#transport.letIn?.();
   }
 
   /** CONNACK with an error, then the end. Returns false for the handler to return. */
@@ -290,27 +327,24 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     return false;
   }
 
-  /** A publish that cannot be taken: a code where the packet has one, else the end; never an ack for nothing. */
-  refusePublish(qos: 0 | 1 | 2, packetId: number, code: number, text: string): void {
-    if (this.out.version !== 5 || qos === 0) {
-      this.fail(code, text);
-      return;
-    }
-    this.answers.explain(packetId, text);
-    this.answers.count(qos, packetId);
-    this.context.engine.refuse(this.handle, packetId, qos, code);
-  }
-
   /** A reserved user property was unknown, misplaced or had a bad value (THREATS A13). */
   propertyRefused(property: string): void {
     this.context.counters.propertiesRefused++;
     this.context.audit("property.refused", { principal: this.principal, property });
   }
 
+  /** The client says goodbye. */
+  leave(clean: boolean, expirySeconds: number | undefined): void {
+    this.#detach(clean, expirySeconds);
+    this.#close();
+  }
+
   /** Ends the connection for what the client did. */
   fail(code: number, text: string): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
-    this.#leave(false, undefined);
+    // Before CONNACK there is no DISCONNECT.
+    if (this.#phase === "proving") return void this.refuse(code, text);
+    this.#detach(false, undefined);
     this.#disconnect(code, text);
   }
 
@@ -318,7 +352,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   checkDeadlines(now: number): void {
     const { limits, counters, audit } = this.context;
-    if (this.#phase === "waiting") {
+    if (this.#phase === "waiting" || this.#phase === "proving") {
       if (now - this.#times.openedAt < limits.connectDeadlineMs) return;
       counters.connectDeadlines++;
       audit("limit.hit", { limit: "connectDeadlineMs", address: this.peer.address });
@@ -328,11 +362,11 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (!this.isOpen) return;
     if (this.out.isHoarding()) return this.#endSlow();
     if (this.#pressure.isPaused) this.#times.excuse(now);
-    const { expectedBytes } = this.#decoder;
-    const text = this.#times.overdue(now, this.keepAliveSeconds, expectedBytes, limits.packetBytesPerSecondMin);
-    if (text === undefined) return;
+    const rate = { expectedBytes: this.#decoder.expectedBytes, bytesPerSecondMin: limits.packetBytesPerSecondMin };
+    const complaint = this.#times.complaint(now, this.keepAliveSeconds, rate);
+    if (complaint === undefined) return;
     counters.keepAliveTimeouts++;
-    this.fail(ReasonCode.KeepAliveTimeout, text);
+    this.fail(ReasonCode.KeepAliveTimeout, complaint);
   }
 
   #endSlow(): void {
@@ -340,29 +374,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.fail(ReasonCode.QuotaExceeded, "too much waits for this client to read it");
   }
 
-  #connect(packet: ConnectPacket): boolean {
-    if (this.#phase !== "waiting") {
-      this.fail(ReasonCode.ProtocolError, "a second CONNECT is a protocol error [MQTT-3.1.0-2]");
-      return false;
-    }
-    return handleConnect(this, packet);
-  }
-
-  #goodbye(packet: DisconnectPacket): boolean {
-    const expiry = packet.properties?.sessionExpiryInterval;
-    if (expiry !== undefined && expiry > 0 && this.requestedExpiry === 0) {
-      this.fail(
-        ReasonCode.ProtocolError,
-        "a session that was to end cannot be given time by DISCONNECT [MQTT-3.14.2-2]",
-      );
-      return false;
-    }
-    this.#leave(packet.reasonCode === ReasonCode.NormalDisconnection, expiry);
-    this.#close();
-    return false;
-  }
-
-  #leave(clean: boolean, expirySeconds: number | undefined): void {
+  #detach(clean: boolean, expirySeconds: number | undefined): void {
     const session = this.#session;
     this.#session = undefined;
     if (session !== undefined) this.context.engine.detach(session, this, clean, expirySeconds);
@@ -383,14 +395,19 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#transport.end();
   }
 
-  #holdPreAuth(): void {
-    if (this.#preAuth.hold(this.#phase === "waiting" ? this.#decoder.bufferedBytes : 0)) return;
-    this.context.audit("limit.hit", { limit: "preAuthBytesMax", address: this.peer.address });
-    this.#close();
+  /** What came while it was not known yet from whom, or before its time. */
+  #keepBehind(buffer: Buffer, start: number, end: number): void {
+    if (this.#phase !== "proving") return this.#input.keep(buffer, start, end);
+    if (this.#preAuth.keepBehind(buffer, start, end)) return;
+    this.context.audit("limit.hit", { limit: "connectPacketBytesMax", address: this.peer.address });
+    this.refuse(ReasonCode.QuotaExceeded, "too much was sent before CONNECT was answered");
   }
 
-  #sendRelease(packetId: number, reason: number): void {
-    if (this.#phase === "attached") this.out.ack(PacketType.PUBREL, packetId, reason);
+  #holdPreAuth(): void {
+    if (this.#phase !== "waiting" && this.#phase !== "proving") return this.#preAuth.release();
+    if (this.#preAuth.hold()) return;
+    this.context.audit("limit.hit", { limit: "preAuthBytesMax", address: this.peer.address });
+    this.#close();
   }
 
   #answerPing(): void {

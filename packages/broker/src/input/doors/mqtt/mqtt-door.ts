@@ -1,11 +1,12 @@
 /** The MQTT door: makes a connection of every transport that comes in, and keeps its deadlines. */
 import type { Limits } from "../../../config/limits.ts";
 import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
+import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
 import type { AcceptTransport } from "../../transport.ts";
-import { type Authenticated, ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
+import { ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
 import { OutputBudget } from "./output-budget.ts";
 import { FlushQueue, releaseChunks } from "./output-buffer.ts";
@@ -18,12 +19,8 @@ export interface MqttDoorParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: RandomSource;
-  readonly authenticate: (
-    username: string | undefined,
-    password: Uint8Array | undefined,
-    address: string,
-  ) => Authenticated | undefined;
   readonly rates: RateLimiter;
+  readonly authenticator: Authenticator;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -69,12 +66,13 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     outputBudget: new OutputBudget(parts.limits.outboundBytesTotalMax),
     sharedForms: new SharedForms(),
     counters,
-    authenticate: parts.authenticate,
+    authenticator: parts.authenticator,
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
     audit: parts.audit,
     rates: parts.rates,
     watch,
     preAuthBytes: 0,
+    heldInputBytes: 0,
   };
   return {
     accept: (transport) => new MqttConnection(context, transport),

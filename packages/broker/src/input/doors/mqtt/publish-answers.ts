@@ -14,6 +14,7 @@ export interface Answered {
   readonly out: Outgoing;
   /** False once it closes: nothing is said any more. */
   readonly isOpen: boolean;
+  readonly handle: SessionHandle;
   fail(code: number, text: string): void;
 }
 
@@ -51,6 +52,15 @@ export class PublishAnswers {
     if (reason >= 0x80 && this.#asking !== 0) this.explain(packetId, engine.explainRefusal());
     this.#asking = 0;
     return reason;
+  }
+
+  /** A publish that cannot be taken: a code where the packet has one, else the end; never an ack for nothing. */
+  refuse({ qos, packetId }: { qos: 0 | 1 | 2; packetId: number }, code: number, text: string): void {
+    const { out, context, handle } = this.#client;
+    if (out.version !== 5 || qos === 0) return this.#client.fail(code, text);
+    this.explain(packetId, text);
+    this.count(qos, packetId);
+    context.engine.refuse(handle, packetId, qos, code);
   }
 
   /** The refusal of this publish will be said in its turn; this is why. */

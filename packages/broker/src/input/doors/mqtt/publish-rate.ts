@@ -19,7 +19,8 @@ export interface Rated {
   readonly handle: SessionHandle;
 }
 
-/** A second's refusals at the rate are answered at once; for more the client waits, or answering them would be the load. */
+/** A refusal costs the client a millisecond, which it waits when some have come together: or refusing would be the load. */
+const refusalMs = 1;
 const penaltyMsMax = 1_000;
 const penaltyMsLeast = 50;
 /** A client of 5.0 that is held back for nearly all of so long is told to go: it never sends less than it may. */
@@ -59,14 +60,14 @@ export class PublishRate {
   }
 
   /** Why a publish that can be refused comes too early; undefined when it does not. */
-  refusal(topic: TopicHandle, bytes: number): string | undefined {
+  refusal(topic: TopicHandle): string | undefined {
     const rate = this.#declared(topic);
     if (this.#allowance === undefined && rate === undefined) return undefined;
     const now = this.#now;
     const excess = this.#excess(rate, now);
     if (excess === undefined) return undefined;
     this.#client.context.rates.hit(excess, this.#client);
-    const until = Math.max(this.#penaltyUntil, now) + excess.meter.costMs(1, bytes);
+    const until = Math.max(this.#penaltyUntil, now) + refusalMs;
     this.#penaltyUntil = Math.min(until, now + penaltyMsMax);
     if (this.#penaltyUntil - now >= penaltyMsLeast) this.#pressure.holdFor(() => this.#leftMs());
     return excessText(excess);

@@ -104,8 +104,7 @@ async function pull(request: RouteRequest<object, PullBody>): Promise<Answer> {
   });
   const consumer = taking as unknown as Pull;
   const handle = queues.consume(consumer, {
-    principal: caller.principal,
-    keyId: caller.keyId,
+    ...caller,
     subscription: params["name"] ?? "",
     messages: body.max,
     bytes: body.maxBytes,

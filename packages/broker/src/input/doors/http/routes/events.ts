@@ -78,8 +78,7 @@ export function eventRoutes(limits: Limits): readonly Route[] {
       problems: ["forbidden", "not-found", "quota-exceeded", "unavailable", "too-many-requests"],
       handle: ({ services, caller, params, query }) => {
         const stream = LeaseStream.open(services, {
-          principal: caller.principal,
-          keyId: caller.keyId,
+          ...caller,
           subscription: params["name"] ?? "",
           messages: query.credit ?? Math.min(CREDIT_DEFAULT, creditMax),
           bytes: query.creditBytes ?? bytesMax,

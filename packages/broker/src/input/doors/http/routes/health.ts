@@ -59,28 +59,33 @@ export function healthRoutes(): readonly Route[] {
       path: "/v1/whoami",
       group: GROUP,
       permission: "authenticated",
-      summary: "The principal of the key, and its admin rights.",
+      summary: "The principal of the credential, its admin rights, and when it ends.",
       query: nothing,
       answers: {
         200: {
           description: "Who asks.",
-          schema: z.strictObject({ principal: z.string(), keyId: z.string(), rights: z.array(z.enum(adminActions)) }),
+          schema: z.strictObject({
+            principal: z.string(),
+            keyId: z.string(),
+            rights: z.array(z.enum(adminActions)),
+            expiresAt: z.int().optional().describe("milliseconds since 1970: when the credential ends, if it does"),
+          }),
         },
       },
       handle: ({ administration, caller }) => {
-        const { principal, keyId } = caller;
+        const { principal, keyId, expiresAt } = caller;
         const rights = adminActions.filter((action) => administration.authorize(principal, action));
-        return { status: 200, body: { principal, keyId, rights } };
+        return { status: 200, body: { principal, keyId, rights, expiresAt } };
       },
     }),
   ];
 }
 
-function readiness(request: RouteRequest<ReadyQuery, undefined>): Answer {
+async function readiness(request: RouteRequest<ReadyQuery, undefined>): Promise<Answer> {
   const { ready, detail } = request.administration.health();
   let body = ready ? "ok\n" : "not ready\n";
   if (request.query.verbose === true) {
-    request.demand("admin.metrics");
+    await request.demand("admin.metrics");
     body = Object.entries(detail).reduce((text, [part, state]) => `${text}${part}: ${state}\n`, body);
   }
   return { status: ready ? 200 : 503, body, mediaType: TEXT_MEDIA_TYPE };

@@ -14,7 +14,10 @@ const TOPIC_LENGTH_MAX = 65_535;
 
 const policySchema = z.looseObject({
   roles: z.record(z.string(), z.looseObject({ allow: z.array(z.unknown()), deny: z.array(z.unknown()) })),
-  principals: z.record(z.string(), z.looseObject({ roles: z.array(z.string()) })),
+  principals: z.record(
+    z.string(),
+    z.looseObject({ roles: z.array(z.string()), certificates: z.array(z.string()).optional() }),
+  ),
   topics: z.record(z.string(), topicSettingsSchema).optional(),
   subscriptions: z.record(z.string(), subscriptionSettingsSchema).optional(),
 });

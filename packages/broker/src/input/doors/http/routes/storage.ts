@@ -1,4 +1,4 @@
-/** Storage: its keys. */
+/** Storage: its keys, and whether it is whole. */
 import { z } from "zod";
 import { nothing } from "../fields.ts";
 import { type Route, route } from "../route.ts";
@@ -16,6 +16,17 @@ const dataKeySchema = z.strictObject({
 const statusSchema = z.strictObject({
   dataKey: dataKeySchema,
   kek: z.enum(["file", "descriptor", "command", "memory"]).describe("where the key-encryption key comes from"),
+  scrub: z.strictObject({
+    bytes: z.int().describe("checked since the start"),
+    passes: z.int().describe("that went through to their end"),
+    running: z.boolean(),
+    passBytes: z.int().optional().describe("to check in the pass that is under way"),
+    passDone: z.int().optional(),
+    endedAt: z.number().optional().describe("end of the last pass, milliseconds since 1970"),
+    corrupt: z.array(
+      z.strictObject({ file: z.string(), segment: z.int(), offset: z.int(), seq: z.int(), reason: z.string() }),
+    ),
+  }),
 });
 
 export function storageRoutes(): readonly Route[] {
@@ -24,9 +35,21 @@ export function storageRoutes(): readonly Route[] {
       ...common,
       method: "GET",
       path: "/v1/storage",
-      summary: "The keys of the data at rest, without the keys themselves.",
+      summary: "The keys of the data at rest, without the keys themselves, and what the scrub found.",
       answers: { 200: { description: "What is in use.", schema: statusSchema } },
       handle: ({ administration }) => ({ status: 200, body: administration.storage.status() }),
+    }),
+    route({
+      ...common,
+      method: "POST",
+      path: "/v1/storage/scrub",
+      summary: "Checks everything that is stored, in the background and now; `GET /v1/storage` tells how far it is.",
+      answers: { 204: { description: "It has begun." } },
+      problems: ["unavailable"],
+      handle: async ({ administration, caller }) => {
+        await administration.storage.scrub(caller.principal);
+        return { status: 204 };
+      },
     }),
     route({
       ...common,

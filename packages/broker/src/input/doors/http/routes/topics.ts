@@ -88,6 +88,27 @@ export function topicRoutes(limits: Limits): readonly Route[] {
         return { status: 204 };
       },
     }),
+    route<object, { key?: string | undefined }>({
+      ...manage,
+      method: "POST",
+      path: `${PATH}/erase`,
+      summary:
+        "Destroys the keys of the messages on these topics, or of one ordering key under a declaration; nobody can read them after.",
+      query: nothing,
+      body: z.strictObject({ key: z.string().max(limits.messageKeyBytesMax).optional() }),
+      bodyOptional: true,
+      answers: {
+        200: {
+          description: "How many topics or keys it were.",
+          schema: z.strictObject({ domains: z.int().min(1) }),
+        },
+      },
+      problems: ["forbidden", "not-found", "unavailable"],
+      handle: async ({ services, caller, params, body }) => {
+        const domains = await services.queueAdministration.eraseTopic(caller.principal, filterOf(params), body.key);
+        return { status: 200, body: { domains } };
+      },
+    }),
   ];
 }
 

@@ -1,0 +1,48 @@
+import { spawn } from "node:child_process";
+import { sleep } from "../test/support/names.ts";
+import { tool } from "../test/support/tools.ts";
+import type { Arena } from "./support/arena.ts";
+import { attack, CannotTry, hold, lacks } from "./support/attack.ts";
+
+const noTls = lacks("listens without TLS by default");
+
+export const d01 = attack({
+  id: "D1",
+  title: "Implement TLS",
+  threat: "A peer that cannot prove itself is let in, or the machinery of TLS itself is used to exhaust the server.",
+  mitigation:
+    "TLS 1.2 and 1.3 alone, certificates checked on every listener, keys and certificates exchanged without a restart.",
+  ways: ["tcp-tls", "websocket-tls", "https"],
+  steps: [{ name: "a flood of requests for new keys (TLS 1.3 KeyUpdate)", run: keyUpdates, elsewhere: noTls }],
+});
+
+/** `K` at the start of a line makes s_client ask for new keys of both sides. */
+async function keyUpdates(arena: Arena): Promise<void> {
+  const openssl = tool("openssl");
+  if (openssl === undefined) throw new CannotTry("openssl is not installed");
+  const count = arena.full ? 20_000 : 300;
+  const { host, port } = arena.door.endpoint;
+  const seen = await arena.observe();
+  const child = spawn(openssl, ["s_client", "-tls1_3", "-connect", `${host}:${port}`], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  try {
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (bytes: Buffer) => {
+        said += bytes.toString("latin1");
+      });
+    }
+    child.stdin.on("error", () => undefined);
+    for (let waited = 0; waited < 100 && !said.includes("SSL handshake has read"); waited += 1) await sleep(20);
+    for (let sent = 0; sent < count && child.exitCode === null; sent += 1) {
+      child.stdin.write("K\n");
+      await sleep(1);
+    }
+    const asked = said.match(/KEYUPDATE/g)?.length ?? 0;
+    if (asked === 0) throw new Error("no KeyUpdate was sent");
+    hold(seen.memoryGrowth() < 32, `${asked} requests for new keys cost ${Math.round(seen.memoryGrowth())} MB`);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,98 @@
+import { createHash, randomBytes } from "node:crypto";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { defaultLimits } from "../packages/broker/src/config/limits.ts";
+import { routesOf } from "../packages/broker/src/input/doors/http/routes.ts";
+import { builtInRoles } from "../packages/broker/src/security/built-in-roles.ts";
+import { unique } from "../test/support/names.ts";
+import type { Arena } from "./support/arena.ts";
+import { attack, hasNone, hold, lacks } from "./support/attack.ts";
+import { copyOfData, segmentsOf } from "./support/files.ts";
+import { allStartsRefused } from "./support/refused-starts.ts";
+
+export const d11 = attack({
+  id: "D11",
+  title: "Roles and encryption at rest",
+  threat:
+    "One role grants itself the rest, or removes its traces; a disk is read with another key, or written with a new one.",
+  mitigation:
+    "Built-in roles that separate granting from auditing; nobody hands out what they do not hold; data keys wrapped by a key-encryption key, without which nothing starts and nothing is made anew.",
+  ways: ["https", "disk", "process"],
+  steps: [
+    {
+      name: "a role that grants and audits, or erases the audit trail",
+      run: separation,
+      elsewhere: lacks("has no roles: everybody may everything"),
+    },
+    {
+      name: "somebody who makes keys makes one with more rights",
+      run: escalation,
+      elsewhere: lacks("has no roles: everybody may everything"),
+    },
+    {
+      name: "a start with another key-encryption key, or without",
+      run: wrongKek,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default: A11"),
+        nats: lacks("does not encrypt by default"),
+      },
+    },
+  ],
+});
+
+async function separation(): Promise<void> {
+  for (const { name, allow } of builtInRoles) {
+    if (name === "admin") continue;
+    const actions = allow.map(({ action }) => String(action));
+    const grants = actions.some(
+      (action) => action === "admin.policy" || action === "admin.keys" || action === "admin.*",
+    );
+    const audits = actions.some((action) => action === "admin.audit" || action === "admin.*");
+    hold(!(grants && audits), `${name} both grants rights and reads the audit trail`);
+  }
+  const erasing = routesOf(defaultLimits).filter(({ method, path }) => /audit/.test(path) && method !== "GET");
+  hold(erasing.length === 0, `a route changes the audit trail: ${erasing.map(({ path }) => path).join(", ")}`);
+}
+
+async function escalation(arena: Arena): Promise<void> {
+  const weak = await arena.principalWith({ allow: [{ admin: "keys" }, { publish: "a/#" }] });
+  for (const roles of [["admin"], ["security-admin"], ["everything"], ["auditor"], ["operator"]]) {
+    const made = await arena.ask(weak, "/v1/keys", { method: "POST", body: { name: unique("p"), roles } });
+    hold(made.status === 403, `a key with ${roles.join()} is made by somebody who does not hold it: ${made.status}`);
+  }
+  for (const name of ["admin", (await arena.principal("everything")).name]) {
+    const made = await arena.ask(weak, "/v1/keys", { method: "POST", body: { name, roles: [] } });
+    hold(made.status === 403, `a key for ${name} is made by somebody with fewer rights: ${made.status}`);
+  }
+}
+
+async function wrongKek(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const owner = await arena.principal();
+  const client = await arena.connect(owner);
+  await client.publish({ topic: owner.topic("x"), payload: "kept", qos: 1, retain: true });
+  await arena.broker.stop();
+  const other = await outer.own();
+  const tricks: readonly (readonly [string, (kek: string) => void])[] = [
+    ["no key", (kek) => rmSync(kek, { force: true })],
+    ["the key of another", (kek) => replace(kek, () => copyFileSync(`${other.broker.dataDir}.kek`, kek))],
+    ["random bytes", (kek) => replace(kek, () => writeFileSync(kek, randomBytes(32), { mode: 0o400 }))],
+    ["an empty key", (kek) => replace(kek, () => writeFileSync(kek, "", { mode: 0o400 }))],
+  ];
+  const contents = (dataDir: string): string[] =>
+    segmentsOf(dataDir).map((path) => createHash("sha256").update(readFileSync(path)).digest("hex"));
+  const before = contents(arena.broker.dataDir);
+  const starts = tricks.map(([what, trick]) => {
+    const copy = copyOfData(arena.broker.dataDir);
+    trick(`${copy}.kek`);
+    return { what, dataDir: copy, codes: [65, 78] };
+  });
+  await allStartsRefused(starts);
+  for (const { what, dataDir } of starts) {
+    hold(JSON.stringify(contents(dataDir)) === JSON.stringify(before), `${what}: the data was touched`);
+  }
+}
+
+function replace(path: string, make: () => void): void {
+  rmSync(path, { force: true });
+  make();
+}

@@ -1,0 +1,71 @@
+/** The journal as a transparency log: what its signed checkpoints and proofs say. Hashes are 32 bytes. */
+
+/** Why there is no proof. */
+export interface NoProof {
+  readonly ok: false;
+  /**
+   * `unknown`: no such record or size; it may come. `dropped`: retention took what the proof needs. `outside`: written
+   * before the journal had a tree. `busy`: too many proofs are asked for at once.
+   */
+  readonly reason: "unknown" | "dropped" | "outside" | "busy";
+  readonly message: string;
+}
+
+/** That the frame with a record is in the tree. */
+export interface InclusionAnswer {
+  readonly ok: true;
+  readonly seq: number;
+  /** Records of the frame: `firstSeq ... firstSeq + count - 1`. */
+  readonly frame: { readonly firstSeq: number; readonly count: number };
+  readonly index: number;
+  readonly size: number;
+  readonly root: Buffer;
+  /** What the leaf is the hash of. */
+  readonly leafData: Buffer;
+  /** Siblings from the leaf up (RFC 6962 section 2.1.1). */
+  readonly path: readonly Buffer[];
+}
+
+/** That one tree is the beginning of another. */
+export interface ConsistencyAnswer {
+  readonly ok: true;
+  readonly from: number;
+  readonly to: number;
+  readonly fromRoot: Buffer;
+  readonly toRoot: Buffer;
+  /** RFC 6962 section 2.1.2. */
+  readonly path: readonly Buffer[];
+}
+
+/** The tree at one moment. */
+export interface TreeHead {
+  /** Leaves: durable frames. */
+  readonly size: number;
+  readonly root: Buffer;
+}
+
+/** The log with its signatures. */
+export interface SignedLog extends LogProofs {
+  /** `name+id+key`: what verifiers must be given, once, over a way that they trust. */
+  readonly verifierKey: string;
+  /** The C2SP note over what is durable now. */
+  checkpoint(): string;
+  statistics(): CheckpointStatistics;
+}
+
+/** What was done about checkpoints since the start. */
+export interface CheckpointStatistics {
+  written: number;
+  failed: number;
+  /** Leaves under the last checkpoint that is on disk; -1 before the first. */
+  size: number;
+}
+
+export interface LogProofs {
+  /** What is durable now. */
+  readonly head: TreeHead;
+  /** Root of the tree of so many leaves. */
+  rootAt(size: number): Promise<Buffer | NoProof>;
+  inclusion(seq: number, size: number): Promise<InclusionAnswer | NoProof>;
+  consistency(from: number, to: number): Promise<ConsistencyAnswer | NoProof>;
+}
