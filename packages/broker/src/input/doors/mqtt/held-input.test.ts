@@ -41,7 +41,7 @@ test("a packet that had come in part is put together with what comes later", () 
   client.sendBytes(ping.subarray(1));
   door.wait(3_000);
   door.commit();
-  expect(client.types().at(-1)).toBe(PacketType.PINGRESP);
+  expect(client.types()).toContain(PacketType.PINGRESP);
 });
 
 test("a connection that ends while it waits says nothing more, and gives back what it held", () => {
