@@ -20,6 +20,7 @@ export const countedLimits: readonly (keyof Limits)[] = [
   "connectionsPerAddressMax",
   "connectsPerAddressPerSecond",
   "handshakesMax",
+  "handshakesPerAddressMax",
   "handshakeDeadlineMs",
   "connectDeadlineMs",
   "preAuthBytesMax",

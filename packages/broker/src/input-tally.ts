@@ -11,6 +11,7 @@ const settings: Readonly<Record<ConnectionLimit, keyof Limits>> = {
   connections_per_address: "connectionsPerAddressMax",
   connects_per_address: "connectsPerAddressPerSecond",
   handshakes: "handshakesMax",
+  handshakes_per_address: "handshakesPerAddressMax",
   handshake_deadline: "handshakeDeadlineMs",
 };
 

@@ -59,6 +59,7 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     "New connections one address may open a second; ten times that in a burst.",
   ),
   handshakesMax: count(1, 1_000_000, "TLS handshakes under way at once."),
+  handshakesPerAddressMax: count(1, 1_000_000, "The same from one address (IPv6: one /64)."),
   handshakeDeadlineMs: milliseconds(100, 600_000, "From accept to the end of the TLS handshake."),
   connectDeadlineMs: milliseconds(100, 600_000, "From accept to a complete CONNECT."),
   connectPacketBytesMax: bytes(

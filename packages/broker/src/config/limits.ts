@@ -6,6 +6,7 @@ export interface Limits {
   /** New connections an address may open a second (bucket of ten times that). */
   connectsPerAddressPerSecond: number;
   handshakesMax: number;
+  handshakesPerAddressMax: number;
   handshakeDeadlineMs: number;
   /** From accept to a complete CONNECT. */
   connectDeadlineMs: number;
@@ -118,6 +119,7 @@ export const defaultLimits: Limits = {
   connectionsPerAddressMax: 1_000,
   connectsPerAddressPerSecond: 200,
   handshakesMax: 500,
+  handshakesPerAddressMax: 100,
   handshakeDeadlineMs: 5_000,
   connectDeadlineMs: 5_000,
   connectPacketBytesMax: 16 * KiB,

@@ -110,7 +110,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
       socket.on("close", () => sockets.delete(socket));
       releaseOnClose(admission, socket, address);
       if (handshakes === undefined) server.emit("connection", socket);
-      else handshakes.begin(socket);
+      else handshakes.begin(socket, address);
     },
   });
   if (tls !== undefined) tls.attach(server as HttpsServer);
