@@ -1,7 +1,8 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { sweep } from "../test/scenarios/flips.ts";
 import { mess } from "../test/support/cli.ts";
-import { unique } from "../test/support/names.ts";
+import { sleep, unique } from "../test/support/names.ts";
+import { abreast } from "./support/abreast.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
 import { copyOfData, filesBelow, segmentsOf, written } from "./support/files.ts";
@@ -33,6 +34,14 @@ export const a10 = attack({
       elsewhere: {
         mosquitto: hasNone("keeps nothing on disk by default"),
         nats: lacks("sums messages one by one: nothing binds them to their order or number"),
+      },
+    },
+    {
+      name: "a bit changed under a running server",
+      run: underRunning,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default"),
+        nats: lacks("does not look at what is stored until it is read"),
       },
     },
   ],
@@ -97,7 +106,7 @@ async function killed(outer: Arena): Promise<string> {
 }
 
 async function bits(arena: Arena): Promise<void> {
-  const samples = arena.full ? 20_000 : 120;
+  const samples = arena.full ? 20_000 : 60;
   const report = await sweep({ dataDir: await killed(arena), samples, seed: 10 });
   hold(report.wrong.length === 0, report.wrong.slice(0, 3).join("; "));
   if (report.damaged < samples / 2) throw new Error(`only ${report.damaged} of ${samples} damages were found`);
@@ -128,17 +137,36 @@ async function sectors(arena: Arena): Promise<void> {
     ["a sector blanked", (bytes, middle) => Buffer.from(bytes).fill(0, middle, middle + sector)],
     ["the second half cut off", (bytes, middle) => bytes.subarray(0, middle)],
   ];
-  for (const [what, edit] of changes) {
+  await abreast([...changes, ["the segment removed", undefined] as const], async ([what, edit]) => {
     const copy = copyOfData(dataDir);
     const path = segmentsOf(copy).at(-1) ?? "";
     const bytes = readFileSync(path);
     const middle = Math.floor(written(bytes) / 2 / sector) * sector;
-    writeFileSync(path, edit(bytes, middle));
+    if (edit === undefined) rmSync(path);
+    else writeFileSync(path, edit(bytes, middle));
     const { code, stdout, stderr } = await mess(["verify", copy]);
     hold(code === 65, `${what}: verify ends with ${code}: ${stdout}${stderr}`);
+  });
+}
+
+async function underRunning(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const client = await arena.connect(await arena.principal("everything"));
+  for (let index = 0; index < letters; index += 1) {
+    await client.publish({ topic: "a", payload: "x".repeat(3_000), qos: 1 });
   }
-  const copy = copyOfData(dataDir);
-  rmSync(segmentsOf(copy).at(-1) ?? "");
-  const { code } = await mess(["verify", copy]);
-  hold(code === 65, `a segment removed: verify ends with ${code}`);
+  // what was written stays as it is from here on
+  const rotated = await arena.admin("/v1/storage/rotate-data-key", { method: "POST" });
+  if (rotated.status !== 200) throw new Error(`no new segment: ${rotated.status}`);
+  const path = segmentsOf(arena.broker.dataDir)[0] ?? "";
+  const file = openSync(path, "r+");
+  const at = Math.floor(written(readFileSync(path)) / 2);
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, at);
+  writeSync(file, Buffer.of((byte[0] ?? 0) ^ 0x10), 0, 1, at);
+  closeSync(file);
+  const seen = await arena.observe();
+  await arena.admin("/v1/storage/scrub", { method: "POST" });
+  for (let waited = 0; waited < 100 && seen.events("journal.corrupt").length === 0; waited += 1) await sleep(50);
+  hold(seen.events("journal.corrupt").length > 0, "a changed bit of the journal is passed over");
 }

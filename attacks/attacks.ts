@@ -22,6 +22,7 @@ import { b03 } from "./b03-input-validation.ts";
 import { b04 } from "./b04-topic-management.ts";
 import { b05 } from "./b05-topic-names.ts";
 import { b06 } from "./b06-revocation.ts";
+import { b07 } from "./b07-identity-of-consumers.ts";
 import { b08 } from "./b08-access-to-medium.ts";
 import { b09 } from "./b09-encryption-at-rest.ts";
 import { b10 } from "./b10-integrity-checks.ts";
@@ -41,6 +42,7 @@ import { d02 } from "./d02-authentication.ts";
 import { d03 } from "./d03-topic-authorization.ts";
 import { d04 } from "./d04-file-permissions.ts";
 import { d05 } from "./d05-input-limits.ts";
+import { d07 } from "./d07-message-signing.ts";
 import { d08 } from "./d08-dependencies.ts";
 import { d09 } from "./d09-guidelines.ts";
 import { d10 } from "./d10-logging.ts";
@@ -52,6 +54,7 @@ import { e04 } from "./e04-client-id-ownership.ts";
 import { e05 } from "./e05-shared-subscriptions.ts";
 import { e06 } from "./e06-aliases-and-identifiers.ts";
 import { e07 } from "./e07-dashboard.ts";
+import { e08 } from "./e08-rollback.ts";
 import { e09 } from "./e09-nonce-reuse.ts";
 import { e10 } from "./e10-failed-sync.ts";
 import { e11 } from "./e11-pagination.ts";
@@ -85,6 +88,7 @@ export const attacks: readonly Attack[] = [
   b04,
   b05,
   b06,
+  b07,
   b08,
   b09,
   b10,
@@ -104,6 +108,7 @@ export const attacks: readonly Attack[] = [
   d03,
   d04,
   d05,
+  d07,
   d08,
   d09,
   d10,
@@ -115,6 +120,7 @@ export const attacks: readonly Attack[] = [
   e05,
   e06,
   e07,
+  e08,
   e09,
   e10,
   e11,

@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, linkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { tool } from "../test/support/tools.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold } from "./support/attack.ts";
 import { copyOfData, scratch, segmentsOf } from "./support/files.ts";
 import { allStartsRefused } from "./support/refused-starts.ts";
 
+const makePipe = tool("mkfifo") ?? "";
 const keepsNothing = { mosquitto: hasNone("keeps nothing on disk by default: A11") };
 
 export const c03 = attack({
@@ -46,7 +48,7 @@ async function disguised(outer: Arena): Promise<void> {
   const tricks: readonly (readonly [string, (path: string) => void])[] = [
     ["a symbolic link", (path) => moved(path, (elsewhere) => symlinkSync(elsewhere, path))],
     ["a second name", (path) => linkSync(path, join(scratch(), "second"))],
-    ["a pipe", (path) => replaced(path, () => spawnSync("mkfifo", ["-m", "600", path]))],
+    ["a pipe", (path) => replaced(path, () => spawnSync(makePipe, ["-m", "600", path]))],
     ["a directory", (path) => replaced(path, () => spawnSync("mkdir", ["-m", "700", path]))],
   ];
   const starts = tricks.flatMap(([what, trick]) =>

@@ -4,6 +4,7 @@ import * as build from "../test/support/packets.ts";
 import type { Arena, Principal } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
 import { nothingComes } from "./support/moves.ts";
+import { refusedEverywhere, signingTopic, taken } from "./support/signing.ts";
 
 const noIds = lacks("knows no ids of messages: what is sent again is stored again");
 
@@ -13,7 +14,7 @@ export const c05 = attack({
   threat:
     "Something that was sent once is sent again, by whoever recorded it or by a client that heard no answer, and counts twice.",
   mitigation:
-    "No early data in TLS; ids of messages are remembered with their publisher and survive a restart; QoS 2 packet ids survive too.",
+    "No early data in TLS; numbers of signed messages and ids of messages are remembered with their publisher and survive a restart; QoS 2 packet ids survive too.",
   ways: ["tcp-tls", "websocket-tls", "https", "process"],
   steps: [
     {
@@ -30,6 +31,11 @@ export const c05 = attack({
       name: "the first half of QoS 2 sent again after the answer was lost",
       run: repeatedQos2,
       elsewhere: { nats: lacks("has no QoS 2") },
+    },
+    {
+      name: "a signed message again: at once, by other doors, for another topic, after SIGKILL, too old, from the future",
+      run: signedAgain,
+      elsewhere: lacks("verifies no signatures of messages"),
     },
   ],
 });
@@ -121,4 +127,24 @@ async function repeatedQos2(arena: Arena): Promise<void> {
   await back.take({ name: "PUBCOMP", id: 7 });
   await reader.message();
   await nothingComes(reader, "the first half of QoS 2, sent again, counts twice");
+}
+
+async function signedAgain(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const { owner, signer, topic } = await signingTopic(arena);
+  const payload = "pay 100";
+  const sent = { topic, payload, signature: await signer.sign(topic, payload) };
+  await taken(arena, owner, sent);
+  for (const when of ["at once", "after SIGKILL"]) {
+    await refusedEverywhere(arena, owner, sent, "sig.replay");
+    await refusedEverywhere(arena, owner, { ...sent, topic: `${topic}/other` }, "sig.bad");
+    if (when === "after SIGKILL") break;
+    await arena.broker.kill();
+    await arena.broker.start();
+  }
+  const now = Math.floor(Date.now() / 1_000);
+  for (const away of [-3_600, -310, 310, 600, 3_600]) {
+    const signature = await signer.sign(topic, payload, { iat: now + away });
+    await refusedEverywhere(arena, owner, { topic, payload, signature }, "sig.stale");
+  }
 }

@@ -1,5 +1,6 @@
 import type { Arena } from "./support/arena.ts";
 import { attack, hold, lacks } from "./support/attack.ts";
+import { badJwts } from "./support/bad-logins.ts";
 
 const tries = 130;
 
@@ -8,10 +9,15 @@ export const d02 = attack({
   title: "Basic authentication for producers and consumers",
   threat: "Credentials are guessed, forged, or taken in a form that proves nothing.",
   mitigation:
-    "256-bit keys stored as hashes; failures are counted for each address, and past the limit it is refused unasked.",
+    "256-bit keys stored as hashes, passwords by SCRAM, JWTs by exact issuer, audience, key and algorithm; failures are counted for each address, and past the limit it is refused unasked.",
   ways: ["tcp-tls", "websocket-tls", "https"],
   steps: [
     { name: "guessing from one address, over all doors", run: guessing, elsewhere: lacks("counts no failed attempts") },
+    {
+      name: "JWTs that are forged, or say how they are to be checked",
+      run: badJwts,
+      elsewhere: lacks("asks for no credential by default"),
+    },
   ],
 });
 

@@ -31,9 +31,7 @@ async function openedFiles(outer: Arena): Promise<void> {
   const arena = await outer.own();
   await arena.broker.stop();
   const { dataDir } = arena.broker;
-  const names = readdirSync(dataDir).filter((name) =>
-    /^(segment|keyring|admin\.key|server\.key)/.test(name),
-  );
+  const names = readdirSync(dataDir).filter((name) => /^(segment|keyring|admin\.key|server\.key)/.test(name));
   if (names.length < 4) throw new Error(`only ${names.join(" ")} are there`);
   const kek = ".kek";
   const starts = [...names, kek].map((name) => {

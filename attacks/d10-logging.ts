@@ -65,19 +65,32 @@ async function flood(arena: Arena): Promise<void> {
 
 async function traces(arena: Arena): Promise<void> {
   const seen = await arena.observe();
+  const began = new Date().toISOString();
   const owner = await arena.principal();
   await arena.setRights(unique("p"), { allow: [] });
   await arena.admin(`/v1/keys/${owner.id}`, { method: "DELETE" });
   const stranger = await arena.principal("viewer");
   await arena.ask(stranger, "/v1/policy", { method: "PUT", body: {} });
   await arena.ask(stranger, "/v1/backup");
+  for (const method of ["DELETE", "PUT", "POST"]) {
+    const { status } = await arena.admin("/v1/audit", { method });
+    hold(status === 405, `${method} /v1/audit is answered ${status}`);
+  }
+  hold((await arena.ask(stranger, "/v1/audit")).status === 403, "the audit trail is read without the right");
   await sleep(300);
-  const names = new Set(eventsOf(seen.text()).map(({ event }) => event));
+  traced(new Set(eventsOf(seen.text()).map(({ event }) => event)), "the log");
+  const auditor = await arena.principal("auditor");
+  const { text } = await arena.ask(auditor, `/v1/audit?limit=1000&since=${encodeURIComponent(began)}`);
+  const { records } = JSON.parse(text) as { records: { event: string }[] };
+  traced(new Set(records.map(({ event }) => event)), "the audit trail");
+}
+
+function traced(names: ReadonlySet<string>, where: string): void {
   const wanted = ["key.created", "key.revoked", "policy.applied"];
   const missing = wanted.filter((name) => !names.has(name));
-  hold(missing.length === 0, `no trace of ${missing.join(", ")}; there is ${[...names].join(", ")}`);
+  hold(missing.length === 0, `${where} has no ${missing.join(", ")}; there is ${[...names].join(", ")}`);
   hold(
     names.has("acl.deny") || names.has("admin.refused"),
-    `no trace of what was refused; there is ${[...names].join(", ")}`,
+    `${where} has nothing of what was refused; there is ${[...names].join(", ")}`,
   );
 }

@@ -1,12 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { defaultLimits } from "../packages/broker/src/config/limits.ts";
 import { routesOf } from "../packages/broker/src/input/doors/http/routes.ts";
 import { builtInRoles } from "../packages/broker/src/security/built-in-roles.ts";
+import { messAt } from "../test/support/cli.ts";
 import { unique } from "../test/support/names.ts";
+import { journalText } from "../test/support/read-journal.ts";
 import type { Arena } from "./support/arena.ts";
 import { attack, hasNone, hold, lacks } from "./support/attack.ts";
-import { copyOfData, segmentsOf } from "./support/files.ts";
+import { copyOfData, scratch, segmentsOf } from "./support/files.ts";
+import { nothingComes } from "./support/moves.ts";
 import { allStartsRefused } from "./support/refused-starts.ts";
 
 export const d11 = attack({
@@ -31,6 +35,22 @@ export const d11 = attack({
     {
       name: "a start with another key-encryption key, or without",
       run: wrongKek,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default: A11"),
+        nats: lacks("does not encrypt by default"),
+      },
+    },
+    {
+      name: "the key-encryption key from before a rotation, with data from after it",
+      run: keyFromBefore,
+      elsewhere: {
+        mosquitto: hasNone("keeps nothing on disk by default: A11"),
+        nats: lacks("does not encrypt by default"),
+      },
+    },
+    {
+      name: "erased messages, with every key and the disk in hand",
+      run: erased,
       elsewhere: {
         mosquitto: hasNone("keeps nothing on disk by default: A11"),
         nats: lacks("does not encrypt by default"),
@@ -95,4 +115,48 @@ async function wrongKek(outer: Arena): Promise<void> {
 function replace(path: string, make: () => void): void {
   rmSync(path, { force: true });
   make();
+}
+
+async function keyFromBefore(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const { dataDir } = arena.broker;
+  const before = join(scratch(), "kek");
+  copyFileSync(`${dataDir}.kek`, before);
+  for (const path of ["/v1/storage/rotate-kek", "/v1/storage/rotate-data-key"]) {
+    const { status, text } = await arena.admin(path, { method: "POST" });
+    if (status !== 200) throw new Error(`${path} is answered ${status} ${text}`);
+  }
+  const owner = await arena.principal();
+  const client = await arena.connect(owner);
+  await client.publish({ topic: owner.topic("x"), payload: "kept", qos: 1, retain: true });
+  await arena.broker.stop();
+  const copy = copyOfData(dataDir);
+  replace(`${copy}.kek`, () => copyFileSync(before, `${copy}.kek`));
+  await allStartsRefused([{ what: "the key from before", dataDir: copy, codes: [65, 78] }]);
+  await arena.broker.start();
+  const reader = await arena.connect(owner);
+  await reader.subscribe(owner.topic("x"));
+  hold((await reader.message()).payload.toString() === "kept", "a rotation lost what was acknowledged");
+}
+
+async function erased(outer: Arena): Promise<void> {
+  const arena = await outer.own();
+  const owner = await arena.principal("everything");
+  const filter = owner.topic("#");
+  const path = `/v1/topics/${encodeURIComponent(filter)}`;
+  const declared = await arena.ask(owner, path, { method: "PUT", body: { erasure: "topic", retention: "1h" } });
+  if (declared.status !== 201) throw new Error(`not declared: ${declared.status} ${declared.text}`);
+  const word = unique("MARKER");
+  const client = await arena.connect(owner);
+  for (const retain of [true, false]) await client.publish({ topic: owner.topic("x"), payload: word, qos: 1, retain });
+  await client.publish({ topic: "other", payload: `${word}-other`, qos: 1, retain: true });
+  const { code, stderr } = await messAt(arena.server, ["erase", "topic", filter, "--yes"]);
+  if (code !== 0) throw new Error(`not erased: ${stderr}`);
+  const reader = await arena.connect(owner);
+  await reader.subscribe(filter);
+  await nothingComes(reader, "an erased message is delivered");
+  await arena.broker.stop();
+  const text = await journalText(arena.broker.dataDir);
+  if (!text.includes(`${word}-other`)) throw new Error("what was not erased cannot be read either");
+  hold(!text.replaceAll(`${word}-other`, "").includes(word), "an erased message is read from the disk");
 }

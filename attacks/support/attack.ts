@@ -3,7 +3,7 @@ import type { Arena } from "./arena.ts";
 import type { OtherTarget } from "./broker.ts";
 
 /** Where an attack comes in. */
-export type Way = "tcp-tls" | "websocket-tls" | "https" | "disk" | "process" | "source";
+type Way = "tcp-tls" | "websocket-tls" | "https" | "disk" | "process" | "source";
 
 /** What it says of another broker that a step needs something which only mess has. */
 export interface Absence {

@@ -1,5 +1,6 @@
 /** Starts of `mess serve` that must be refused. */
 import { mess } from "../../test/support/cli.ts";
+import { abreast } from "./abreast.ts";
 import { hold } from "./attack.ts";
 
 export interface RefusedStart {
@@ -13,16 +14,7 @@ export interface RefusedStart {
 }
 
 const startMs = 15_000;
-/** Starts at a time: each is a process that works for a second. */
-const abreast = 2;
-
-export async function allStartsRefused(starts: readonly RefusedStart[]): Promise<void> {
-  const left = [...starts];
-  const worker = async (): Promise<void> => {
-    for (let start = left.shift(); start !== undefined; start = left.shift()) await startRefused(start);
-  };
-  await Promise.all(Array.from({ length: abreast }, worker));
-}
+export const allStartsRefused = (starts: readonly RefusedStart[]): Promise<void> => abreast(starts, startRefused);
 
 async function startRefused({ what, dataDir, args = [], codes, says }: RefusedStart): Promise<void> {
   const ports = ["--mqtt-port", "0", "--http-port", "0"];

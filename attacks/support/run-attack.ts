@@ -9,7 +9,7 @@ import type { Broker, TargetName } from "./broker.ts";
  */
 export type Verdict = "resisted" | "succeeded" | "unguarded" | "not applicable" | "unclear";
 
-export interface StepResult {
+interface StepResult {
   readonly name: string;
   readonly verdict: Verdict;
   /** What the attacker got, what the target lacks, or what went wrong. */

@@ -14,6 +14,7 @@ import {
   DIRECTORY,
   KEK,
   openStore,
+  type Store,
 } from "../../packages/broker/src/storage/storage-fixture.test-data.ts";
 import { verifyJournal } from "../../packages/broker/src/storage/verify.ts";
 import { arrayHost } from "./array-host.ts";
@@ -50,14 +51,25 @@ async function makeJournal(): Promise<Map<string, Buffer>> {
   const store = await openStore(sim, limits);
   const room = (): number => segmentBytes - endOf(sim.disk.read(segmentPath));
   for (let number = 1; room() > 8_192; number++) {
+    // Frames with erasure domains are among them, and one of the domains is erased.
+    if (number % 4 === 0) confined(store, 1 + ((number / 4) % 2));
     await append(sim, store, [bodyOf(number, 12 + ((number * 701) % 2_500)), bodyOf(number, 40)]);
   }
   const rest = 508 * (room() / 512) - frameOverhead - recordHead;
   await append(sim, store, [bodyOf(0, rest)]);
   if (room() !== 0) throw new Error(`the segment has ${room()} bytes left`);
+  await sim.settle(new Promise<void>((resolve) => store.journal.destroyDomains([2], resolve)));
   await sim.settle(store.journal.close());
-  const paths = ["HEAD", "keyring"].map((name) => `${DIRECTORY}/${name}`);
+  const paths = ["HEAD", "keyring", "erasure-keys"].map((name) => `${DIRECTORY}/${name}`);
   return new Map([...paths, segmentPath].map((path) => [path, sim.disk.read(path)]));
+}
+
+/** A record of which a part is the domain's. */
+function confined({ journal }: Store, domain: number): void {
+  const body = bodyOf(domain, 300);
+  const at = journal.reserve(1, body.length);
+  journal.openBytes.write(body, at, "latin1");
+  journal.confine(domain, at + 20);
 }
 
 function endOf(bytes: Buffer): number {

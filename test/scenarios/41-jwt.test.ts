@@ -1,38 +1,28 @@
 // JWTs of a configured issuer, over every door: let in, refused, and ended when they end (THREATS D2).
-import { createPublicKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  forged,
-  hmac,
-  jwksText,
-  signed,
-  type TestKey,
-  testKey,
-} from "../../packages/broker/src/identity/jwt.test-data.ts";
+import { jwksText, type TestKey } from "../../packages/broker/src/identity/jwt.test-data.ts";
 import { adminKeyOf, ask } from "../support/ask.ts";
 import { createKey, messAt } from "../support/cli.ts";
 import * as build from "../support/packets.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { Server } from "../support/server.ts";
 import { lasting, topic, unique, will } from "../support/suite.ts";
+import { badTokens, goodToken, issuerKeys, issuerToml, seconds, testIssuer } from "../support/tokens.ts";
 
 const root = mkdtempSync(join(tmpdir(), "mess-jwt-"));
-const keys: TestKey[] = [testKey("ed"), testKey("es", "ES256"), testKey("rs", "RS256")];
-const stranger = testKey("ed");
+const idp = testIssuer();
+const { keys } = idp;
 const jwks = join(root, "jwks.json");
 let server: Server;
 let principal = "";
 
 beforeAll(async () => {
   const config = join(root, "mess.toml");
-  writeFileSync(jwks, jwksText(...keys));
-  writeFileSync(
-    config,
-    `[[jwt]]\nname = "idp"\nissuer = "https://idp.example/"\naudience = "mess"\njwksFile = "${jwks}"\nclockTolerance = "0s"\n[limits]\nauthFailuresPerAddressPerMinute = 10000\n`,
-  );
+  writeFileSync(jwks, issuerKeys(idp));
+  writeFileSync(config, `${issuerToml(jwks)}[limits]\nauthFailuresPerAddressPerMinute = 10000\n`);
   server = await Server.start({ mode: "secure", dataDir: join(root, "data"), args: ["--config", config] });
   principal = unique("p");
   await createKey(server, principal, "admin");
@@ -42,12 +32,9 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const seconds = (): number => Math.floor(Date.now() / 1_000);
-
 /** Good for a minute but for what `claims` and `header` change. */
-function token(key: TestKey, claims: object = {}, header: object = {}): Promise<string> {
-  return signed(key, { sub: principal, iat: seconds(), exp: seconds() + 60, ...claims }, { ...header });
-}
+const token = (key: TestKey, claims: object = {}, header: object = {}): Promise<string> =>
+  goodToken(key, { sub: principal, ...claims }, header);
 
 for (const key of keys) {
   it(`one by ${key.algorithm} opens MQTT 5.0 and 3.1.1, WebSocket and HTTP, as its subject`, async () => {
@@ -70,35 +57,7 @@ for (const key of keys) {
 }
 
 describe("refused over MQTT and HTTP alike", () => {
-  const publicPem = (key: TestKey): string =>
-    createPublicKey(key.privateKey).export({ type: "spki", format: "pem" }).toString();
-  const claims = (): Record<string, unknown> => ({
-    iss: "https://idp.example/",
-    aud: "mess",
-    sub: principal,
-    iat: seconds(),
-    exp: seconds() + 60,
-  });
-  const [ed, , rs] = keys as [TestKey, TestKey, TestKey];
-  const bad: [string, () => string | Promise<string>][] = [
-    ["alg none", () => forged({ alg: "none", kid: "ed" }, claims(), () => "")],
-    ["HS256 by the public key", () => forged({ alg: "HS256", kid: "rs" }, claims(), hmac(publicPem(rs)))],
-    ["a key of its own in the header", () => token(stranger, {}, { jwk: stranger.jwk })],
-    ["a stranger's key under a known kid", () => token(stranger)],
-    ["a kid that is a path", () => token(ed, {}, { kid: "../../dev/null" })],
-    ["no kid", () => token(ed, {}, { kid: undefined })],
-    ["one that has ended", () => token(ed, { exp: seconds() - 60 })],
-    ["one that begins in an hour", () => token(ed, { nbf: seconds() + 3_600 })],
-    ["one that ends in 2106", () => token(ed, { exp: 4_294_967_295 })],
-    ["one without an end", () => token(ed, { exp: undefined })],
-    ["another audience", () => token(ed, { aud: "other" })],
-    ["another issuer", () => token(ed, { iss: "https://idp.example" })],
-    ["a subject that the policy does not know", () => token(ed, { sub: "nobody" })],
-    ["the subject admin", () => token(ed, { sub: "admin" })],
-    ["a subject of every object", () => token(ed, { sub: "constructor" })],
-    ["one that is too long", () => token(ed, { pad: "x".repeat(9_000) })],
-    ["dots alone", () => ".."],
-  ];
+  const bad = badTokens(idp, () => principal);
   it.each(bad)("%s", async (_, make) => {
     const password = await make();
     const name = topic();
@@ -118,7 +77,7 @@ describe("refused over MQTT and HTTP alike", () => {
 });
 
 it("when it ends, so does what it opened: MQTT with 0x87 and its will, event streams; the session waits for the next one", async () => {
-  const [key] = keys as [TestKey];
+  const [key] = keys;
   const { id, secret } = server.admin;
   const watcher = await RawClient.connect(server.mqtt, { clientId: unique("w"), username: id, password: secret });
   const [told, name, clientId] = [topic(), topic(), unique("c")];
@@ -144,7 +103,7 @@ it("when it ends, so does what it opened: MQTT with 0x87 and its will, event str
 });
 
 it("a key that the issuer's file does not hold any more counts no more after SIGHUP; a broken file changes nothing", async () => {
-  const [ed, es] = keys as [TestKey, TestKey];
+  const [ed, es] = keys;
   const code = async (key: TestKey): Promise<number> =>
     (await ask(server, "/v1/whoami", { key: await token(key) })).status;
   const reload = async (): Promise<void> => {

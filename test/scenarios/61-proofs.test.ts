@@ -52,6 +52,9 @@ it("proves over kills that it only grew, and what was in it; a directory that is
   await publish(20);
   await right(["proof", "checkpoint", "--out", at("first")]);
   await right(["proof", "10", "--out", at("10.tlog-proof")]);
+  await right(["topic", "create", "signed/#", "--proofs", "message"]);
+  const receipt = JSON.parse((await right(["pub", "signed/x", "pay 10", "--json"])).stdout) as { offset: number };
+  await right(["proof", String(receipt.offset), "--out", at("message.tlog-proof")]);
   for (let life = 0; life < 3; life += 1) {
     await publish(10);
     await server.kill();
@@ -94,6 +97,11 @@ it("proves over kills that it only grew, and what was in it; a directory that is
 
   // Without the server, and without the data.
   expect(await mess(["proof", "verify", at("10.tlog-proof"), ...logKey])).toMatchObject({ code: 0 });
+  const message = await mess(["proof", "verify", at("message.tlog-proof"), ...logKey]);
+  expect(message).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/is this message: signed\/x by admin at .*: pay 10/),
+  });
   const note = readFileSync(at("first"), "utf8");
   writeFileSync(at("forged"), note.replace(/\n\d+\n/, "\n1\n"));
   expect(await mess(["proof", "verify", at("forged"), ...logKey])).toMatchObject({ code: 65 });

@@ -2,13 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { nodeHost } from "../../packages/broker/src/host/node-host.ts";
-import { loadKek } from "../../packages/broker/src/storage/kek.ts";
-import { openKeyring } from "../../packages/broker/src/storage/keyring.ts";
-import { openJournal } from "../../packages/broker/src/storage/open-journal.ts";
 import { adminKeyOf, ask } from "../support/ask.ts";
 import { mess, messAt } from "../support/cli.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { journalText } from "../support/read-journal.ts";
 import { Server } from "../support/server.ts";
 import { lasting, unique } from "../support/suite.ts";
 
@@ -19,21 +16,6 @@ beforeAll(async () => {
 }, 30_000);
 
 afterAll(() => server.remove());
-
-const limits = { segmentBytes: 64 * 2 ** 20, frameBytesSoft: 2 ** 21, frameCacheBytes: 2 ** 20, diskBytesMax: 2 ** 40 };
-
-/** Everything that somebody with all keys can read in the directory of a stopped server. */
-async function readable(): Promise<string> {
-  const host = nodeHost();
-  const directory = server.dataDir;
-  const { kek } = await loadKek({ directory });
-  const keyring = await openKeyring({ host, directory, kek, create: false });
-  const opened = await openJournal({ host, directory, keyring, limits });
-  const texts: string[] = [];
-  await opened.replay(0, (frame) => texts.push(frame.bytes.toString("latin1")));
-  await opened.journal.close();
-  return texts.join("\n");
-}
 
 it("ann's messages go, bob's stay", { timeout: 90_000 }, async () => {
   const { id, secret } = server.admin;
@@ -85,7 +67,7 @@ it("ann's messages go, bob's stay", { timeout: 90_000 }, async () => {
   await server.stop();
   const verified = await mess(["verify", server.dataDir, "--json"]);
   expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, erased: expect.any(Number) });
-  const text = await readable();
+  const text = await journalText(server.dataDir);
   expect(text).toContain("MARKER of bob 7");
   expect(text).toContain("NOTE of bob");
   expect(text).not.toContain("MARKER of ann");

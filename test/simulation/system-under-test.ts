@@ -6,6 +6,7 @@ import { openMqttDoor } from "../../packages/broker/src/input/doors/mqtt/mqtt-do
 import { RateLimiter } from "../../packages/broker/src/input/rate-limiter.ts";
 import type { Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
 import type { Journal, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
+import { JournaledKeysVerifier } from "../../packages/broker/src/signature-verifier.ts";
 import { claimDirectory } from "../../packages/broker/src/storage/data-directory.ts";
 import { openKeyring } from "../../packages/broker/src/storage/keyring.ts";
 import { openJournal } from "../../packages/broker/src/storage/open-journal.ts";
@@ -90,6 +91,7 @@ export const startBroker: StartSystem = async (host, events, options) => {
       methods: [],
       begin: () => ({ refused: "no method is served" }),
     },
+    signatures: new JournaledKeysVerifier(engine.machine),
     audit: () => undefined,
   });
   engine.onTick(door.sweep);

@@ -9,7 +9,11 @@ export interface Question {
   readonly key?: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Client certificate to show, PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
   /** Where to come from, another address of this machine. */
   readonly from?: string;
 }
@@ -21,7 +25,7 @@ export interface Reply {
 }
 
 export function ask(server: Server, path: string, question: Question = {}): Promise<Reply> {
-  const { method = "GET", key, body, from } = question;
+  const { method = "GET", key, body, from, certificate } = question;
   return new Promise((resolve, reject) => {
     const secure = server.mode === "secure";
     const headers = {
@@ -37,7 +41,9 @@ export function ask(server: Server, path: string, question: Question = {}): Prom
       timeout: 5_000,
       ...(from !== undefined && { localAddress: from }),
     };
-    const sent = secure ? secureRequest(url, { ...options, ca: server.ca }) : plainRequest(url, options);
+    const sent = secure
+      ? secureRequest(url, { ...options, ...certificate, ca: server.ca })
+      : plainRequest(url, options);
     sent.once("response", (response) => {
       let text = "";
       response.setEncoding("utf8");
@@ -49,7 +55,7 @@ export function ask(server: Server, path: string, question: Question = {}): Prom
     });
     sent.once("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path}`)));
     sent.once("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    sent.end(question.text ?? (body === undefined ? undefined : JSON.stringify(body)));
   });
 }
 

@@ -9,6 +9,8 @@ export interface Endpoint {
   readonly port: number;
   /** PEM of the authority to trust. */
   readonly ca?: string | undefined;
+  /** Client certificate to show, PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
   /** Where to come from: 127.0.0.2 and the like are other clients to a server that counts by address. */
   readonly from?: string | undefined;
 }
@@ -30,10 +32,10 @@ export interface StreamEvents {
 function openSocket(endpoint: Endpoint): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const secure = endpoint.kind === "tls" || endpoint.kind === "wss";
-    const { port, ca, from } = endpoint;
+    const { port, ca, from, certificate } = endpoint;
     const target = { host: endpoint.host, port, ...(from === undefined ? {} : { localAddress: from }) };
     const socket = secure
-      ? connectTls({ ...target, ...(ca === undefined ? {} : { ca }), servername: "localhost" })
+      ? connectTls({ ...target, ...(ca === undefined ? {} : { ca }), ...certificate, servername: "localhost" })
       : connectTcp(target);
     socket.setNoDelay(true);
     socket.once("error", reject);

@@ -108,8 +108,9 @@ function allowedOf(room: string): readonly string[] | undefined {
 
 function targetRoom(from: string, specifier: string): string | undefined {
   if (specifier === "@mess/broker" || specifier === "@mess/broker/testing") return "broker-package";
-  if (specifier === "@mess/client/proofs") return "client";
-  if (specifier.startsWith("@mess/")) return specifier.slice("@mess/".length);
+  if (specifier === "@mess/client/testing") return "client-testing";
+  // Further entries of a package (`@mess/client/signing`) are the package.
+  if (specifier.startsWith("@mess/")) return specifier.split("/")[1];
   if (!specifier.startsWith(".")) return undefined;
   const target = posix.normalize(posix.join(posix.dirname(from), specifier));
   // A file that ships may not lean on one that does not.

@@ -2,6 +2,7 @@
 import type { BrokerEngine } from "./engine.ts";
 import type { MetricSample } from "./model/administration.ts";
 import type { SignedLog } from "./model/log-proofs.ts";
+import { signatureProblems } from "./model/signing.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -43,6 +44,7 @@ export function coreMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_subscriptions", "Subscriptions of all sessions.", state.subscriptionCount),
     gauge("mess_retained_messages", "Retained messages.", state.retained.count),
     gauge("mess_retained_bytes", "Bytes of retained messages.", state.retainedBytes),
+    ...signatureMetrics(engine),
     ...queueMetrics(engine),
     ...keyMetrics(engine),
   ];
@@ -62,6 +64,18 @@ function keyMetrics(engine: BrokerEngine): MetricSample[] {
     gauge("mess_keys", "API keys.", keys.size - keys.tokens),
     gauge("mess_keys_ending_soon", "API keys that end within 14 days and that nothing replaces.", ending),
     gauge("mess_tokens", "Short-lived tokens that have not ended.", keys.tokens),
+  ];
+}
+
+function signatureMetrics(engine: BrokerEngine): MetricSample[] {
+  const { state, audit } = engine.machine;
+  const refused = "Publishes refused for their signature, or for want of one.";
+  return [
+    counter("mess_signed_messages_total", "Signed messages taken.", state.counters.signed),
+    ...signatureProblems.map((problem) =>
+      counter("mess_signature_refusals_total", refused, audit.countOf.get(problem) ?? 0, { problem }),
+    ),
+    gauge("mess_nonces", "Signed messages remembered, so that none is taken twice.", state.nonces.size),
   ];
 }
 

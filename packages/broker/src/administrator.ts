@@ -31,6 +31,7 @@ import { authorize, authorizeAdmin, compilePolicy, isAdminAction } from "./secur
 import { explain } from "./security/explain.ts";
 import { diffPolicies } from "./security/policy-diff.ts";
 import { whoCan } from "./security/who-can.ts";
+import { SigningKeyAdministrator } from "./signing-key-administrator.ts";
 import { StorageAdministrator } from "./storage-administrator.ts";
 
 export interface AdministratorParts {
@@ -54,6 +55,7 @@ export class Administrator implements Administration {
   readonly #declared: PolicyAdministrator;
   #isApplying = false;
   readonly queues: QueueAdministrator;
+  readonly signingKeys: SigningKeyAdministrator;
   readonly certificates: CertificateAdministrator;
   readonly keys: KeyAdministrator;
   readonly storage: StorageAdministrator;
@@ -69,6 +71,8 @@ export class Administrator implements Administration {
     const acts = new AdministratorActs(parts.engine);
     this.#acts = acts;
     const rights = new AdministratorRights(machine.state, parts.devPrincipal !== undefined);
+    const isOpen = parts.devPrincipal !== undefined;
+    this.signingKeys = new SigningKeyAdministrator({ machine, acts, host: parts.host, isOpen });
     this.queues = new QueueAdministrator({ machine, rights, acts });
     const { clock, random } = parts.host;
     this.keys = new KeyAdministrator({ machine, acts, clock, random, isOpen: parts.devPrincipal !== undefined });

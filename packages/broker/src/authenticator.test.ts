@@ -94,7 +94,7 @@ test("a certificate counts where nothing else is shown; one that does not verify
   const refused = { refused: "it has expired", isCertificate: true };
   expect(authenticator.authenticate("k_1", bytes("right"), expired)).toEqual(refused);
   expect(authenticator.begin("SCRAM-SHA-256", expired)).toEqual(refused);
-  expect(audited).toEqual(["auth.fail certificate tls", "auth.fail certificate tls"]);
+  expect(audited).toEqual(["auth.fail certificate tls it has expired", "auth.fail certificate tls it has expired"]);
 });
 
 test("without a credential nobody is let in, but in insecure development mode everybody is", () => {

@@ -83,7 +83,12 @@ export class BrokerAuthenticator implements Authenticator {
     const { anonymous, scram } = this.#parts;
     if (anonymous !== undefined || scram === undefined) return { refused: "no authentication method is served" };
     const early = this.#throttled(presented) ?? this.#badCertificate(presented);
-    return early ?? scram.begin(method, presented, (principal) => this.#failed("scram", presented, principal));
+    return (
+      early ??
+      scram.begin(method, presented, (principal) =>
+        this.#failed("scram", presented, { ...(principal !== undefined && { principal }) }),
+      )
+    );
   }
 
   /** An address that has failed too often: nothing is looked at, so that a right guess cannot be told from a wrong one. */
@@ -98,7 +103,7 @@ export class BrokerAuthenticator implements Authenticator {
     const { certificate } = presented;
     if (certificate === undefined) return undefined;
     const refused = this.#parts.certificates?.refusal(certificate);
-    if (refused !== undefined) this.#failed("certificate", presented);
+    if (refused !== undefined) this.#failed("certificate", presented, { reason: refused.refused });
     return refused;
   }
 
@@ -129,7 +134,9 @@ export class BrokerAuthenticator implements Authenticator {
   }
 
   #judged(verdict: Verdict, method: AuthenticationMethod, presented: Presented): Verdict {
-    if (isRefused(verdict) && verdict.busy !== true) this.#failed(method, presented);
+    if (isRefused(verdict) && verdict.busy !== true) {
+      this.#failed(method, presented, verdict.isCertificate === true ? { reason: verdict.refused } : {});
+    }
     return verdict;
   }
 
@@ -137,9 +144,13 @@ export class BrokerAuthenticator implements Authenticator {
    * Nothing of what was sent, but a name that somebody has: people paste secrets into the wrong field, and logs keep
    * them for ever.
    */
-  #failed(method: AuthenticationMethod, { address, kind = "" }: Presented, principal?: string): void {
+  #failed(
+    method: AuthenticationMethod,
+    { address, kind = "" }: Presented,
+    more: Readonly<Record<string, string>> = {},
+  ): void {
     const { throttle, monotonic, audit } = this.#parts;
     throttle.failed(address, monotonic());
-    audit("auth.fail", { method, address, transport: kind, ...(principal !== undefined && { principal }) });
+    audit("auth.fail", { method, address, transport: kind, ...more });
   }
 }

@@ -33,6 +33,7 @@ import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
 import { kekOptionsOf } from "./kek-options-of.ts";
+import type { SignatureVerifier } from "./model/signing.ts";
 import { openAuthenticator, openIssuers } from "./open-authenticator.ts";
 import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
@@ -40,6 +41,7 @@ import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
 import { openRates } from "./rates.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
+import { JournaledKeysVerifier } from "./signature-verifier.ts";
 import { startEngine } from "./start-engine.ts";
 import { StartError } from "./start-error.ts";
 
@@ -81,6 +83,7 @@ interface Parts {
   readonly isTemporary: boolean;
   /** One for all doors: whoever guesses must not get its tries anew at the next door. */
   readonly authenticator: BrokerAuthenticator;
+  readonly signatures: SignatureVerifier;
   readonly issuers: JwtIssuers;
   readonly rates: RateLimiter;
   readonly door: MqttDoor;
@@ -146,13 +149,17 @@ export class Broker implements AsyncDisposable {
       log: home.log,
       devPrincipal: config.insecureDev ? devPrincipal : undefined,
       clientAuthority: openClientAuthority({ config, host, home, files, isListening }),
-      doorMetrics: () =>
-        doorMetrics({ door, http: httpCounters, input: tally, audited: engine.machine.audit.limitHits }),
+      doorMetrics: () => {
+        const { limitHits, countOf } = engine.machine.audit;
+        const authFailures = countOf.get("auth.fail") ?? 0;
+        return doorMetrics({ door, http: httpCounters, input: tally, audited: limitHits, authFailures });
+      },
     });
     const throttle = new CountingThrottle(config.limits, tally);
     const rates = openRates({ config, host, tally, administrator });
     const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, rates });
+    const signatures = new JournaledKeysVerifier(engine.machine);
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures, rates });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     administrator.storage.start();
@@ -168,6 +175,7 @@ export class Broker implements AsyncDisposable {
         administrator,
         admission,
         authenticator,
+        signatures,
         issuers,
         rates,
         door,
@@ -290,9 +298,9 @@ export class Broker implements AsyncDisposable {
 }
 
 function openDoor(
-  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "rates">,
+  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "signatures" | "rates">,
 ): MqttDoor {
-  const { config, host, engine, administrator, authenticator, rates } = parts;
+  const { config, host, engine, administrator, authenticator, signatures, rates } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -302,6 +310,7 @@ function openDoor(
     random: host.random,
     rates,
     authenticator,
+    signatures,
     audit: (event, detail) => administrator.audit(event, detail),
   });
 }
@@ -335,6 +344,8 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       engine: parts.engine.machine,
       queues: parts.engine.machine.queues,
       queueAdministration: administrator.queues,
+      signingKeys: administrator.signingKeys,
+      signatures: parts.signatures,
       certificateAdministration: administrator.certificates,
       keyAdministration: administrator.keys,
       monotonic: () => host.clock.monotonic(),

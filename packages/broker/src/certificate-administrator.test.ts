@@ -116,6 +116,14 @@ describe("issuing", () => {
     await expect(act).rejects.toThrow(message);
   });
 
+  it("is refused when the principal or the right is gone by the time it is signed", async () => {
+    const { "sensor 1": _, ...principals } = policy.principals;
+    const issuing = codeOf(issue());
+    await bench.administrator.applyPolicy("boss", { ...policy, principals }, false);
+    expect(await issuing).toBe("invalid");
+    expect(certificates.listCertificates()).toEqual([]);
+  });
+
   it("is bounded", async () => {
     for (let count = 0; count < 3; count++) await issue();
     expect(await codeOf(issue())).toBe("conflict");

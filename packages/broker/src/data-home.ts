@@ -72,9 +72,10 @@ export async function openDataHome(options: DataHomeOptions): Promise<DataHome> 
 }
 
 /** What a configuration says of checkpoints. */
-export function checkpointsOf({ checkpointFile }: ServeConfig, log?: Log): CheckpointOptions {
+export function checkpointsOf({ checkpointFile, witnessKeysFile }: ServeConfig, log?: Log): CheckpointOptions {
   return {
     ...(checkpointFile !== undefined && { file: checkpointFile }),
+    ...(witnessKeysFile !== undefined && { witnessKeysFile }),
     onProblem: (file, reason) => log?.error("checkpoint.failed", { file, reason }),
     onNote: (note) => log?.warn("checkpoint.stale", { note }),
   };

@@ -6,7 +6,6 @@ import type { MqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 const counters = {
   connected: 0,
   connectRefused: 0,
-  authFailures: 0,
   malformed: 0,
   protocolErrors: 0,
   propertiesRefused: 0,
@@ -37,6 +36,7 @@ function hits(
     http: { answers: [], open: 0 },
     input: { limitHits: input, handshakesFailed: 0 },
     audited,
+    authFailures: 0,
   })
     .filter(({ name }) => name === "mess_limit_hits_total")
     .map(({ labels, value }) => [labels?.["limit"], value]);
@@ -72,7 +72,13 @@ it("adds up what the input and what the audit counted, once a limit", () => {
 
 it("counts HTTP answers by the first digit of their status", () => {
   const http = { answers: [1, 0, 5, 0, 2, 0], open: 3 };
-  const samples = doorMetrics({ door, http, input: { limitHits: new Map(), handshakesFailed: 0 }, audited: new Map() });
+  const samples = doorMetrics({
+    door,
+    http,
+    input: { limitHits: new Map(), handshakesFailed: 0 },
+    audited: new Map(),
+    authFailures: 3,
+  });
   const of = (name: string): [string | undefined, number][] =>
     samples.filter((sample) => sample.name === name).map(({ labels, value }) => [labels?.["status"], value]);
   expect(of("mess_http_requests_total")).toEqual([

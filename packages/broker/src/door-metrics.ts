@@ -43,9 +43,11 @@ export interface DoorNumbers {
   readonly input: InputNumbers;
   /** Hits that were audited (`limit.hit`), by the name of the setting. */
   readonly audited: ReadonlyMap<string, number>;
+  /** Credentials refused at any door (`auth.fail`). */
+  readonly authFailures: number;
 }
 
-export function doorMetrics({ door, http, input, audited }: DoorNumbers): MetricSample[] {
+export function doorMetrics({ door, http, input, audited, authFailures }: DoorNumbers): MetricSample[] {
   const { counters } = door;
   const counter = (name: string, help: string, value: number): MetricSample => ({ name, help, type: "counter", value });
   const samples: MetricSample[] = [
@@ -64,7 +66,7 @@ export function doorMetrics({ door, http, input, audited }: DoorNumbers): Metric
     },
     counter("mess_connects_total", "CONNECT packets accepted.", counters.connected),
     counter("mess_connects_refused_total", "CONNECT packets refused.", counters.connectRefused),
-    counter("mess_auth_failures_total", "Credentials refused.", counters.authFailures),
+    counter("mess_auth_failures_total", "Credentials refused.", authFailures),
     counter("mess_malformed_total", "Packets that are not MQTT.", counters.malformed),
     counter("mess_protocol_errors_total", "Packets that break the protocol.", counters.protocolErrors),
     counter(

@@ -22,6 +22,9 @@ export interface ListenerOptions {
   /** PEM files of one's own certificate. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** PEM files: authorities of one's own whose client certificates count, and their revocation lists. */
+  readonly clientCa?: string;
+  readonly clientCrl?: string;
   /** Weakening: no TLS, no keys, everything allowed to everybody (embedded clients too), on loopback only. */
   readonly insecureDev?: boolean;
   /** With `insecureDev` and a certificate: a TLS listener beside the plain one. */

@@ -22,12 +22,12 @@ export interface OpenTlsParts {
   /** Where certificates lie. */
   readonly files: string;
   /** Hears of another trust in client certificates, which a reload brought. */
-  readonly administrator: Pick<Administrator, "certificates">;
+  readonly administrator: Pick<Administrator, "certificates" | "audit">;
 }
 
 /** `undefined` where there is no TLS. In insecure development mode no client certificate is asked for. */
 export async function openTls(parts: OpenTlsParts): Promise<ServerTls | undefined> {
-  const { config, log, host } = parts;
+  const { config, log, host, administrator } = parts;
   if (config.insecureDev && config.mqttsPort === undefined) return undefined;
   return ServerTls.open({
     load: () => serverCertificate(parts),
@@ -35,6 +35,10 @@ export async function openTls(parts: OpenTlsParts): Promise<ServerTls | undefine
       loadClients: () => loadClients(parts),
       clientsReloaded: (trust, before) => checkAgain(parts, trust, before),
     }),
+    held: {
+      heldBytesMax: config.limits.outboundBytesMax,
+      exceeded: (address) => administrator.audit("limit.hit", { limit: "outboundBytesMax", address }),
+    },
     now: () => host.clock.now(),
     timers: host.timers,
     report: (level, message) => log[level]("certificate", { message }),

@@ -11,6 +11,7 @@ export interface ErrorDescription {
 }
 
 const clientCodes: Readonly<Record<MessErrorCode, ExitCode>> = {
+  BAD_SIGNATURE: ExitCode.notPermitted,
   INVALID_ARGUMENT: ExitCode.usage,
   CLEARTEXT_CREDENTIALS: ExitCode.configuration,
   UNREACHABLE: ExitCode.unreachable,

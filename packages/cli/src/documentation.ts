@@ -21,8 +21,9 @@ environment, never from arguments. \`--\` ends the options, \`-\` is stdin.
 
 ## Where the server is
 
-In this order: the options \`--url\`, \`--http-url\`, \`--ca\`, \`--key-file\`; the environment \`MESS_URL\`, \`MESS_HTTP_URL\`,
-\`MESS_CA\`, \`MESS_KEY\` or \`MESS_KEY_FILE\`; the context that \`mess pair\` remembered (\`--context\`, \`MESS_CONTEXT\`, or
+In this order: the options \`--url\`, \`--http-url\`, \`--ca\`, \`--key-file\`, \`--cert\` and \`--cert-key\`; the
+environment \`MESS_URL\`, \`MESS_HTTP_URL\`, \`MESS_CA\`, \`MESS_KEY\` or \`MESS_KEY_FILE\`, \`MESS_CERT\` and
+\`MESS_CERT_KEY\`; the context that \`mess pair\` remembered (\`--context\`, \`MESS_CONTEXT\`, or
 \`default\`, in \`$XDG_CONFIG_HOME/mess/contexts\`); the data directory of a server on this machine (\`--data\`,
 \`MESS_DATA\`, or \`./mess-data\`), with its \`ca.pem\`, \`admin.key\` and \`server.json\`. A data directory that is named wins
 over a context that is not. A remembered key goes only to the address remembered with it, or, over TLS, to a server that

@@ -2,7 +2,8 @@ import { Command, Help } from "commander";
 import type { Io } from "./io.ts";
 
 const footer = `
-Environment: MESS_URL, MESS_HTTP_URL, MESS_CA, MESS_KEY or MESS_KEY_FILE, MESS_CONTEXT, MESS_DATA; NO_COLOR, FORCE_COLOR.
+Environment: MESS_URL, MESS_HTTP_URL, MESS_CA, MESS_KEY or MESS_KEY_FILE, MESS_CERT and MESS_CERT_KEY, MESS_CONTEXT,
+MESS_DATA; NO_COLOR, FORCE_COLOR.
 Exit codes: 0 done, 64 usage, 65 damaged data, 69 unreachable, 70 internal error, 74 I/O failure, 75 data in use,
 77 not permitted, 78 configuration, 130 interrupted, 143 terminated.
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
+import { registerCert } from "./commands/cert.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerDataKey } from "./commands/data-key.ts";
 import { registerDead } from "./commands/dead.ts";
@@ -15,8 +16,10 @@ import { registerPassword } from "./commands/password.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerProof } from "./commands/proof.ts";
 import { registerPub } from "./commands/pub.ts";
+import { registerRepair } from "./commands/repair.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerServe } from "./commands/serve.ts";
+import { registerSigningKey } from "./commands/signing-key.ts";
 import { registerSub } from "./commands/sub.ts";
 import { registerSubscription } from "./commands/subscription.ts";
 import { registerToken } from "./commands/token.ts";
@@ -47,8 +50,10 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerDelayed,
   registerErase,
   registerKey,
+  registerSigningKey,
   registerPassword,
   registerToken,
+  registerCert,
   registerPolicy,
   registerWhy,
   registerWhoCan,
@@ -59,6 +64,7 @@ const registrations: readonly ((program: Command, io: Io) => void)[] = [
   registerProof,
   registerBackup,
   registerRestore,
+  registerRepair,
   registerKek,
   registerDataKey,
   registerBench,

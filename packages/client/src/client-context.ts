@@ -1,6 +1,7 @@
 import type { Properties } from "@mess/wire";
 import type { LaneSubscription } from "./connection/lane.ts";
 import type { MessError } from "./mess-error.ts";
+import type { MessageVerifier } from "./message-signing.ts";
 import type { MqttConnection } from "./mqtt/mqtt-connection.ts";
 import type { PublishOptions, Receipt } from "./publish/publish-options.ts";
 import type { RawMessage } from "./topic/message.ts";
@@ -39,6 +40,8 @@ export interface ClientContext {
   /** The client's main connection, or another one where the filter is taken there. */
   sharedLane(filter: string): LaneHandle;
   ownLane(options: OwnLaneOptions): LaneHandle;
+  /** Of what is received. */
+  readonly verify: MessageVerifier | undefined;
   /** For diagnostics. */
   received(message: RawMessage): void;
   /** A payload that is not what the reader expects: to the reader's own callback, or to the event `invalid`. */

@@ -2,6 +2,7 @@ import type { Auth } from "./connection/credentials.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { Mess, randomClientId } from "./mess.ts";
 import { MessError } from "./mess-error.ts";
+import type { MessageSigner, MessageVerifier } from "./message-signing.ts";
 import { parseAddress } from "./mqtt/address.ts";
 import { MqttConnection } from "./mqtt/mqtt-connection.ts";
 import { openMqtt, type WillOptions } from "./mqtt/open-mqtt.ts";
@@ -56,6 +57,13 @@ export interface ConnectOptions {
   readonly maximumPacketSize?: number;
   /** Published by the broker when the client is gone without goodbye. */
   readonly will?: WillOptions;
+  /** Signs each message: `await messageSigner(key)` of `@mess/client/signing`. */
+  readonly sign?: MessageSigner;
+  /**
+   * What is received must be signed: `await messageVerifier({ keys })` of `@mess/client/signing`. A message that is not is
+   * passed over like one with an invalid payload; one of a queue is rejected.
+   */
+  readonly verify?: MessageVerifier;
   /** Puts the trace context of whoever publishes into the message, and runs handlers within it. */
   readonly tracing?: TraceProvider;
   /** Weakening: lets a secret go in clear to another machine. */
@@ -117,8 +125,10 @@ function resolve(platform: Platform, url: string, options: ConnectOptions): Reso
       maxMessages: whole(offline.maxMessages ?? 10_000, "offline.maxMessages", Number.MAX_SAFE_INTEGER),
       maxBytes: whole(offline.maxBytes ?? 8 * mebibyte, "offline.maxBytes", Number.MAX_SAFE_INTEGER),
       whenFull: offline.whenFull ?? "reject",
+      sign: options.sign,
     },
     publishTimeoutMs: milliseconds(options.publishTimeout ?? 60_000, "publishTimeout"),
+    verify: options.verify,
     tracing: options.tracing,
     diagnostics: platform.diagnostics,
     world,

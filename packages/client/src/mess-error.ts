@@ -31,6 +31,8 @@ export type MessErrorCode =
   | "CLOSED"
   /** The payload does not satisfy its schema, or is not of its encoding. Nothing was sent. */
   | "INVALID_PAYLOAD"
+  /** The message does not bear a signature of one of the keys that `verify` trusts. */
+  | "BAD_SIGNATURE"
   /** The message is not this consumer's any more: its lease expired or its connection ended. It will be delivered again. */
   | "LEASE_LOST"
   /** Nobody answers requests on that topic. */

@@ -35,7 +35,7 @@ describe("publish", () => {
       offset: 1,
       duplicate: false,
       durability: "persisted",
-      id: expect.stringMatching(/^[\w-]{16}\.1$/u),
+      id: expect.stringMatching(/^[0-9a-v]{20}\.1$/u),
       subscribed: false,
     });
     expect(broker.log[1]).toMatchObject({ topic: "plant/7/temp", payload: '{"celsius":21.5}' });

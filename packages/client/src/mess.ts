@@ -252,6 +252,7 @@ export class Mess implements AsyncDisposable {
     return {
       world,
       tracing,
+      verify: this.#options.verify,
       publish: (topic, payload, options, more) => this.#publish(topic, payload, options, more),
       sharedLane: (filter) => this.#sharedLane(filter),
       ownLane: (options) => ownHandle(this.#ownLane(options)),

@@ -1,7 +1,8 @@
 import type { Backoff } from "./connection/backoff.ts";
 import type { ConnectionOptions } from "./connection/connection.ts";
+import type { MessageVerifier } from "./message-signing.ts";
 import type { OpenMqttOptions } from "./mqtt/open-mqtt.ts";
-import type { OutboxLimits } from "./publish/outbox.ts";
+import type { OutboxOptions } from "./publish/outbox.ts";
 import type { TraceProvider } from "./trace.ts";
 import type { World } from "./world.ts";
 
@@ -19,8 +20,9 @@ export interface ResolvedOptions {
   readonly receiveMaximum: number;
   readonly reconnect: Backoff | undefined;
   readonly waitForServer: boolean;
-  readonly offline: OutboxLimits;
+  readonly offline: OutboxOptions;
   readonly publishTimeoutMs: number;
+  readonly verify: MessageVerifier | undefined;
   readonly tracing: TraceProvider | undefined;
   readonly diagnostics: Diagnostics | undefined;
   readonly world: World;

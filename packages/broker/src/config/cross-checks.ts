@@ -113,6 +113,9 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits, string])[] = [
   ["packetBytesMax", "outboundBytesMax", "else a message of that size could never be sent"],
   ["outboundBytesMax", "outboundBytesTotalMax", "one connection cannot have more than all"],
   ["frameBytesSoft", "frameCacheBytes", "the cache holds at least one frame"],
+  ["packetBytesMax", "signedBytesMax", "else a signed message of that size could never be verified"],
+  ["noncesPerPrincipalMax", "noncesMax", "one publisher cannot have more signed messages than all"],
+  ["signingKeysPerPrincipalMax", "signingKeysMax", "one principal cannot have more keys than all"],
   ["retainedBytesMax", "diskBytesMax", "retained messages are on the disk"],
 ];
 

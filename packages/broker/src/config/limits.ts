@@ -81,6 +81,15 @@ export interface Limits {
   messageIdWindowMs: number;
   messageIdsMax: number;
   messageIdsPerPrincipalMax: number;
+  /** How far the time of a signature may be from the broker's, before and after. */
+  signatureWindowMs: number;
+  /** Signed messages that are remembered so that none is taken twice. */
+  noncesMax: number;
+  noncesPerPrincipalMax: number;
+  /** Bytes of signed MQTT publishes that are being verified. */
+  signedBytesMax: number;
+  signingKeysMax: number;
+  signingKeysPerPrincipalMax: number;
   batchMessagesMax: number;
   schemaBytesMax: number;
   // credentials
@@ -173,6 +182,12 @@ export const defaultLimits: Limits = {
   messageIdWindowMs: 120_000,
   messageIdsMax: 1_000_000,
   messageIdsPerPrincipalMax: 250_000,
+  signatureWindowMs: 300_000,
+  noncesMax: 1_000_000,
+  noncesPerPrincipalMax: 250_000,
+  signedBytesMax: 64 * MiB,
+  signingKeysMax: 100_000,
+  signingKeysPerPrincipalMax: 16,
   batchMessagesMax: 1_000,
   schemaBytesMax: 64 * KiB,
   tokensPerPrincipalMax: 1_000,

@@ -110,6 +110,7 @@ function withDefaults(given: PartialServeConfig): ServeConfig {
       kekCommand: given.kekCommand,
       policyFile: given.policyFile,
       checkpointFile: given.checkpointFile,
+      witnessKeysFile: given.witnessKeysFile,
     }),
   };
 }

@@ -34,6 +34,7 @@ export interface PartialServeConfig {
   insecureDev?: boolean | undefined;
   policyFile?: string | undefined;
   checkpointFile?: string | undefined;
+  witnessKeysFile?: string | undefined;
   logLevel?: LogLevel | undefined;
   limits?: { [Name in keyof Limits]?: number | undefined } | undefined;
   jwt?: readonly JwtConfig[] | undefined;
@@ -94,6 +95,7 @@ export const serveSchema: z.ZodType<PartialServeConfig> = z.strictObject({
   insecureDev: z.boolean({ error: "is true or false" }).optional(),
   policyFile: text.optional(),
   checkpointFile: text.optional(),
+  witnessKeysFile: text.optional(),
   logLevel: z.enum(logLevels, { error: `is one of ${logLevels.join(", ")}` }).optional(),
   limits: z.strictObject(limitShape()).optional(),
   jwt: z

@@ -34,6 +34,8 @@ export interface ServeConfig {
   readonly policyFile?: string;
   /** File outside the data directory that gets every signed checkpoint, and that a start compares the journal with. */
   readonly checkpointFile?: string;
+  /** File with a verifier key of a witness on each line, whose cosignatures are kept. */
+  readonly witnessKeysFile?: string;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
   /** Issuers whose tokens are taken. */

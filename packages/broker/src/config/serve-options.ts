@@ -74,6 +74,12 @@ export const serveOptions: readonly ServeOption[] = [
     "none",
     "File outside the data directory for signed checkpoints: a start compares the journal with it, and so finds a rollback.",
   ),
+  option(
+    "witnessKeysFile",
+    "path",
+    "none",
+    "File with a witness's verifier key on each line: whose cosignatures are kept.",
+  ),
   option("policyFile", "path", "none", "Policy (TOML) to apply at start and on SIGHUP."),
   option("logLevel", "level", "`info`", `One of ${logLevels.join(", ")}.`),
 ];

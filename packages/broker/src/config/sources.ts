@@ -34,6 +34,8 @@ const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   "MESS_CA",
   "MESS_KEY",
   "MESS_KEY_FILE",
+  "MESS_CERT",
+  "MESS_CERT_KEY",
   "MESS_CONTEXT",
   "MESS_TOKEN",
   "MESS_USER",

@@ -224,6 +224,11 @@ export class Attaching {
       this.#parts.audit.denied("will", request.principal, request.will.topic);
       return { reason: Reason.notAuthorized, text: "not allowed to publish to the will topic" };
     }
+    const unsigned = request.will && this.#parts.wills.unsigned(request.will.topic);
+    if (unsigned !== undefined) {
+      this.#parts.audit.signature(unsigned.problem, request.principal, request.will?.topic ?? "");
+      return { reason: Reason.notAuthorized, text: unsigned.text };
+    }
     const isNew = state.session(request.principal, request.clientId)?.durable !== true;
     const mine = state.durableSessionsOf.get(request.principal) ?? 0;
     const isLimited = isNew && request.expirySeconds > 0 && !state.everythingAllowed;

@@ -1,6 +1,7 @@
 /** Audit records: security-relevant acts, in the same journal as everything else. Bounded in rate; what is left out is counted. */
 import type { TopicAction } from "../model/policy.ts";
 import { type Audited, jsonBytes, RecordKind } from "../model/record.ts";
+import type { SignatureProblem } from "../model/signing.ts";
 import type { State } from "./state.ts";
 
 const perSecondMax = 50;
@@ -48,6 +49,11 @@ export class Audit {
   /** A right that was missing: who, what, and on which topic or filter. `mess why` tells the deciding grant. */
   denied(action: TopicAction, principal: string, topic: string): void {
     this.write("acl.deny", { action, principal, topic: topic.slice(0, topicLengthMax) });
+  }
+
+  /** A message that was not taken for its signature, or for want of one. */
+  signature(problem: SignatureProblem, principal: string, topic: string): void {
+    this.write(problem, { principal, topic: topic.slice(0, topicLengthMax) });
   }
 
   /** An administrative act: always recorded, and the caller commits it together with the act itself. */

@@ -8,6 +8,8 @@ import type { Outbox } from "./outbox.ts";
 import { type PublishChecks, PublishPlan } from "./publish-checks.ts";
 import { type Publisher, publisherOf } from "./publisher.ts";
 import type { Publishing } from "./publishing.ts";
+import { auditRefusal } from "./refusal-audit.ts";
+import { nonceKey } from "./signature-checks.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
 
@@ -62,6 +64,8 @@ export class Batch {
       const reason = this.#reason(publisher, topic, draft, plan);
       if (reason !== 0) return { at, result: refusedBy(publishing.checks, reason) };
       plan.add(draft, publishing.checks.wishOf(draft));
+      const use = publishing.checks.useOf(publisher, draft);
+      if (use !== undefined) plan.nonces.add(nonceKey(use));
       topics.push(topic);
     }
     return undefined;
@@ -72,7 +76,7 @@ export class Batch {
     const reason = topic.reserved
       ? publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : publishing.refusal(publisher, topic, draft, plan);
-    if (reason === Reason.notAuthorized) audit.denied("publish", publisher.principal, topic.name);
+    auditRefusal(audit, publishing.checks, { reason, principal: publisher.principal, topic: topic.name });
     return reason;
   }
 
@@ -99,8 +103,9 @@ function no(reason: number, text: string): PublishResult {
   return { reason, text, offset: 0, duplicate: false };
 }
 
-function refusedBy({ text, path, isTooLarge }: PublishChecks, reason: number): PublishResult {
-  const result = no(isTooLarge ? Reason.packetTooLarge : reason, text);
+function refusedBy({ text, path, isTooLarge, signature }: PublishChecks, reason: number): PublishResult {
+  const refused = no(isTooLarge ? Reason.packetTooLarge : reason, text);
+  const result = signature === undefined ? refused : { ...refused, signature };
   return path === undefined ? result : { ...result, path };
 }
 

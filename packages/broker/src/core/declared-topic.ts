@@ -38,8 +38,10 @@ export class DeclaredTopic {
 
   /** Something has to be asked or kept of QoS 0 messages too. */
   get concernsLive(): boolean {
-    const { maxMessageBytes, retention } = this.settings;
-    return maxMessageBytes !== undefined || this.check !== undefined || retention !== undefined;
+    const { maxMessageBytes, retention, signing } = this.settings;
+    return (
+      maxMessageBytes !== undefined || this.check !== undefined || retention !== undefined || signing === "required"
+    );
   }
 
   /** The attributes that give messages of this topic their key: the level that the template names; none without it. */

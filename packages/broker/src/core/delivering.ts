@@ -7,7 +7,7 @@ import { awaitingPubcomp, awaitingPubrec, reserved } from "../delivery/in-flight
 import type { JournalFrame } from "../model/journal.ts";
 import type { Link } from "../model/link.ts";
 import { MessageView } from "../model/message.ts";
-import { isDeliverable } from "../model/record.ts";
+import { isDeliverable, LOST_KIND } from "../model/record.ts";
 import { patternMatches } from "../model/topic-pattern.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { DeliveryTurns } from "./delivery-turns.ts";
@@ -205,8 +205,11 @@ export class Delivering {
 
   #sendOwn(session: Session, link: Link, frame: JournalFrame, seq: number): void {
     const index = seq - frame.firstSeq;
-    if (!isDeliverable(frame.kinds[index] as number)) {
-      session.backlog.skip(seq);
+    const kind = frame.kinds[index] as number;
+    if (!isDeliverable(kind)) {
+      // Lost to damage: it waited here, unless it is one of the numbers that were never looked at.
+      if (kind === LOST_KIND && !session.backlog.isScan(seq)) this.#acks.passedOver(session, seq);
+      else session.backlog.skip(seq);
       return;
     }
     const packetId = session.underWayBefore.size > 0 ? session.underWayBefore.get(seq) : undefined;

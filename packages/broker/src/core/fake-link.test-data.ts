@@ -158,6 +158,8 @@ export interface PublishWish {
   readonly attributes?: MessageAttributes;
   /** Lines `name=value`. */
   readonly headers?: string;
+  /** DUP. */
+  readonly isRepeat?: boolean;
 }
 
 /** One connection of a client. Its verbs return what the engine returned. */
@@ -231,6 +233,7 @@ export class FakeClient implements LiveSource {
     draft.payloadBytes = Buffer.from(payload, "utf8");
     draft.payloadEnd = draft.payloadBytes.length;
     if (wish.attributes !== undefined) draft.attributes = writeAttributes(wish.attributes);
+    draft.isRepeat = wish.isRepeat ?? false;
     draft.headerBytes = Buffer.from(wish.headers ?? "", "utf8");
     draft.headerEnd = draft.headerBytes.length;
     const packetId = draft.qos === 0 ? 0 : (wish.packetId ?? ++this.#packetId);

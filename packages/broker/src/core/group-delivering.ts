@@ -1,7 +1,7 @@
 /** Delivery Service for shared subscriptions: each message to one member that may read it and has credit. */
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView } from "../model/message.ts";
-import { isDeliverable } from "../model/record.ts";
+import { isDeliverable, LOST_KIND } from "../model/record.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
 import { holds, readMessage } from "./frame-reading.ts";
 import type { Group } from "./group.ts";
@@ -55,8 +55,10 @@ export class GroupDelivering {
   /** True when the message was dealt with; false when no member could take it now. */
   #send(group: Group, frame: JournalFrame, seq: number): boolean {
     const index = seq - frame.firstSeq;
-    if (!isDeliverable(frame.kinds[index] as number)) {
-      group.backlog.skip(seq);
+    const kind = frame.kinds[index] as number;
+    if (!isDeliverable(kind)) {
+      if (kind === LOST_KIND && !group.backlog.isScan(seq)) this.#acks.passedOverBy(group, seq);
+      else group.backlog.skip(seq);
       return true;
     }
     if (group.underWayBefore.size > 0 && group.underWayBefore.delete(seq)) return true;

@@ -13,6 +13,7 @@ import { confineMessage, isErased } from "./erasing.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publishing } from "./publishing.ts";
 import type { QueueAppending } from "./queue-appending.ts";
+import { auditRefusal } from "./refusal-audit.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import type { Session } from "./session.ts";
@@ -58,6 +59,9 @@ export class Holding {
     if (draft.attributes.length > 0) confineMessage(state, at + prefixBytes, at + length);
     draft.attributes = given;
     const copy = Buffer.from(bytes.subarray(at + prefixBytes, at + length));
+    const { checks } = this.#parts.publishing;
+    const use = checks.useOf(session, draft);
+    if (use !== undefined) checks.signatures.taken(use);
     session.held.set(packetId, copy);
     state.heldBytes += copy.length;
     state.journal.commit();
@@ -107,6 +111,7 @@ export class Holding {
     if (message.hasAttributes) this.#rememberId(session, message, seq);
     if (message.retain) this.#parts.retained.apply(seq, message, name);
     const topic = this.#parts.publishing.topicNamed(name);
+    if (this.#state.topicSettings.proves(topic)) this.#state.journal.prove();
     if (this.#state.topicSettings.retaining > 0)
       this.#state.topicSettings.keep(topic, { seq, bytes: held.length, at: message.publishedAt });
     this.#parts.publishing.apply(topic, seq, message.qos, session.number);
@@ -132,8 +137,10 @@ export class Holding {
   #refusal(session: Session, topic: Topic, draft: MessageDraft): number {
     const { publishing, audit } = this.#parts;
     const reason = publishing.refusal(session, topic, draft);
-    if (reason === Reason.notAuthorized) audit.denied("publish", session.principal, topic.name);
-    if (reason !== 0) return reason;
+    if (reason !== 0) {
+      auditRefusal(audit, publishing.checks, { reason, principal: session.principal, topic: topic.name });
+      return reason;
+    }
     const payloadBytes = draft.payloadEnd - draft.payloadStart;
     const { heldBytesMax } = this.#state.limits;
     if (this.#state.heldBytes + payloadBytes <= heldBytesMax) return 0;

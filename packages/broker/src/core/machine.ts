@@ -36,12 +36,14 @@ import { Positions } from "./positions.ts";
 import { Publishing } from "./publishing.ts";
 import { QueueAppending } from "./queue-appending.ts";
 import { DeclaredQueues } from "./queues.ts";
+import { auditRefusal } from "./refusal-audit.ts";
 import { Replay } from "./replay.ts";
 import { RetainedKeeper } from "./retained-keeper.ts";
 import { Retention } from "./retention.ts";
 import { Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
 import { SessionConsumers } from "./session-consumers.ts";
+import { SigningKeys } from "./signing-keys.ts";
 import { SnapshotWriter } from "./snapshot.ts";
 import { State, type StatePorts } from "./state.ts";
 import { Subscribing } from "./subscribing.ts";
@@ -74,6 +76,7 @@ export class Machine implements Engine, JournalListener {
   readonly replay: Replay;
   readonly retention: Retention;
   readonly queues: DeclaredQueues;
+  readonly signingKeys: SigningKeys;
   readonly erasing: Erasing;
   readonly #options: MachineOptions;
   readonly #outbox: Outbox;
@@ -94,6 +97,7 @@ export class Machine implements Engine, JournalListener {
     this.state = state;
     this.#options = options;
     this.audit = new Audit(state, options.observeAudit);
+    this.signingKeys = new SigningKeys(state, this.audit);
     this.topics = new TopicDeclaring(state, this.audit);
     this.positions = new Positions(state);
     this.#acks = new AckKeeper(state);
@@ -244,7 +248,10 @@ export class Machine implements Engine, JournalListener {
     const reason = reserved
       ? this.publishing.checks.refuse(Reason.notAuthorized, reservedText)
       : this.publishing.live(session as Session, topic as Topic, run, source);
-    if (reason === Reason.notAuthorized) this.audit.denied("publish", (session as Session).principal, name);
+    if (reason !== Reason.success) {
+      const { principal } = session as Session;
+      auditRefusal(this.audit, this.publishing.checks, { reason, principal, topic: name });
+    }
     return reason;
   }
 
@@ -375,7 +382,11 @@ export class Machine implements Engine, JournalListener {
     if (draft.qos === 2) return this.#holding.hold(session, topic, draft, packetId);
     const refusal = this.publishing.refusal(session, topic, draft);
     if (refusal !== 0) {
-      if (refusal === Reason.notAuthorized) this.audit.denied("publish", session.principal, topic.name);
+      auditRefusal(this.audit, this.publishing.checks, {
+        reason: refusal,
+        principal: session.principal,
+        topic: topic.name,
+      });
       return refusal;
     }
     return this.publishing.publish(session, topic, draft);

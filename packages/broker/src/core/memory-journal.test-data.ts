@@ -31,6 +31,8 @@ export class MemoryJournal implements Journal {
   readonly dropped: number[] = [];
   /** Erasure domains that have a key. */
   readonly domains: Set<number>;
+  /** Records after which `prove` was called. */
+  readonly proved: Set<number> = new Set();
   openBytes: Buffer = Buffer.alloc(1_024);
   hasFailed = false;
   congested = false;
@@ -93,6 +95,10 @@ export class MemoryJournal implements Journal {
     if (last === undefined || from < last.start || from > last.end) throw new RangeError("not in the last record");
     last.confined = { domain, from };
     this.domains.add(domain);
+  }
+
+  prove(): void {
+    this.proved.add(this.lastSeq);
   }
 
   /** What belongs to them is zeros from here on, as it is for a journal that reads its disk. */

@@ -3,12 +3,15 @@ import { ownerOf } from "../model/derived-principal.ts";
 import { Reason } from "../model/engine.ts";
 import { type MessageAttributes, type MessageDraft, readAttributes } from "../model/message.ts";
 import { priorityMax } from "../model/settings.ts";
+import { type SignatureFault, type SignatureProblem, signatureFault } from "../model/signing.ts";
 import type { DeclaredTopic } from "./declared-topic.ts";
 import { domainRefusal } from "./erasing.ts";
+import type { NonceUse } from "./nonces.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Queue } from "./queue.ts";
 import { type Planned, QueueQuota } from "./queue-quota.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
+import { SignatureChecks, signatureReasons } from "./signature-checks.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
 
@@ -19,6 +22,8 @@ export class PublishPlan {
   retained = 0;
   retainedBytes = 0;
   readonly queues: Map<Queue, Planned> = new Map();
+  /** Of signed messages. */
+  readonly nonces: Set<string> = new Set();
 
   add(draft: MessageDraft, wish: MessageAttributes): void {
     if (wish.id !== undefined) this.ids++;
@@ -51,6 +56,7 @@ export class PublishChecks {
   readonly #state: State;
   readonly #retained: RetainedKeeper;
   readonly quota: QueueQuota;
+  readonly signatures: SignatureChecks;
   #wish: MessageAttributes = noWish;
   #wishBytes: Uint8Array | undefined;
   /** Why the last one was refused, for people. */
@@ -59,11 +65,14 @@ export class PublishChecks {
   path: string | undefined;
   /** It was refused for its size. */
   isTooLarge = false;
+  /** It was refused for its signature, or for want of one. */
+  signature: SignatureProblem | undefined;
 
   constructor(state: State, retained: RetainedKeeper) {
     this.#state = state;
     this.#retained = retained;
     this.quota = new QueueQuota(state);
+    this.signatures = new SignatureChecks(state);
   }
 
   /** What the draft says to the broker; read once, however often it is asked for. */
@@ -86,6 +95,36 @@ export class PublishChecks {
   repeated(publisher: Publisher, draft: MessageDraft): number {
     const { id } = this.wishOf(draft);
     return id === undefined ? 0 : this.#state.messageIds.find(ownerOf(publisher.principal), id);
+  }
+
+  /** The signature that the draft bears. */
+  useOf(publisher: Publisher, draft: MessageDraft): NonceUse | undefined {
+    return draft.attributes.length === 0 ? undefined : this.signatures.useOf(publisher, this.wishOf(draft));
+  }
+
+  /** 0, or why the signature of the message is not taken. */
+  signatureReason(publisher: Publisher, draft: MessageDraft, plan: PublishPlan): number {
+    const use = this.useOf(publisher, draft);
+    const fault = use && this.signatures.fault(use, draft, plan.nonces);
+    return fault === undefined ? 0 : this.#refuseSignature(fault);
+  }
+
+  /** The offset of the message that this is once more, 0 for none; -1 where the offset is not known any more. */
+  known(publisher: Publisher, draft: MessageDraft): number {
+    const use = this.useOf(publisher, draft);
+    return use !== undefined && this.signatures.isSamePacket(use, draft) ? -1 : this.repeated(publisher, draft);
+  }
+
+  /** 0, or that the messages of the topic must be signed. */
+  unsignedReason(declared: DeclaredTopic, isSigned: boolean): number {
+    if (declared.settings.signing !== "required" || isSigned) return 0;
+    return this.#refuseSignature(signatureFault("sig.required", `messages of "${declared.filter}" must be signed`));
+  }
+
+  #refuseSignature({ problem, text }: SignatureFault): number {
+    const reason = this.refuse(signatureReasons[problem], text);
+    this.signature = problem;
+    return reason;
   }
 
   /** 0, or why the message is not taken. */
@@ -148,6 +187,9 @@ export class PublishChecks {
         Reason.implementationSpecific,
         `the level of the topic that is its ordering key has more than ${limits.messageKeyBytesMax} bytes`,
       );
+    const isSigned = draft.attributes.length > 0 && this.wishOf(draft).nonce !== undefined;
+    const unsigned = this.unsignedReason(declared, isSigned);
+    if (unsigned !== 0) return unsigned;
     const full = this.domainText(topic, draft);
     if (full !== "") {
       this.#state.counters.quotaRefused++;
@@ -176,6 +218,7 @@ export class PublishChecks {
     this.text = text;
     this.path = undefined;
     this.isTooLarge = false;
+    this.signature = undefined;
     return reason;
   }
 

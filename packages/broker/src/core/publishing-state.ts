@@ -9,9 +9,10 @@ import {
   type TopicDeclared,
   type TopicDeleted,
 } from "../model/record.ts";
+import { addSigning, restoreSigning } from "./signing-keys.ts";
 import type { State } from "./state.ts";
 
-type Add = (kind: number, body: Buffer) => void;
+type Add = (kind: number, body: Buffer | (() => Buffer)) => void;
 
 /** Of one record of a snapshot, about: it is cut into frames there. */
 const partBytes = 32 * 1024;
@@ -29,6 +30,7 @@ export function addPublishing(state: State, add: Add): void {
   );
   addMessageIds(state, add);
   addDelayed(state, add);
+  addSigning(state, add);
 }
 
 /** False when the record is of another kind. */
@@ -43,7 +45,7 @@ export function restorePublishing(state: State, kind: number, bytes: Buffer, sta
     const { filter, marks, times } = readJson<RetentionState>(bytes, start, end);
     if (times === undefined) state.topicSettings.restoreMarks(filter, marks);
     else state.times.load(times);
-  } else return false;
+  } else return restoreSigning(state, kind, bytes, start, end);
   return true;
 }
 

@@ -28,6 +28,7 @@ import type { RetainedKeeper } from "./retained-keeper.ts";
 import { allowed } from "./rights.ts";
 import { identifiersOf, type Sending } from "./sending.ts";
 import type { Session } from "./session.ts";
+import { restoreNonce } from "./signature-checks.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 
@@ -116,7 +117,7 @@ export class Publishing {
   #liveDeclared(session: Session, topic: Topic, run: LiveRun, source: LiveSource): number {
     const { checks } = this;
     const declared = this.#state.topicSettings.of(topic) as DeclaredTopic;
-    let reason = 0;
+    let reason = checks.unsignedReason(declared, false);
     let good = 0;
     source.eachMessage(run, (message) => {
       if (reason === 0) reason = checks.contentReason(declared, this.#draftOf(message));
@@ -190,7 +191,11 @@ export class Publishing {
       state.counters.deniedPublish++;
       return checks.refuse(Reason.notAuthorized, "");
     }
-    if (draft.attributes.length > 0 && checks.repeated(publisher, draft) > 0) return 0;
+    if (draft.attributes.length > 0) {
+      const reason = checks.signatureReason(publisher, draft, plan);
+      if (reason !== 0) return reason;
+      if (checks.known(publisher, draft) !== 0) return 0;
+    }
     if (this.diskFull || state.journal.overfull) {
       state.counters.quotaRefused++;
       return checks.refuse(
@@ -232,7 +237,7 @@ export class Publishing {
   /** A door's draft is given back as it came. */
   #publishWith(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const given = draft.attributes;
-    const isRepeat = given.length > 0 && this.checks.repeated(publisher, draft) > 0;
+    const isRepeat = given.length > 0 && this.checks.known(publisher, draft) !== 0;
     if (!isRepeat) draft.attributes = this.completed(topic, draft);
     const reason = this.#publishWish(publisher, topic, draft);
     draft.attributes = given;
@@ -242,17 +247,20 @@ export class Publishing {
   /** It says something to the broker itself. */
   #publishWish(publisher: Publisher, topic: Topic, draft: MessageDraft): number {
     const { checks } = this;
-    const first = checks.repeated(publisher, draft);
+    const first = checks.known(publisher, draft);
     const { id, deliverAt } = checks.wishOf(draft);
+    const use = checks.useOf(publisher, draft);
     checks.forget();
-    if (first > 0) {
+    if (first !== 0) {
       this.#state.counters.repeated++;
-      this.receipt = -first;
+      this.receipt = -Math.max(0, first);
+      if (use !== undefined && first > 0) checks.signatures.takenWithout(use);
       return Reason.success;
     }
     const isLater = deliverAt !== undefined && deliverAt > this.#state.clock.now();
     const reason = isLater ? this.#delay(publisher, draft, deliverAt) : this.store(publisher, topic, draft);
     if (id !== undefined) this.#state.messageIds.add(ownerOf(publisher.principal), id, this.receipt, 0);
+    if (use !== undefined) checks.signatures.taken(use);
     return reason;
   }
 
@@ -292,6 +300,7 @@ export class Publishing {
     const now = clock.now();
     writeMessage(journal.openBytes, at, draft, publisher, now);
     if (draft.attributes.length > 0) confineMessage(this.#state, at, at + length);
+    if (this.#state.topicSettings.proves(topic)) journal.prove();
     const seq = journal.lastSeq;
     this.receipt = seq;
     if (draft.retain) this.#retained.apply(seq, this.#view.read(journal.openBytes, at, at + length), topic.name);
@@ -304,10 +313,13 @@ export class Publishing {
 
   /** Recovery: what a message says to the broker itself. */
   restoreWish(seq: number, message: MessageView): void {
-    const { id, origin } = readAttributes(message);
+    const { id, origin, nonce } = readAttributes(message);
     // What came from another record brought its id there, and took its place if that was a delayed one.
     if (origin !== undefined) this.#state.delayed.remove(origin);
-    else if (id !== undefined) this.#state.messageIds.restore(ownerOf(message.principal), id, seq, message.publishedAt);
+    else {
+      if (id !== undefined) this.#state.messageIds.restore(ownerOf(message.principal), id, seq, message.publishedAt);
+      if (nonce !== undefined) restoreNonce(this.#state, message);
+    }
   }
 
   /** Recovery. */

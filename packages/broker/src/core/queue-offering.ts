@@ -1,6 +1,7 @@
 /** One message of a declared subscription: whose it is, whether its time and its key have come, and who gets it. */
 import type { JournalFrame } from "../model/journal.ts";
 import { MessageView, noExpiry } from "../model/message.ts";
+import { LOST_KIND } from "../model/record.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { isErased } from "./erasing.ts";
 import { readMessage } from "./frame-reading.ts";
@@ -70,7 +71,9 @@ export class QueueOffering {
     const { queue, work, lane, frame, seq } = at;
     const index = seq - frame.firstSeq;
     if (!mayBeMember(queue, frame, index)) {
-      this.#parts.acks.skip(queue, lane, seq);
+      const isLost = frame.kinds[index] === LOST_KIND && seq > queue.historyThrough && !lane.backlog.isScan(seq);
+      if (isLost) this.#lose(at);
+      else this.#parts.acks.skip(queue, lane, seq);
       return dealtWith;
     }
     const message = readMessage(this.#message, frame, index);
@@ -104,6 +107,12 @@ export class QueueOffering {
       return dealtWith;
     }
     return this.#give(at, { topic, message, key, failed, secondsLeft });
+  }
+
+  /** Lost to damage, whatever it was. */
+  #lose({ queue, work, lane, seq }: Place): void {
+    work.take(queue, lane, seq);
+    this.#parts.acks.done(queue, seq, 0, undefined);
   }
 
   #expire(

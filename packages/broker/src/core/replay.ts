@@ -41,6 +41,7 @@ import type { QueueAppending } from "./queue-appending.ts";
 import type { QueueReplay } from "./queue-replay.ts";
 import type { RetainedKeeper } from "./retained-keeper.ts";
 import { fromBacklog, fromGroup, fromRetained, type Session } from "./session.ts";
+import { restoreNonce } from "./signature-checks.ts";
 import type { RetainedEntry, State } from "./state.ts";
 import type { Subscribing } from "./subscribing.ts";
 import { Topic } from "./topic.ts";
@@ -149,6 +150,7 @@ export class Replay {
       const session = this.#state.sessionsByNumber.get(bytes.readUInt32LE(start));
       if (session === undefined) return;
       const copy = Buffer.from(bytes.subarray(start + 8, end));
+      if (message.hasAttributes) restoreNonce(this.#state, message);
       session.held.set(bytes.readUInt16LE(start + 4), copy);
       this.#state.heldBytes += copy.length;
       return;

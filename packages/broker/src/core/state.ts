@@ -8,6 +8,7 @@ import type { Journal } from "../model/journal.ts";
 import type { HeaderReader, SchemaCompiler } from "../model/message-checks.ts";
 import type { PasswordRecord } from "../model/password.ts";
 import type { Policy } from "../model/policy.ts";
+import type { SigningKeyRecord } from "../model/signing.ts";
 import { type CompiledPolicy, compilePolicy } from "../security/compile-policy.ts";
 import { Backlog } from "../subscriptions/backlog.ts";
 import { SubscriptionIndex } from "../subscriptions/subscription-index.ts";
@@ -19,6 +20,7 @@ import { ErasureDomains } from "./erasure-domains.ts";
 import { Group } from "./group.ts";
 import { KeyTable } from "./key-table.ts";
 import { MessageIds } from "./message-ids.ts";
+import { Nonces } from "./nonces.ts";
 import type { Queue } from "./queue.ts";
 import type { HeldLease } from "./queue-work.ts";
 import { RecordedDecisions } from "./recorded-decisions.ts";
@@ -78,6 +80,8 @@ export class Counters {
   /** Accepted to be delivered later, and published since. */
   delayed = 0;
   released = 0;
+  /** Signed messages that were taken. */
+  signed = 0;
 }
 
 export interface StatePorts {
@@ -130,9 +134,11 @@ export class State {
   readonly retainedOf: Map<string, number> = new Map();
   retainedBytes = 0;
   readonly messageIds: MessageIds;
+  readonly nonces: Nonces;
   readonly delayed: DelayedHeap = new DelayedHeap();
   readonly topicSettings: TopicSettingsTable;
   readonly times: TimeIndex = new TimeIndex();
+  readonly signingKeys: Map<string, SigningKeyRecord> = new Map();
   /** By principal. */
   readonly passwords: Map<string, PasswordRecord> = new Map();
   readonly keys: KeyTable = new KeyTable();
@@ -186,6 +192,13 @@ export class State {
       windowMs: ports.limits.messageIdWindowMs,
       idsMax: ports.limits.messageIdsMax,
       idsPerPrincipalMax: ports.limits.messageIdsPerPrincipalMax,
+    });
+    this.nonces = new Nonces({
+      clock: ports.clock,
+      seed: ports.hashSeed,
+      windowMs: ports.limits.signatureWindowMs,
+      noncesMax: ports.limits.noncesMax,
+      noncesPerPrincipalMax: ports.limits.noncesPerPrincipalMax,
     });
     this.policy = policy;
     this.compiled = compilePolicy(policy, this.keys.scoped);

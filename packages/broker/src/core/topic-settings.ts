@@ -75,6 +75,11 @@ export class TopicSettingsTable {
     return this.keyOf(topic).length > 0 || topic.declared?.settings.erasure !== undefined;
   }
 
+  /** Whether each message of the topic is to be proved by itself. */
+  proves(topic: Topic): boolean {
+    return this.size > 0 && this.of(topic)?.settings.proofs !== undefined;
+  }
+
   /** A message that is to be kept as its topic says. Live and in recovery. */
   keep(topic: Topic, message: { readonly seq: number; readonly bytes: number; readonly at: number }): void {
     const declared = this.of(topic);

@@ -2,6 +2,7 @@
 import type { Deadline } from "../delivery/deadlines.ts";
 import { MessageDraft } from "../model/message.ts";
 import { jsonBytes, RecordKind, type WillRecord } from "../model/record.ts";
+import { type SignatureFault, signatureFault } from "../model/signing.ts";
 import type { Audit } from "./audit.ts";
 import type { Publishing } from "./publishing.ts";
 import { allowed } from "./rights.ts";
@@ -71,6 +72,15 @@ export class Wills {
     }
     if (this.#publishing.publishFor(session, draftOf(will), will.topic)) return;
     this.#audit.write("will.refused", { principal: session.principal, reason: this.#publishing.checks.text });
+  }
+
+  /** Why the topic takes no will, which cannot be signed: what it says is published at a time that nobody knows. */
+  unsigned(topicName: string): SignatureFault | undefined {
+    const { topicSettings } = this.#state;
+    if (topicSettings.size === 0) return undefined;
+    const declared = topicSettings.of(this.#publishing.topicNamed(topicName));
+    if (declared?.settings.signing !== "required") return undefined;
+    return signatureFault("sig.required", `messages of "${declared.filter}" must be signed, and a will cannot be`);
   }
 
   /** So that a crash after the will was published does not publish it again. */

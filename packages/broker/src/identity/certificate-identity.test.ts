@@ -67,7 +67,7 @@ describe("certificateIdentity", () => {
     ["that did not verify", { verified: false, problem: "it is odd", names: ["dns:a.example"] }, /it is odd/],
     ["that has expired since", { expiresAt: 500, names: ["dns:a.example"] }, /expired/],
   ])("refuses a certificate %s", (_, change, refused) => {
-    expect(identify(change)).toEqual({ refused: expect.stringMatching(refused) });
+    expect(identify(change)).toEqual({ refused: expect.stringMatching(refused), isCertificate: true });
   });
 });
 

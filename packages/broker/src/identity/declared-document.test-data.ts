@@ -7,6 +7,7 @@ import {
   type JsonSchema,
   type Position,
   type SubscriptionSettings,
+  signingModes,
   type TopicSettings,
 } from "../model/settings.ts";
 
@@ -24,7 +25,9 @@ const topicSettings = someOf<Required<TopicSettings>>({
     fc.record({ bytes: between(settingBounds.retentionBytes) }),
     fc.record({ ageMs: between(settingBounds.retentionAge), bytes: between(settingBounds.retentionBytes) }),
   ),
+  proofs: fc.constant("message" as const),
   maxMessageBytes: fc.integer({ min: 1, max: 1024 * 1024 }),
+  signing: fc.constantFrom(...signingModes),
   schema: fc.constantFrom<JsonSchema>(
     true,
     false,

@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isTimely, type SignatureFault, type SigningKeyRecord } from "../model/signing.ts";
+import { isTimely, type SignatureFault, type SignedProperties, type SigningKeyRecord } from "../model/signing.ts";
 import { publicKeyProblem } from "./ed25519-point.ts";
 import {
   canonicalProperties,
   importSignatureKey,
   parseMessageSignature,
   propertiesHash,
-  type SignedProperties,
   signatureHolds,
   signatureMismatch,
 } from "./message-signature.ts";

@@ -8,6 +8,7 @@ import {
   nonceBytes,
   type SignatureAlgorithm,
   type SignatureFault,
+  type SignedProperties,
   type SigningKeyRecord,
   signatureAlgorithms,
   signatureFault,
@@ -30,14 +31,6 @@ export interface MessageSignature {
   /** The protected header as it came, base64url: what is signed. */
   readonly protectedText: string;
   readonly signature: Buffer;
-}
-
-/** What of a message's properties is signed. Absent and empty are not the same. */
-export interface SignedProperties {
-  readonly contentType?: string | undefined;
-  readonly responseTopic?: string | undefined;
-  readonly correlationData?: Uint8Array | undefined;
-  readonly userProperties?: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
 /** Names that begin so are between client and broker, which adds and removes them: they are not signed. */

@@ -77,6 +77,11 @@ describe("readCertificate", () => {
     expect(await read({ rawNames: generalNames(...names) })).toEqual({ problem: expect.stringMatching(problem) });
   });
 
+  it("refuses two lists of names: which one counts differs between readers", async () => {
+    const [one, two] = [generalNames(dns("a.example")), generalNames(dns("b.example"))];
+    expect(await read({ rawNames: one, moreNames: two })).toEqual({ problem: expect.stringMatching(/two lists/) });
+  });
+
   it("refuses lists that are not DER to the last byte", async () => {
     const good = generalNames(dns("a.example"));
     expect(await read({ rawNames: good })).toMatchObject({ names: ["dns:a.example"] });

@@ -23,6 +23,8 @@ export interface TestCertificate {
   readonly names?: readonly { type: "dns" | "url" | "email"; value: string }[];
   /** In place of `names`: the bytes of the extension. */
   readonly rawNames?: Uint8Array;
+  /** A second extension of the same kind. */
+  readonly moreNames?: Uint8Array;
   readonly subject?: string;
   readonly serial?: string;
   readonly notBefore?: number;
@@ -85,6 +87,9 @@ export async function makeClient(
           ? []
           : [new x509.SubjectAlternativeNameExtension([...names])]
         : [new x509.Extension("2.5.29.17", false, Uint8Array.from(made.rawNames))]),
+      ...(made.moreNames === undefined
+        ? []
+        : [new x509.Extension("2.5.29.17", false, Uint8Array.from(made.moreNames))]),
     ],
   });
   const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");

@@ -190,6 +190,11 @@ describe.each(transports)("a client certificate over %s", (kind) => {
       verified: false,
       problem: expect.stringMatching(/no rev.*list/),
     });
+    // Of two lists of an authority each revokes.
+    const twice = [await makeList(between, [client.serial]), await makeList(between, [])];
+    writeFileSync(file("lists.pem"), [await makeList(foreign, []), ...twice].join(""));
+    await tls.reload();
+    expect(await presented(kind, client)).toMatchObject({ verified: false, problem: "it was revoked" });
     // Ours needs none.
     expect(await presented(kind, await issued("a"))).toMatchObject({ verified: true });
     await writeLists();

@@ -22,12 +22,13 @@ export class ClientTrust {
   readonly #ownKey: KeyObject;
   /** Of each issuer with a list. */
   readonly #revoked: ReadonlyMap<string, RevocationList>;
-  readonly #read = new WeakMap<TLSSocket, ReadSocket>();
+  /** Asked for each request of HTTP; `undefined` of a connection without a certificate. */
+  readonly #read = new WeakMap<TLSSocket, ReadSocket | undefined>();
 
   constructor(parts: ClientTrustParts) {
     this.#parts = parts;
     this.#ownKey = new X509Certificate(parts.authority).publicKey;
-    this.#revoked = new Map(parts.revoked.map((list) => [list.issuer, list]));
+    this.#revoked = byIssuer(parts.revoked);
   }
 
   /**
@@ -52,14 +53,13 @@ export class ClientTrust {
    */
   presented(socket: Socket, now: number): PresentedCertificate | undefined {
     if (!(socket instanceof TLSSocket)) return undefined;
-    let read = this.#read.get(socket);
-    if (read === undefined) {
+    if (!this.#read.has(socket)) {
       const certificate = socket.getPeerX509Certificate();
       // Not `authorized`: it is true of a resumed session without any certificate.
-      if (certificate === undefined) return undefined;
-      read = this.#readSocket(socket, certificate);
-      this.#read.set(socket, read);
+      this.#read.set(socket, certificate && this.#readSocket(socket, certificate));
     }
+    const read = this.#read.get(socket);
+    if (read === undefined) return undefined;
     const { parsed, authority } = read;
     if (parsed === undefined) {
       return { verified: false, problem: read.problem, names: [], serial: "", issuer: "", authority, expiresAt: 0 };
@@ -105,6 +105,18 @@ interface ReadSocket {
   /** What cannot change any more. */
   readonly problem: string;
   readonly authority: "own" | "foreign";
+}
+
+/** Of several lists of one issuer each revokes. */
+function byIssuer(lists: readonly RevocationList[]): Map<string, RevocationList> {
+  const all = new Map<string, RevocationList>();
+  for (const list of lists) {
+    const other = all.get(list.issuer);
+    const serials = other === undefined ? list.serials : new Set([...other.serials, ...list.serials]);
+    const nextUpdate = Math.max(list.nextUpdate, other?.nextUpdate ?? 0);
+    all.set(list.issuer, { issuer: list.issuer, serials, nextUpdate });
+  }
+  return all;
 }
 
 /** A resumed session keeps the verdict on the chain above the certificate for so long at most. */

@@ -9,6 +9,7 @@ import { Admission } from "./admission.ts";
 import { managedCertificate } from "./certificates.ts";
 import { Deadlines } from "./deadlines.ts";
 import { countingCounters, nodeTimers, temporaryDirectory, testBox, until } from "./input.test-data.ts";
+import { KeyUpdateClient } from "./key-updates.test-data.ts";
 import { type Listening, listenTls } from "./listener.ts";
 import { ServerTls } from "./tls.ts";
 import type { AcceptTransport, Transport, TransportHandler } from "./transport.ts";
@@ -19,14 +20,17 @@ let directory: ReturnType<typeof temporaryDirectory>;
 let tls: ServerTls;
 let reported: string[];
 let certificateNamesNow: string[];
+let exceeded: string[];
 const open: Listening[] = [];
 
 beforeEach(async () => {
   directory = temporaryDirectory();
   reported = [];
+  exceeded = [];
   certificateNamesNow = names;
   tls = await ServerTls.open({
     load: () => managedCertificate({ directory: directory.path, box, names: certificateNamesNow, now: Date.now() }),
+    held: { heldBytesMax: 64 * 1024, exceeded: (address) => exceeded.push(address) },
     timers: nodeTimers,
     now: Date.now,
     report: (_level, message) => reported.push(message),
@@ -253,6 +257,28 @@ describe("listenTls", () => {
     client.destroy();
     await until(() => events.includes("closed"));
     expect(events.slice(11)).toEqual([...new Array(10).fill("done"), "closed"]);
+  });
+
+  it("ends a connection whose TLS answers pile up unread, and no other (LESSONS 39)", async () => {
+    const { listening, admission } = await setUp();
+    const [flood, reader] = [
+      await KeyUpdateClient.open(listening.port, authority()),
+      await KeyUpdateClient.open(listening.port, authority()),
+    ];
+    reader.read();
+    const bystander = await dial(listening.port);
+    // The kernel takes some megabytes of answers before they stay with us.
+    for (let round = 0; round < 200 && !flood.isClosed; round += 1) {
+      await Promise.all([flood.send(2_000), reader.send(20)]);
+    }
+    await until(() => flood.isClosed);
+    expect(exceeded).toEqual(["127.0.0.1"]);
+    const echoed = once(bystander, "data");
+    bystander.write("still here");
+    expect(String((await echoed)[0])).toBe("still here");
+    expect([reader.isClosed, admission.connections]).toEqual([false, 2]);
+    reader.close();
+    bystander.destroy();
   });
 
   it("reloads one at a time", async () => {

@@ -1,12 +1,13 @@
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
-import { createSecureContext, type Server, type TlsOptions } from "node:tls";
+import { createSecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls";
 import type { Timer, Timers } from "../host/host.ts";
 import type { PresentedCertificate } from "../model/authentication.ts";
 import { CertificateError } from "./certificate-error.ts";
 import type { ServerCertificate } from "./certificates.ts";
 import type { ClientTrust } from "./client-trust.ts";
 import type { LoadedClientTrust } from "./load-client-trust.ts";
+import { TlsOutputWatch, type TlsOutputWatchOptions } from "./tls-output-watch.ts";
 
 export interface ServerTlsOptions {
   /** Reads (and where it must, renews) the certificate; called at start, at each reload and twice a day. */
@@ -15,6 +16,8 @@ export interface ServerTlsOptions {
   readonly loadClients?: () => Promise<LoadedClientTrust>;
   /** A reload brought another trust, which the listeners have by now. */
   readonly clientsReloaded?: (trust: ClientTrust, before: ClientTrust) => void;
+  /** What one connection may make the TLS library hold, and who hears when it did. */
+  readonly held?: Omit<TlsOutputWatchOptions, "timers">;
   /** Wall-clock milliseconds. */
   readonly now: () => number;
   readonly timers: Timers;
@@ -41,6 +44,8 @@ const CHECK_EVERY_MS = 12 * 3_600_000;
 export class ServerTls {
   readonly #options: ServerTlsOptions;
   readonly #servers = new Set<Server>();
+  readonly #watch: TlsOutputWatch | undefined;
+  readonly #watched = (socket: TLSSocket): void => this.#watch?.add(socket);
   #certificate: ServerCertificate;
   #clients: ClientTrust | undefined;
   #timer: Timer | undefined;
@@ -51,6 +56,8 @@ export class ServerTls {
     this.#options = options;
     this.#certificate = certificate;
     this.#clients = clients;
+    const { held, timers } = options;
+    this.#watch = held && new TlsOutputWatch({ ...held, timers });
   }
 
   /** Rejects as `load` and `loadClients` do. */
@@ -82,10 +89,12 @@ export class ServerTls {
   /** `server` gets each later certificate. */
   attach(server: Server): void {
     this.#servers.add(server);
+    server.on("secureConnection", this.#watched);
   }
 
   detach(server: Server): void {
     this.#servers.delete(server);
+    server.off("secureConnection", this.#watched);
   }
 
   /** Reads the certificate anew. Open connections stay. When it cannot be used, the old one stays and this rejects. */
@@ -114,6 +123,7 @@ export class ServerTls {
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#watch?.close();
     this.#servers.clear();
   }
 

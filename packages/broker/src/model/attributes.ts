@@ -20,6 +20,8 @@ export interface MessageAttributes {
   readonly reason?: string;
   /** Of a dead letter: failed attempts. */
   readonly attempts?: number;
+  /** Of a signed message, once its signature was verified: as `formatSignedNonce` has it. */
+  readonly nonce?: string;
   /** Erasure domain that its headers and payload belong to. */
   readonly domain?: number;
 }
@@ -33,12 +35,13 @@ const tags = {
   originTopic: 6,
   reason: 7,
   attempts: 8,
+  nonce: 9,
   domain: 10,
 } as const;
 
 export type AttributeName = keyof typeof tags;
 
-const textOf: ReadonlySet<AttributeName> = new Set<AttributeName>(["key", "id", "originTopic", "reason"]);
+const textOf: ReadonlySet<AttributeName> = new Set<AttributeName>(["key", "id", "originTopic", "reason", "nonce"]);
 const names: readonly AttributeName[] = Object.keys(tags) as AttributeName[];
 const nameOf: ReadonlyMap<number, AttributeName> = new Map(names.map((name) => [tags[name], name]));
 

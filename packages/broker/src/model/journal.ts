@@ -13,8 +13,10 @@ export interface JournalFrame {
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   readonly kinds: Uint8Array;
-  /** What of the records belongs to erasure domains, by `index`. While a frame is on its way to disk; not in one that was read. */
+  /** What of the records belongs to erasure domains, by `index`. */
   readonly confined?: readonly Confined[];
+  /** Its records are to be proved one by one. While it is on its way to disk. */
+  readonly isProved?: boolean;
   /** 1 for each record of which that part is erased: zeros stand in its place. Absent where there is none. */
   readonly erased?: Uint8Array;
 }
@@ -83,6 +85,8 @@ export interface Journal {
    * the domain's key it becomes unreadable. A key is made for a domain that has none.
    */
   confine(domain: number, from: number): void;
+  /** The frame that is open gets the root of a tree over its records: each can be proved without showing another. */
+  prove(): void;
   /**
    * Destroys the keys of domains that no record will belong to any more, and whose records are durable. `done` once no
    * key is left. Again and again changes nothing.

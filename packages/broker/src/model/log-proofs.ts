@@ -11,6 +11,19 @@ export interface NoProof {
   readonly message: string;
 }
 
+/** That a record is in its frame: in the tree over the frame's records, whose root is the end of `leafData`. */
+export interface RecordProof {
+  /** Place in the frame, from 0. */
+  readonly index: number;
+  readonly count: number;
+  /** 16 bytes that nobody can guess, so that the hash of a record says nothing of it. */
+  readonly salt: Buffer;
+  readonly kind: number;
+  readonly body: Buffer;
+  readonly root: Buffer;
+  readonly path: readonly Buffer[];
+}
+
 /** That the frame with a record is in the tree. */
 export interface InclusionAnswer {
   readonly ok: true;
@@ -20,8 +33,10 @@ export interface InclusionAnswer {
   readonly index: number;
   readonly size: number;
   readonly root: Buffer;
-  /** What the leaf is the hash of. */
+  /** What the leaf is the hash of: the chain hash of the frame, and the root over its records if it has one. */
   readonly leafData: Buffer;
+  /** Where the frame has a root over its records, and the record is not erased. */
+  readonly record?: RecordProof;
   /** Siblings from the leaf up (RFC 6962 section 2.1.1). */
   readonly path: readonly Buffer[];
 }
@@ -50,7 +65,21 @@ export interface SignedLog extends LogProofs {
   readonly verifierKey: string;
   /** The C2SP note over what is durable now. */
   checkpoint(): string;
+  /** The largest checkpoint that witnesses cosigned, with their signatures. */
+  cosigned(): string | undefined;
+  /**
+   * Keeps what witnesses made of a checkpoint. Rejects with an `AdministrationError`: `invalid` when this log did not sign
+   * it or no known witness did, `conflict` when a larger one is cosigned.
+   */
+  cosign(note: string): Promise<Cosigned>;
   statistics(): CheckpointStatistics;
+}
+
+/** What witnesses have cosigned. */
+export interface Cosigned {
+  readonly size: number;
+  /** Names of their keys. */
+  readonly witnesses: readonly string[];
 }
 
 /** What was done about checkpoints since the start. */

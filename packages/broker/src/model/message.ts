@@ -37,6 +37,8 @@ export class MessageDraft {
   payloadEnd = 0;
   /** As `writeAttributes` makes them; empty for none. */
   attributes: Uint8Array = noAttributes;
+  /** The publisher says that it sent this before (DUP). Asked of signed messages alone. */
+  isRepeat = false;
 }
 
 export { type MessageAttributes, readAttributes, writeAttributes } from "./attributes.ts";

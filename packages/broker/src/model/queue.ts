@@ -5,6 +5,7 @@
 import type { DeclaredRate, Refusal } from "./engine.ts";
 import type { EndReason } from "./link.ts";
 import type { MessageDraft, MessageView } from "./message.ts";
+import type { SignatureProblem } from "./signing.ts";
 
 /** A message that a consumer has, until it settles it or the lease expires. */
 export interface Lease {
@@ -75,6 +76,8 @@ export interface PublishResult {
   readonly reason: number;
   /** Why not, for people; empty when accepted. */
   readonly text: string;
+  /** When its signature, or the want of one, is why. */
+  readonly signature?: SignatureProblem;
   /** Where in the payload, as a JSON pointer, when its topic's schema refuses it. */
   readonly path?: string;
   /** Offset of the message; of the first one when it is a repeat; 0 when refused. */

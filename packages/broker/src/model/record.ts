@@ -78,7 +78,7 @@ export const RecordKind = {
   certificateRevoked: 48,
   signingKeyAdded: 49,
   signingKeyRemoved: 50,
-  /** Nonces of signed messages that may not come again; only inside snapshots. */
+  /** Nonces of signed messages that may not come again: in snapshots, and of one that was not stored because its id was known. */
   nonceState: 51,
   /** Erasure domains: one that is made, and in snapshots all that there are. */
   erasureState: 52,
@@ -90,6 +90,9 @@ export const RecordKind = {
   auditState: 55,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Of the journal's own kinds: a record that was lost to damage, or that meant something to the journal before a repair. */
+export const LOST_KIND = 203;
 
 /** Where the message begins in the body of a record of this kind; -1 when it holds none. */
 export function messageOffset(kind: number): number {

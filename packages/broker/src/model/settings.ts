@@ -8,6 +8,10 @@ export interface Retention {
   readonly bytes?: number;
 }
 
+/** `optional`: a signature is verified where there is one. `none`: it is passed on as it is. */
+export const signingModes = ["required", "optional", "none"] as const;
+export type SigningMode = (typeof signingModes)[number];
+
 /** What all publishers together may send to the topics of one declaration in a second; a second's worth may come at once. */
 export interface TopicRate {
   readonly messagesPerSecond?: number;
@@ -22,6 +26,8 @@ export interface TopicSettings {
   readonly retention?: Retention;
   /** Bytes of payload and headers. */
   readonly maxMessageBytes?: number;
+  /** Whether messages must be signed (docs/signing.md); `optional` when absent. */
+  readonly signing?: SigningMode;
   /** JSON Schema (draft 2020-12) that payloads must satisfy. */
   readonly schema?: JsonSchema;
   /** Where the ordering key comes from when a publisher gives none: a filter with one `{name}` level, such as `orders/{id}/#`. */
@@ -30,6 +36,8 @@ export interface TopicSettings {
   readonly rate?: TopicRate;
   /** What can be erased together: the messages of a topic, or those of an ordering key. Absent: nothing. */
   readonly erasure?: "topic" | "key";
+  /** What can be proved by itself: each message. Absent: the frame that holds it. */
+  readonly proofs?: "message";
 }
 
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

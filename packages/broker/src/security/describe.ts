@@ -68,6 +68,7 @@ deny = [{ subscribe = "plant/+/secret/#" }]
 
 [principals.dev7]
 roles = ["device"]
+certificates = ["dns:dev7.example"] # client certificates of your own authority that stand for it
 \`\`\`
 
 ## How it is decided
@@ -172,7 +173,19 @@ function topicRows(): SettingRow[] {
       meaning:
         "headers and payload of each topic, or of each ordering key, are encrypted under a key of their own, which `mess erase` destroys",
     },
-    { name: "signing", values: '`"none"`', standard: '`"none"`', meaning: "nothing else yet: it is refused" },
+    {
+      name: "signing",
+      values: '`"required"`, `"optional"`, `"none"`',
+      standard: '`"optional"`',
+      meaning:
+        "required: messages must be [signed](signing.md); optional: a signature is verified where there is one; none: it is passed on as it is",
+    },
+    {
+      name: "proofs",
+      values: '`"message"`',
+      standard: "a frame is proved as a whole",
+      meaning: "each message can be proved by itself, without its neighbours ([proofs](proofs.md))",
+    },
   ];
 }
 

@@ -17,10 +17,12 @@ export interface SpelledTopic {
   readonly owner?: string;
   readonly retention?: SpelledRetention;
   readonly maxMessageSize?: string;
+  readonly signing?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
   readonly rate?: SpelledRate;
   readonly erasure?: string;
+  readonly proofs?: string;
 }
 
 export interface SpelledSubscription {
@@ -41,15 +43,17 @@ export interface SpelledSubscription {
 }
 
 export function spellTopic(settings: TopicSettings): SpelledTopic {
-  const { owner, retention, maxMessageBytes, schema, key, rate, erasure } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, rate, erasure, proofs } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: size(maxMessageBytes) }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate: spellRate(rate) }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type DeclarationLimits, settingBounds } from "../model/setting-bounds.ts";
-import type { JsonSchema, Retention, TopicSettings } from "../model/settings.ts";
+import { type JsonSchema, type Retention, signingModes, type TopicSettings } from "../model/settings.ts";
 import { patternLevels, patternProblem, patternsOverlap } from "../model/topic-pattern.ts";
 import type { PolicyProblems } from "./policy-problems.ts";
 import { emptyRecord, exceeds, isTable, readTable } from "./policy-tables.ts";
@@ -13,7 +13,7 @@ import {
 } from "./setting-readers.ts";
 import { readRate } from "./topic-rate-check.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate", "erasure"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate", "erasure", "proofs"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -46,30 +46,27 @@ export function readTopicSettings(
     if (!keys.some((known) => known === name)) problems.unknownKey(path, name, keys);
   }
   const at = (name: (typeof keys)[number]): SettingPlace => ({ path: problems.path(path, name), problems });
-  checkSigning(table.get("signing"), at("signing"));
   const owner = readPrincipal(table.get("owner"), at("owner"));
   const retention = readRetention(table.get("retention"), at("retention"));
   const size = [1, limits.packetBytesMax] as const;
   const maxMessageBytes = readSize(table.get("maxMessageSize"), size, at("maxMessageSize"));
+  const signing = readChoice(table.get("signing"), signingModes, at("signing"));
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
   const rate = readRate(table.get("rate"), at("rate"));
   const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
+  const proofs = readChoice(table.get("proofs"), ["message"] as const, at("proofs"));
   return {
     ...(owner !== undefined && { owner }),
+    ...(proofs !== undefined && { proofs }),
     ...(retention !== undefined && { retention }),
     ...(maxMessageBytes !== undefined && { maxMessageBytes }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate }),
     ...(erasure !== undefined && { erasure }),
   };
-}
-
-/** Whoever asks for it must not believe to have it. */
-function checkSigning(value: unknown, { path, problems }: SettingPlace): void {
-  if (value === undefined || value === "none") return;
-  problems.add(path, "signed messages are not supported by this version", 'remove it, or say "none"');
 }
 
 /** `"7d"`, or `{ age, bytes }` with one of them or both. */

@@ -1,6 +1,6 @@
 /** The bytes of a backup: a tar archive (POSIX ustar) with fixed fields, and a manifest at its end. docs/backup.md has the words. */
 import { hash } from "node:crypto";
-import { ERASURE_FILE } from "./file-names.ts";
+import { ERASURE_FILES } from "./file-names.ts";
 
 /** Tar's unit: headers have it, contents are filled up to it with zeros. */
 export const BLOCK = 512;
@@ -9,7 +9,7 @@ const VERSION = 1;
 const ARCHIVE_PREFIX: string = `mess-backup-${VERSION}/`;
 /** A file that is not a segment has at most so many bytes. Keys of erasure domains are 64 bytes each. */
 export function smallBytesMax(name: string): number {
-  return (name === ERASURE_FILE ? 256 : 4) * 1_024 * 1_024;
+  return ((ERASURE_FILES as readonly string[]).includes(name) ? 256 : 4) * 1_024 * 1_024;
 }
 /** The last entry: what the archive holds, sealed. */
 export const MANIFEST_NAME = "MANIFEST";

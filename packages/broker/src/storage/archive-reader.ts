@@ -11,7 +11,7 @@ import {
   type ReadManifest,
   smallBytesMax,
 } from "./archive-format.ts";
-import { classifyFile, ERASURE_FILE, HEAD_FILE, KEYRING_FILE } from "./file-names.ts";
+import { classifyFile, ERASURE_FILES, HEAD_FILE, KEYRING_FILE } from "./file-names.ts";
 import { isZero } from "./little-endian.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -21,7 +21,7 @@ const FAILED_BYTES_MAX = 64 * 1_024;
 /** Besides segments an archive holds these and no others: a name is never a way out of the directory. */
 const smallNames: ReadonlySet<string> = new Set([
   KEYRING_FILE,
-  ERASURE_FILE,
+  ...ERASURE_FILES,
   HEAD_FILE,
   "ca.pem",
   "ca.key.sealed",

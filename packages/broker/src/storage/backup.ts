@@ -18,7 +18,7 @@ import {
 } from "./archive-format.ts";
 import { lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
-import { ERASURE_FILE, HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
+import { ERASURE_FILES, HEAD_FILE, KEYRING_FILE, segmentName } from "./file-names.ts";
 import { headFileBytes } from "./head-file.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
 import { recover } from "./recovery.ts";
@@ -39,6 +39,7 @@ const otherFiles = ["ca.pem", "ca.key.sealed", "server.pem", "server.key.sealed"
  */
 const RATE_MIN_BYTES_PER_SECOND = 64 * 1_024;
 const GRACE_MS = 60_000;
+const NOTHING = Buffer.alloc(0);
 
 export interface BackupOptions {
   readonly host: Host;
@@ -77,9 +78,8 @@ export async function beginBackup(
       segments.push(end === undefined ? await findEnd(options, segment.header) : { ...segment, end });
     }
     const others: SmallFile[] = [];
-    // Erasure keys first: what wraps them is in the keyring before any of them is.
-    for (const name of [ERASURE_FILE, KEYRING_FILE, ...otherFiles])
-      others.push(...(await readSmallFile(options, name)));
+    others.push(...(await readKeys(options)));
+    for (const name of otherFiles) others.push(...(await readSmallFile(options, name)));
     return new ArchiveWriter(options, { held, pins }, segments, others);
   } catch (error) {
     held.releaseAll();
@@ -344,6 +344,17 @@ function damage(
     `Segment ${header.id} (${path}) is damaged at byte ${at.offset}, record ${at.seq + 1}: ${what}.`,
     { file: path, segment: header.id, offset: at.offset, seq: at.seq + 1 },
   );
+}
+
+/** The keyring and the keys of erasure domains, of one moment: a change of keys under way moves both. */
+async function readKeys(options: BackupOptions): Promise<SmallFile[]> {
+  for (;;) {
+    const before = await readSmallFile(options, KEYRING_FILE);
+    const domains: SmallFile[] = [];
+    for (const name of ERASURE_FILES) domains.push(...(await readSmallFile(options, name)));
+    const after = await readSmallFile(options, KEYRING_FILE);
+    if (before[0]?.bytes.equals(after[0]?.bytes ?? NOTHING) !== false) return [...before, ...domains];
+  }
 }
 
 /** None or one. */

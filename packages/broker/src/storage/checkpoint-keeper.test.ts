@@ -1,11 +1,20 @@
+import { generateKeyPairSync, sign } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type SimulatedHost, simulatedHost } from "../host/simulated-host.ts";
+import type { Cosigned } from "../model/log-proofs.ts";
 import { parseCheckpoint } from "./checkpoint.ts";
 import type { CheckpointOptions } from "./checkpoint-keeper.ts";
 import { claimDirectory } from "./data-directory.ts";
 import { openKeyring } from "./keyring.ts";
 import { openJournal } from "./open-journal.ts";
-import { parseNote, parseVerifierKey, verifyNote } from "./signed-note.ts";
+import {
+  formatVerifierKey,
+  parseNote,
+  parseVerifierKey,
+  type VerifierKey,
+  verifierKey,
+  verifyNote,
+} from "./signed-note.ts";
 import { readSmallFile, replaceSmallFile } from "./small-file.ts";
 import { append, begin, bodyOf, DIRECTORY, KEK, type Store, smallLimits } from "./storage-fixture.test-data.ts";
 import { type VerifyReport, verifyJournal } from "./verify.ts";
@@ -292,5 +301,93 @@ describe("verify", () => {
     await close();
     expect((await verified(OUTSIDE)).problem?.reason).toMatch(/the first 4 frames of the journal are others/);
     await expect(verified("/elsewhere/nothing")).rejects.toMatchObject({ code: "configuration" });
+  });
+});
+
+describe("cosignatures", () => {
+  const KEYS = "/elsewhere/witnesses";
+  const witness = (name: string): { verifier: VerifierKey; cosign: (text: string) => string } => {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const verifier = verifierKey(name, publicKey, "cosignature");
+    const cosign = (text: string): string => {
+      const time = Buffer.alloc(8);
+      time.writeBigUInt64BE(1_700_000_000n);
+      const signature = sign(null, Buffer.from(`cosignature/v1\ntime 1700000000\n${text}`), privateKey);
+      return `\u2014 ${name} ${Buffer.concat([verifier.id, time, signature]).toString("base64")}\n`;
+    };
+    return { verifier, cosign };
+  };
+  const [one, two, stranger] = [witness("w.example/1"), witness("w.example/2"), witness("w.example/3")];
+  const textOf = (note: string): string => parseNote(Buffer.from(note))!.text;
+
+  async function reopen(): Promise<void> {
+    await put(
+      KEYS,
+      Buffer.from(`# witnesses\n${formatVerifierKey(one.verifier)}\n\n${formatVerifierKey(two.verifier)}\n`),
+    );
+    await close();
+    await open({ witnessKeysFile: KEYS });
+  }
+
+  const add = (note: string): Promise<Cosigned> => sim.settle(store.checkpoints!.cosigned.add(note, store.proofs));
+
+  it("of known witnesses are kept with the largest checkpoint, over restarts", async () => {
+    await reopen();
+    await write(2);
+    const { checkpoints } = store;
+    const note = checkpoints!.current();
+    const text = textOf(note);
+    expect(await add(note + one.cosign(text) + stranger.cosign(text))).toEqual({ size: 2, witnesses: ["w.example/1"] });
+    expect(await add(note + two.cosign(text))).toEqual({ size: 2, witnesses: ["w.example/1", "w.example/2"] });
+    await write(1);
+    await reopen();
+    const kept = parseNote(Buffer.from(store.checkpoints!.cosigned.current!))!;
+    expect(kept.text).toBe(text);
+    for (const { verifier } of [one, two]) expect(verifyNote(kept, verifier)).toBe("verified");
+    expect(verifyNote(kept, parseVerifierKey(store.checkpoints!.verifierKey)!)).toBe("verified");
+    const later = store.checkpoints!.current();
+    expect(await add(later + two.cosign(textOf(later)))).toEqual({ size: 3, witnesses: ["w.example/2"] });
+    await expect(add(note + one.cosign(text))).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("count only on what this log signed, by a witness that it knows", async () => {
+    await reopen();
+    await write(1);
+    const note = store.checkpoints!.current();
+    const text = textOf(note);
+    for (const wrong of [
+      "no note",
+      note,
+      note + stranger.cosign(text),
+      note + one.cosign(text.replace("\n1\n", "\n2\n")),
+      `${text}\n${one.cosign(text)}`,
+      note.replace("\n1\n", "\n2\n") + one.cosign(text),
+    ]) {
+      await expect(add(wrong), wrong).rejects.toMatchObject({ code: "invalid" });
+    }
+    expect(store.checkpoints!.cosigned.current).toBeUndefined();
+  });
+
+  it("show a rollback as well, and a file of keys that is wrong keeps the journal closed", async () => {
+    await reopen();
+    await write(1);
+    await close();
+    const early = sim.disk.image();
+    sim.kill();
+    await open({ witnessKeysFile: KEYS });
+    await write(2);
+    const note = store.checkpoints!.current();
+    await add(note + one.cosign(textOf(note)));
+    const cosigned = (await read(`${DIRECTORY}/checkpoint.cosigned`))!;
+    await close();
+    sim = simulatedHost({ seed: 15, image: early });
+    await put(`${DIRECTORY}/checkpoint.cosigned`, cosigned);
+    await expect(sim.settle(openUnsettled({}))).rejects.toMatchObject({ exitCode: 65 });
+    await sim.settle(sim.host.disk.remove(`${DIRECTORY}/checkpoint.cosigned`));
+    await put(KEYS, Buffer.from("nonsense\n"));
+    await expect(sim.settle(openUnsettled({ witnessKeysFile: KEYS }))).rejects.toMatchObject({ code: "configuration" });
+    await expect(sim.settle(openUnsettled({ witnessKeysFile: "/no" }))).rejects.toMatchObject({
+      code: "configuration",
+    });
   });
 });

@@ -2,6 +2,7 @@ import type { Host, Timer } from "../host/host.ts";
 import type { CheckpointStatistics, LogProofs, TreeHead } from "../model/log-proofs.ts";
 import { formatCheckpoint } from "./checkpoint.ts";
 import { checkContinues, readCheckpointFile } from "./checkpoint-file.ts";
+import { CosignedCheckpoint } from "./cosigned-checkpoint.ts";
 import { step } from "./disk-io.ts";
 import { CHECKPOINT_FILE, CHECKPOINT_KEY_FILE } from "./file-names.ts";
 import type { Keyring } from "./keyring.ts";
@@ -21,6 +22,8 @@ export interface CheckpointOptions {
   readonly onProblem?: (path: string, reason: string) => void;
   /** Something that should be known was found out at start; a sentence for people. */
   readonly onNote?: (note: string) => void;
+  /** A file with the verifier key of a witness on each line: whose cosignatures are kept. */
+  readonly witnessKeysFile?: string;
 }
 
 export interface KeeperOptions extends CheckpointOptions {
@@ -34,16 +37,20 @@ export class CheckpointKeeper implements TreeWitness {
   readonly #options: KeeperOptions;
   readonly #key: LogKey;
   readonly statistics: CheckpointStatistics = { written: 0, failed: 0, size: -1 };
+  readonly cosigned: CosignedCheckpoint;
   #head: () => TreeHead;
   #signed: { readonly size: number; readonly note: string } | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(options: KeeperOptions, key: LogKey, proofs: LogProofs) {
+  private constructor(options: KeeperOptions, key: LogKey, cosigned: CosignedCheckpoint) {
     this.#options = options;
     this.#key = key;
-    this.#head = () => proofs.head;
+    this.cosigned = cosigned;
+    this.#head = () => {
+      throw new Error("the journal is not open yet");
+    };
   }
 
   /**
@@ -64,7 +71,12 @@ export class CheckpointKeeper implements TreeWitness {
       const compared = await checkContinues(proofs, checkpoint, { directory, path });
       if (!compared) options.onNote?.(`${path} could not be compared: retention dropped the frames it ends with`);
     }
-    return new CheckpointKeeper(options, key, proofs);
+    const { verifier } = key;
+    const cosigned = await CosignedCheckpoint.open(
+      { host, directory, verifier, keysFile: options.witnessKeysFile },
+      proofs,
+    );
+    return new CheckpointKeeper(options, key, cosigned);
   }
 
   /**

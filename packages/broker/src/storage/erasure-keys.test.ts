@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type SimulatedHost, simulatedHost } from "../host/simulated-host.ts";
-import { append, bodyOf, DIRECTORY, KEK, openStore, put, type Store } from "./storage-fixture.test-data.ts";
+import {
+  append,
+  bodyOf,
+  DIRECTORY,
+  KEK,
+  openStore,
+  put,
+  type Store,
+  smallLimits,
+} from "./storage-fixture.test-data.ts";
 import { verifyJournal } from "./verify.ts";
 
 const FILE = `${DIRECTORY}/erasure-keys`;
@@ -144,14 +153,61 @@ describe("an erasure domain", () => {
     expect(stopped).toBeGreaterThan(10);
   });
 
-  it("survives a change of the key-encryption key", async () => {
+  it("survives a change of the key-encryption key, after which no copy of an old slot is of any use", async () => {
     const sim = simulatedHost({ seed: 4 });
-    const store = await openStore(sim);
-    const seq = await addTo(sim, store, 7, "secret");
+    let store = await openStore(sim);
+    const seqs = [await addTo(sim, store, 1, "first"), await addTo(sim, store, 2, "second")];
+    const copy = sim.disk.read(FILE);
+    await destroy(sim, store, 1);
     await sim.settle(store.keyring.rewrap(Buffer.alloc(32, 1)));
+    expect(sim.disk.paths().filter((path) => path.includes("erasure"))).toEqual([`${FILE}-2`]);
     await sim.settle(store.keyring.rewrap(KEK));
+    expect(sim.disk.paths().filter((path) => path.includes("erasure"))).toEqual([FILE]);
+    const third = await addTo(sim, store, 3, "third");
     sim.crash();
-    expect((await read(sim, await openStore(sim), seq)).body).toBe("head:secret");
+    store = await openStore(sim);
+    expect((await read(sim, store, seqs[0]!)).isErased).toBe(true);
+    expect((await read(sim, store, seqs[1]!)).body).toBe("head:second");
+    expect((await read(sim, store, third)).body).toBe("head:third");
+    await sim.settle(store.journal.close());
+    // Somebody puts back what the disk had before.
+    const now = sim.disk.read(FILE);
+    copy.copy(now, 0, 0, 64);
+    sim.disk.put(FILE, now);
+    sim.disk.setAttributes(FILE, { mode: 0o600 });
+    const report = await sim.settle(verifyJournal({ host: sim.host, directory: DIRECTORY, kek: KEK }));
+    expect(report.ok).toBe(false);
+  });
+
+  it("is read, or erased, as before at a kill or power cut at any write of a change of keys", async () => {
+    const other = Buffer.alloc(32, 1);
+    let stopped = 0;
+    for (let nth = 1; nth <= 16; nth++) {
+      for (const how of ["crash", "kill"] as const) {
+        const sim = simulatedHost({ seed: 300 + nth });
+        const store = await openStore(sim);
+        const seqs = [await addTo(sim, store, 1, "first"), await addTo(sim, store, 2, "second")];
+        await destroy(sim, store, 1);
+        sim.disk.plant({
+          operation: "change",
+          nth,
+          effect: { kind: "stop", how, when: nth % 2 === 0 ? "before" : "after" },
+        });
+        await sim.settle(store.keyring.rewrap(other)).catch(() => {
+          stopped++;
+        });
+        sim.disk.clearFaults();
+        sim[how]();
+        const again = await openStore(sim, smallLimits, undefined, other).catch(() => openStore(sim));
+        expect(await read(sim, again, seqs[0]!)).toEqual({ body: blank("first"), isErased: true });
+        expect((await read(sim, again, seqs[1]!)).body).toBe("head:second");
+        await addTo(sim, again, 3, "third");
+        await sim.settle(again.keyring.rewrap(KEK));
+        sim.crash();
+        expect((await read(sim, await openStore(sim), seqs[1]!)).body).toBe("head:second");
+      }
+    }
+    expect(stopped).toBeGreaterThan(8);
   });
 
   it("with a damaged slot is damage and no erasure, whichever bit it is", async () => {

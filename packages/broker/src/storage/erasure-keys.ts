@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import type { DiskFile, Host } from "../host/host.ts";
 import { checkFile } from "./data-directory.ts";
 import { datasync, readAt, step, writeAt } from "./disk-io.ts";
-import { ERASURE_FILE } from "./file-names.ts";
+import { ERASURE_FILES, type ErasureFile } from "./file-names.ts";
 import { isZero } from "./little-endian.ts";
 import { openSecret, sealSecret } from "./secret-box.ts";
 import { StorageError } from "./storage-error.ts";
@@ -24,6 +24,7 @@ export interface ErasureKeysOptions {
   readonly journalId: Buffer;
   /** Wraps the keys of all domains; it is in the keyring. */
   readonly wrap: KeyObject;
+  readonly file: ErasureFile;
   /** Resolves when that key is on disk: before the first key is wrapped by it. */
   readonly keepWrap: () => Promise<void>;
 }
@@ -39,15 +40,18 @@ export type DomainKey = Buffer | "none" | undefined;
  */
 export class ErasureKeys {
   readonly #options: ErasureKeysOptions;
-  readonly #path: string;
+  #wrap: KeyObject;
+  #file: ErasureFile;
   readonly #keys: Map<number, Buffer> = new Map();
-  readonly #damaged: Set<number> = new Set();
+  /** Slots that are neither a key nor none, as they are. */
+  readonly #damaged: Map<number, Buffer> = new Map();
   #fresh: number[] = [];
   #working: Promise<void> = Promise.resolve();
 
   private constructor(options: ErasureKeysOptions) {
     this.#options = options;
-    this.#path = `${options.directory}/${ERASURE_FILE}`;
+    this.#wrap = options.wrap;
+    this.#file = options.file;
   }
 
   /** Reads the file; none is the same as an empty one. Rejects with a `StorageError`. */
@@ -55,6 +59,14 @@ export class ErasureKeys {
     const keys = new ErasureKeys(options);
     await keys.#load();
     return keys;
+  }
+
+  get #path(): string {
+    return this.#pathOf(this.#file);
+  }
+
+  #pathOf(file: ErasureFile): string {
+    return `${this.#options.directory}/${file}`;
   }
 
   /** How many keys there are. */
@@ -96,7 +108,7 @@ export class ErasureKeys {
   flush(): Promise<void> {
     const fresh = this.#fresh;
     this.#fresh = [];
-    return this.#write(fresh.map((domain) => ({ domain, slot: this.#seal(domain) })));
+    return this.#write(fresh);
   }
 
   /** Resolves when the keys are gone from memory and from the file. Doing it again changes nothing. */
@@ -107,24 +119,71 @@ export class ErasureKeys {
       this.#keys.delete(domain);
       this.#damaged.delete(domain);
     }
-    return this.#write(known.map((domain) => ({ domain, slot: Buffer.alloc(SLOT) })));
+    return this.#write(known);
   }
 
-  #write(slots: readonly { readonly domain: number; readonly slot: Buffer }[]): Promise<void> {
-    if (slots.length === 0) return this.#working;
-    const work = this.#working.then(() =>
+  /**
+   * Wraps all keys by another one, in the other file; `commit` makes the keyring name both. The old file goes then: with the
+   * key it was wrapped by, what was destroyed in it is out of reach, whatever copies of its bytes there are.
+   */
+  move(wrap: KeyObject, commit: (file: ErasureFile) => Promise<void>): Promise<void> {
+    return this.#serially(async () => {
+      const from = this.#path;
+      const to = ERASURE_FILES.find((file) => file !== this.#file) ?? this.#file;
+      await this.#writeAll(this.#pathOf(to), wrap);
+      await commit(to);
+      this.#wrap = wrap;
+      this.#file = to;
+      await this.#remove(from);
+    });
+  }
+
+  /** What the slots of these domains are to be by now. */
+  #write(domains: readonly number[]): Promise<void> {
+    if (domains.length === 0) return this.#working;
+    return this.#serially(() =>
       step("writing", this.#path, async () => {
         const file = await this.#openFile();
         try {
-          for (const { domain, slot } of slots) await writeAt(file, slot, placeOf(domain));
+          for (const domain of domains) await writeAt(file, this.#slot(domain, this.#wrap), placeOf(domain));
           await datasync(file);
         } finally {
           await file.close();
         }
       }),
     );
-    this.#working = work.catch(() => undefined);
-    return work;
+  }
+
+  #serially(work: () => Promise<void>): Promise<void> {
+    const done = this.#working.then(work);
+    this.#working = done.catch(() => undefined);
+    return done;
+  }
+
+  async #writeAll(path: string, wrap: KeyObject): Promise<void> {
+    const { host, directory } = this.#options;
+    // Of a move that was interrupted before the keyring knew of it.
+    await this.#remove(path);
+    await step("writing", path, async () => {
+      const file = await host.disk.open(path, "create");
+      try {
+        for (const domain of [...this.#keys.keys(), ...this.#damaged.keys()])
+          await writeAt(file, this.#slot(domain, wrap), placeOf(domain));
+        await datasync(file);
+      } finally {
+        await file.close();
+      }
+      await host.disk.syncDirectory(directory);
+    });
+  }
+
+  async #remove(path: string): Promise<void> {
+    const { host, directory } = this.#options;
+    await step("removing", path, async () => {
+      if ((await host.disk.stat(path)) === undefined) return;
+      await host.disk.remove(path);
+      await host.disk.syncDirectory(directory);
+    });
   }
 
   async #openFile(): Promise<DiskFile> {
@@ -136,11 +195,11 @@ export class ErasureKeys {
     return file;
   }
 
-  #seal(domain: number): Buffer {
-    const { host, journalId, wrap } = this.#options;
+  #slot(domain: number, wrap: KeyObject): Buffer {
+    const { host, journalId } = this.#options;
     const key = this.#keys.get(domain);
+    if (key === undefined) return this.#damaged.get(domain) ?? Buffer.alloc(SLOT);
     const slot = Buffer.alloc(SLOT);
-    if (key === undefined) return slot;
     const sealed = sealSecret(wrap, key, contextOf(journalId, domain), firstByteSet(host.random));
     // Without its version byte, which has no room here.
     sealed.copy(slot, 0, 1);
@@ -175,12 +234,12 @@ export class ErasureKeys {
     writeSum(sum);
     if (!sum.equals(slot)) {
       const isTorn = slot[0] === 0 || slot[SLOT - 1] === 0;
-      if (!isTorn) this.#damaged.add(domain);
+      if (!isTorn) this.#damaged.set(domain, Buffer.from(slot));
       return;
     }
     const sealed = Buffer.concat([Buffer.of(1), slot.subarray(0, CRC_AT)]);
-    const key = openSecret(this.#options.wrap, sealed, contextOf(this.#options.journalId, domain));
-    if (key === undefined) this.#damaged.add(domain);
+    const key = openSecret(this.#wrap, sealed, contextOf(this.#options.journalId, domain));
+    if (key === undefined) this.#damaged.set(domain, Buffer.from(slot));
     else this.#keys.set(domain, key);
   }
 }

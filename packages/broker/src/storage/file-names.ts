@@ -1,10 +1,13 @@
 /** Names inside the data directory. Fixed width, so that a listing sorts by age. */
 export const KEYRING_FILE = "keyring";
-/** Keys of erasure domains, one a slot. */
-export const ERASURE_FILE = "erasure-keys";
+/** Keys of erasure domains, one a slot: the keyring says which of the two it is. */
+export const ERASURE_FILES = ["erasure-keys", "erasure-keys-2"] as const;
+export type ErasureFile = (typeof ERASURE_FILES)[number];
 export const HEAD_FILE = "HEAD";
 /** The last signed checkpoint, and the key that signs. */
 export const CHECKPOINT_FILE = "checkpoint";
+/** The largest checkpoint that witnesses cosigned. */
+export const COSIGNED_FILE = "checkpoint.cosigned";
 export const CHECKPOINT_KEY_FILE = "checkpoint.key.sealed";
 /** In a directory whose restore has not been verified yet. */
 export const RESTORE_MARK = "restore-unfinished";

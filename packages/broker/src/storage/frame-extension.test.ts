@@ -79,7 +79,8 @@ describe("the extension of a frame", () => {
       fc.property(range, range, many, ([, to], previous, ranges) => {
         const dropped = ranges.map((one) => spanOf(...one));
         const state = { whole: spanOf(0, to), previous: spanOf(...previous), dropped };
-        for (const extension of [{ state }, { dropped }, { state, dropped }, {}]) {
+        const recordRoot = full(0, 1);
+        for (const extension of [{ state }, { dropped }, { state, dropped, recordRoot }, { recordRoot }, {}]) {
           expect(decodeExtension(encodeExtension(extension))).toEqual(extension);
         }
       }),

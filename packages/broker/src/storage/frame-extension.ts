@@ -9,6 +9,9 @@ export const DROPPED_SPANS_MAX = 64;
 
 const STATE_TAG = 1;
 const DROPPED_TAG = 2;
+const RECORDS_TAG = 3;
+/** Bytes that a root over records takes in an extension. */
+export const RECORD_ROOT_BYTES: number = ITEM_HEAD_BYTES + HASH_BYTES;
 
 /** The tree as it was before the segment whose first frame says so. */
 export interface TreeState {
@@ -26,18 +29,22 @@ export interface FrameExtension {
   readonly state?: TreeState;
   /** Leaves of segments whose trim records are in this frame, and that an older one outlives. */
   readonly dropped?: readonly Span[];
+  /** Root of the tree over the frame's records. */
+  readonly recordRoot?: Buffer;
 }
 
 /** Items of tag (1), zeros (3), length (4), value. */
-export function encodeExtension({ state, dropped = [] }: FrameExtension): Buffer {
+export function encodeExtension({ state, dropped = [], recordRoot }: FrameExtension): Buffer {
   const items: Buffer[] = [];
-  if (state !== undefined) items.push(...item(STATE_TAG, [state.whole, state.previous, ...state.dropped]));
-  for (const span of dropped) items.push(...item(DROPPED_TAG, [span]));
+  if (state !== undefined) items.push(...item(STATE_TAG, spans([state.whole, state.previous, ...state.dropped])));
+  for (const span of dropped) items.push(...item(DROPPED_TAG, spans([span])));
+  if (recordRoot !== undefined) items.push(...item(RECORDS_TAG, recordRoot));
   return Buffer.concat(items);
 }
 
-function item(tag: number, spans: readonly Span[]): Buffer[] {
-  const value = Buffer.concat(spans.flatMap(encodeSpan));
+const spans = (list: readonly Span[]): Buffer => Buffer.concat(list.flatMap(encodeSpan));
+
+function item(tag: number, value: Buffer): Buffer[] {
   const head = Buffer.alloc(ITEM_HEAD_BYTES);
   head.writeUInt8(tag, 0);
   head.writeUInt32LE(value.length, 4);
@@ -54,6 +61,7 @@ function encodeSpan({ from, to, hashes }: Span): Buffer[] {
 /** Nothing throws: an item that is not as it should be, or unknown, is passed over. */
 export function decodeExtension(bytes: Buffer): FrameExtension {
   let state: TreeState | undefined;
+  let recordRoot: Buffer | undefined;
   const dropped: Span[] = [];
   for (let at = 0; at + ITEM_HEAD_BYTES <= bytes.length; ) {
     const start = at + ITEM_HEAD_BYTES;
@@ -62,9 +70,11 @@ export function decodeExtension(bytes: Buffer): FrameExtension {
     const value = bytes.subarray(start, end);
     if (bytes[at] === STATE_TAG) state = readState(value);
     else if (bytes[at] === DROPPED_TAG) dropped.push(...(readSpans(value) ?? []));
+    else if (bytes[at] === RECORDS_TAG && value.length === HASH_BYTES) recordRoot = Buffer.from(value);
     at = end;
   }
-  return { ...(state !== undefined && { state }), ...(dropped.length > 0 && { dropped }) };
+  const root = recordRoot !== undefined && { recordRoot };
+  return { ...root, ...(state !== undefined && { state }), ...(dropped.length > 0 && { dropped }) };
 }
 
 function readState(value: Buffer): TreeState | undefined {

@@ -1,4 +1,4 @@
-import type { JournalFrame } from "../model/journal.ts";
+import type { Confined, JournalFrame } from "../model/journal.ts";
 import { RECORD_HEAD_BYTES } from "./record-area.ts";
 
 /**
@@ -83,6 +83,7 @@ class Joining {
   readonly #ends: Uint32Array;
   readonly #kinds: Uint8Array;
   readonly #erased: Uint8Array;
+  readonly #confined: Confined[] = [];
   #isErased = false;
   #to = 0;
 
@@ -122,8 +123,10 @@ class Joining {
       starts: this.#starts,
       ends: this.#ends,
       kinds: this.#kinds,
+      confined: this.#confined,
     };
-    return this.#isErased ? { ...frame, erased: this.#erased } : frame;
+    const confined = { ...frame, confined: this.#confined };
+    return this.#isErased ? { ...confined, erased: this.#erased } : confined;
   }
 
   #record(index: number, start: number, end: number, kind: number): boolean {
@@ -158,6 +161,7 @@ class Joining {
     const from = this.#taken[number]!;
     if (from + rest > section.bytes) return false;
     this.#taken[number] = from + rest;
+    this.#confined.push({ index, domain: section.domain, from: to });
     if (section.plain === undefined) {
       this.#erased[index] = 1;
       this.#isErased = true;

@@ -82,9 +82,9 @@ export class JournalTree {
     return rootOf(this.whole);
   }
 
-  /** A frame with this chain hash is durable. */
-  committed(chainHash: Buffer): void {
-    this.#active.append(leafHash(chainHash));
+  /** A frame with this chain hash is durable; `recordRoot` is that over its records, if it has one. */
+  committed(chainHash: Buffer, recordRoot?: Buffer): void {
+    this.#active.append(leafHash(leafDataOf(chainHash, recordRoot)));
     if (this.#dropping.length > 0) this.#dropping = [];
   }
 
@@ -141,6 +141,11 @@ export class JournalTree {
       this.#dropped = withSpan(this.#dropped, span);
     } else this.#dropped = this.#dropped.filter(({ from }) => from > span.to);
   }
+}
+
+/** What the leaf of a frame is the hash of. */
+export function leafDataOf(chainHash: Buffer, recordRoot: Buffer | undefined): Buffer {
+  return recordRoot === undefined ? chainHash : Buffer.concat([chainHash, recordRoot]);
 }
 
 /** Spans in order, with one more; those that touch become one, and the oldest go when there are too many. */

@@ -69,7 +69,9 @@ export class DiskJournal implements Journal {
     const failed = (error: unknown): void => this.#fail(error);
     this.#reader = new FrameReader({ ...parts, cache: this.#cache, failed });
     const tree = new JournalTree(parts.tree);
-    this.proofs = new TreeReader({ ...parts, tree, findEnd: (entry) => this.#reader.indexOf(entry) });
+    const openFrame = (seq: number): Promise<JournalFrame | undefined> =>
+      new Promise((resolve) => this.#reader.fetch(seq, resolve));
+    this.proofs = new TreeReader({ ...parts, tree, openFrame, findEnd: (entry) => this.#reader.indexOf(entry) });
     const learnLeaves = (entry: SegmentEntry): Promise<unknown> => this.proofs.spanOf(entry);
     this.#retention = new Retention({ ...parts, tree, learnLeaves, cache: this.#cache, reader: this.#reader, failed });
     for (const entry of catalogue.all) if (entry.index !== undefined) this.#reader.keepIndex(entry);
@@ -138,8 +140,17 @@ export class DiskJournal implements Journal {
     return this.#open.reserve(kind, length);
   }
 
+  /** For what makes a journal out of another one: a record of the journal's own. */
+  reserveOwn(kind: number, length: number): number {
+    return this.#open.reserve(kind, length);
+  }
+
   confine(domain: number, from: number): void {
     this.#open.confine(domain, from);
+  }
+
+  prove(): void {
+    this.#open.prove();
   }
 
   destroyDomains(domains: readonly number[], done: () => void): void {

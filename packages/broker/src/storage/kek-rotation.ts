@@ -22,7 +22,7 @@ import { StorageError } from "./storage-error.ts";
 
 const KEPT_MAX = 10_000;
 
-export interface RotatedFile {
+interface RotatedFile {
   /** File that holds the key before. */
   readonly kept: string;
 }
@@ -36,7 +36,7 @@ export async function rotateKekFile(path: string, rewrap: (kek: Buffer) => Promi
 }
 
 /** Gives the key that waits in `<path>.next`, and that the keyring is wrapped by, its place. */
-export function settleKekFile(path: string): RotatedFile {
+function settleKekFile(path: string): RotatedFile {
   try {
     const kept = keepOld(path);
     renameSync(nextKekPath(path), path);

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Host } from "../host/host.ts";
 import { datasync, errorCode, readAt, step, writeAt } from "./disk-io.ts";
-import { KEYRING_FILE } from "./file-names.ts";
+import { type ErasureFile, KEYRING_FILE } from "./file-names.ts";
 import { StorageError } from "./storage-error.ts";
 
 const MARK = "mess-keyring-1";
@@ -25,6 +25,8 @@ export interface KeyringContent {
   readonly box: string;
   /** Wrapped key that wraps the keys of erasure domains, base64; absent in rings from before there were any. */
   readonly domains?: string;
+  /** Where those are; the first of the two names if it is absent. */
+  readonly domainsFile?: ErasureFile;
   readonly keys: readonly WrappedKey[];
 }
 

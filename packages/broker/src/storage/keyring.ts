@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { Host } from "../host/host.ts";
 import type { SecretBox } from "../model/journal.ts";
 import { ErasureKeys } from "./erasure-keys.ts";
+import { ERASURE_FILES, type ErasureFile } from "./file-names.ts";
 import { type KeyringContent, parseKeyring, readKeyringFile, writeKeyringFile } from "./keyring-file.ts";
 import { openSecret, sealSecret, secretBox, secretKey } from "./secret-box.ts";
 import { type SegmentKey, segmentKey } from "./segment-key.ts";
@@ -92,7 +93,9 @@ function unwrapRing(options: Omit<KeyringOptions, "create">, content: KeyringCon
     );
   };
   ring.setBoxKey(unwrap(content.box, BOX_KEY_ID));
-  if (content.domains !== undefined) ring.setDomainsKey(unwrap(content.domains, DOMAINS_KEY_ID));
+  if (content.domains !== undefined) {
+    ring.setDomainsKey(unwrap(content.domains, DOMAINS_KEY_ID), content.domainsFile ?? ERASURE_FILES[0]);
+  }
   for (const { id, wrapped, madeAt = 0 } of content.keys) ring.setDataKey(id, { key: unwrap(wrapped, id), madeAt });
   ring.currentKeyId = content.current;
   return ring;
@@ -127,6 +130,7 @@ class WrappedKeyring implements Keyring {
   #boxKey: Buffer = Buffer.alloc(0);
   /** Undefined until there is an erasure domain. */
   #domainsKey: Buffer | undefined;
+  #domainsFile: ErasureFile = ERASURE_FILES[0];
   #domains: ErasureKeys | undefined;
   #box: SecretBox | undefined;
 
@@ -142,8 +146,9 @@ class WrappedKeyring implements Keyring {
     this.#box = secretBox(secretKey(key), this.#host.random);
   }
 
-  setDomainsKey(key: Uint8Array): void {
+  setDomainsKey(key: Uint8Array, file: ErasureFile): void {
     this.#domainsKey = Buffer.from(key);
+    this.#domainsFile = file;
   }
 
   async openDomains(): Promise<void> {
@@ -154,14 +159,16 @@ class WrappedKeyring implements Keyring {
       directory: this.#directory,
       journalId,
       wrap: secretKey(this.#domainsKey ?? fresh),
+      file: this.#domainsFile,
       keepWrap: () => this.#keepDomainsKey(fresh),
     });
   }
 
-  #keepDomainsKey(key: Buffer): Promise<void> {
-    return this.#serially(async () => {
-      if (this.#domainsKey !== undefined) return;
-      await this.#write(this.#kek, this.currentKeyId, this.#keys, key);
+  async #keepDomainsKey(key: Buffer): Promise<void> {
+    // Not behind a change of keys, which may wait for the file of the domains.
+    if (this.#domainsKey !== undefined) return;
+    await this.#serially(async () => {
+      await this.#write({ domains: { key, file: this.#domainsFile } });
       this.#domainsKey = key;
     });
   }
@@ -201,7 +208,7 @@ class WrappedKeyring implements Keyring {
       const id = this.currentKeyId + 1;
       const key = Buffer.from(this.#host.random.bytes(KEY_BYTES));
       kept.set(id, { key, madeAt: this.#host.clock.now() });
-      await this.#write(this.#kek, id, kept);
+      await this.#write({ current: id, keys: kept });
       // Only a key that is on disk may seal anything.
       this.#keys = kept;
       this.currentKeyId = id;
@@ -212,8 +219,19 @@ class WrappedKeyring implements Keyring {
     if (kek.length !== KEY_BYTES) throw new RangeError(`a key-encryption key has 32 bytes, not ${kek.length}`);
     const key = secretKey(kek);
     return this.#serially(async () => {
-      await this.#write(key, this.currentKeyId, this.#keys);
+      if (this.#domainsKey === undefined) await this.#write({ kek: key });
+      else await this.#rewrapDomains(key);
       this.#kek = key;
+    });
+  }
+
+  /** The key that wraps those of domains changes too: else copies of a destroyed one could be opened with the new ring. */
+  async #rewrapDomains(kek: KeyObject): Promise<void> {
+    const key = Buffer.from(this.#host.random.bytes(KEY_BYTES));
+    await this.domains.move(secretKey(key), async (file) => {
+      await this.#write({ kek, domains: { key, file } });
+      this.#domainsKey = key;
+      this.#domainsFile = file;
     });
   }
 
@@ -223,19 +241,22 @@ class WrappedKeyring implements Keyring {
     return done;
   }
 
-  async #write(
-    kek: KeyObject,
-    current: number,
-    keys: ReadonlyMap<number, DataKey>,
-    domainsKey: Buffer | undefined = this.#domainsKey,
-  ): Promise<void> {
+  /** The file as it is, but for what is named. */
+  async #write(changed: {
+    readonly kek?: KeyObject;
+    readonly current?: number;
+    readonly keys?: ReadonlyMap<number, DataKey>;
+    readonly domains?: { readonly key: Buffer; readonly file: ErasureFile };
+  }): Promise<void> {
+    const { kek = this.#kek, current = this.currentKeyId, keys = this.#keys } = changed;
+    const { key: domainsKey, file } = changed.domains ?? { key: this.#domainsKey, file: this.#domainsFile };
     const wrap = (key: Buffer, id: number): string =>
       sealSecret(kek, key, wrapContext(this.journalId, id), this.#host.random).toString("base64");
     await writeKeyringFile(this.#host, this.#directory, {
       journal: this.journalId.toString("base64"),
       current,
       box: wrap(this.#boxKey, BOX_KEY_ID),
-      ...(domainsKey !== undefined && { domains: wrap(domainsKey, DOMAINS_KEY_ID) }),
+      ...(domainsKey !== undefined && { domains: wrap(domainsKey, DOMAINS_KEY_ID), domainsFile: file }),
       keys: [...keys].map(([id, { key, madeAt }]) => ({ id, wrapped: wrap(key, id), madeAt })),
     });
   }

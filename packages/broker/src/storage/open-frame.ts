@@ -21,6 +21,7 @@ export class OpenFrame {
   length = 0;
   count = 0;
   #confined: Confined[] = [];
+  #isProved = false;
   readonly #domains: Set<number> = new Set();
   #starts: Uint32Array = new Uint32Array(RECORDS_MIN);
   #ends: Uint32Array = new Uint32Array(RECORDS_MIN);
@@ -60,6 +61,11 @@ export class OpenFrame {
     this.#domains.add(domain);
   }
 
+  /** Its records are to be proved one by one. */
+  prove(): void {
+    this.#isProved = true;
+  }
+
   /** How many erasure domains have a part in it. */
   get domains(): number {
     return this.#domains.size;
@@ -76,7 +82,9 @@ export class OpenFrame {
       ends: this.#ends.subarray(0, count),
       kinds: this.#kinds.subarray(0, count),
       ...(this.#confined.length > 0 && { confined: this.#confined }),
+      ...(this.#isProved && { isProved: true }),
     };
+    this.#isProved = false;
     this.#confined = [];
     this.#domains.clear();
     this.#bytesOfLate = Math.max(length, Math.floor(this.#bytesOfLate * 0.9));

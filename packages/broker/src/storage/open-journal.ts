@@ -32,6 +32,8 @@ export interface OpenJournalOptions {
   readonly limits: StorageLimits;
   /** Of `claimDirectory`; the journal takes the lock itself without. It releases it when it closes or fails to open. */
   readonly lock?: DirectoryLock;
+  /** A journal that is made now begins behind this number. */
+  readonly startAfter?: number;
   /** For tests; the standard pace without. */
   readonly scrubPace?: ScrubPace;
   /** Signed checkpoints are kept, and the journal is compared with them; without, it is not. */
@@ -147,7 +149,14 @@ async function openCheckpoints(
   const tree = new JournalTree(recovered.tree);
   const cache = new FrameCache(0);
   const reader = new FrameReader({ host, directory, keyring, catalogue, cache, failed: () => undefined });
-  const proofs = new TreeReader({ host, directory, catalogue, tree, findEnd: (entry) => reader.indexOf(entry) });
+  const proofs = new TreeReader({
+    host,
+    directory,
+    keyring,
+    catalogue,
+    tree,
+    findEnd: (entry) => reader.indexOf(entry),
+  });
   try {
     return await CheckpointKeeper.open({ host, directory, keyring, ...checkpoints }, proofs);
   } finally {

@@ -23,6 +23,8 @@ export interface RecoveryOptions {
   readonly host: Host;
   readonly directory: string;
   readonly keyring: Keyring;
+  /** Where a journal without any segment ends; 0 if not given. */
+  readonly startAfter?: number;
 }
 
 /** Where the journal ends and what it holds. */
@@ -71,7 +73,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (newest === undefined) {
     if (head !== undefined && head.seq > 0)
       throw headDamage(directory, `it names record ${head.seq}, and there is no segment`);
-    return emptyJournal(head?.generation ?? 0);
+    return emptyJournal(head?.generation ?? 0, options.startAfter ?? 0);
   }
   return new Recovery(options, headers, head).run(newest);
 }
@@ -81,11 +83,11 @@ function headDamage(directory: string, what: string): StorageError {
   return new StorageError("damaged", message, { file: `${directory}/${HEAD_FILE}` });
 }
 
-function emptyJournal(headGeneration: number): Recovered {
+function emptyJournal(headGeneration: number, lastSeq: number): Recovered {
   return {
     entries: [],
     leftovers: [],
-    lastSeq: 0,
+    lastSeq,
     lastHash: Buffer.alloc(32),
     lastFilledId: 0,
     lastFilledEnd: 0,

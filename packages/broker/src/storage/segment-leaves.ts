@@ -2,7 +2,14 @@ import type { DiskFile, Host } from "../host/host.ts";
 import { readAt, step } from "./disk-io.ts";
 import { segmentName } from "./file-names.ts";
 import { decodeExtension, type TreeState } from "./frame-extension.ts";
-import { extensionRange, FRAME_HEADER_BYTES, readFrameHeader, readFrameTrailer } from "./frame-format.ts";
+import {
+  extensionRange,
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
+  readFrameHeader,
+  readFrameTrailer,
+} from "./frame-format.ts";
+import { leafDataOf } from "./journal-tree.ts";
 import { LeafNodes } from "./leaf-nodes.ts";
 import { leafHash } from "./merkle.ts";
 import { SECTOR } from "./sector-checksum.ts";
@@ -45,6 +52,7 @@ export function readLeaves(
     const window = Buffer.allocUnsafeSlow(Math.min(WINDOW_BYTES, header.bytes));
     let start = 0;
     let length = 0;
+    let recordRoot: Buffer | undefined;
     for (let at = SEGMENT_HEADER_BYTES; at < end; ) {
       if (at + FRAME_HEADER_BYTES > start + length) {
         start = at;
@@ -55,10 +63,11 @@ export function readLeaves(
         throw damage(header, at, "there is no valid frame header");
       }
       // Every frame but the first ends the one before.
-      if (frame.counter > 0) nodes.append(leafHash(frame.previousHash));
+      if (frame.counter > 0) nodes.append(leafHash(leafDataOf(frame.previousHash, recordRoot)));
+      recordRoot = await readRecordRoot(file, frame);
       at += frame.frameBytes;
     }
-    if (end > SEGMENT_HEADER_BYTES) nodes.append(leafHash(endHash));
+    if (end > SEGMENT_HEADER_BYTES) nodes.append(leafHash(leafDataOf(endHash, recordRoot)));
     return nodes;
   });
 }
@@ -69,7 +78,10 @@ export interface FramePlace {
   readonly count: number;
   /** Place in its segment, from 0. */
   readonly counter: number;
-  readonly chainHash: Buffer;
+  /** What its leaf is the hash of. */
+  readonly leafData: Buffer;
+  /** Root over its records, if it has one. */
+  readonly recordRoot: Buffer | undefined;
 }
 
 /** Finds the frame that holds a record, walking from the frame at byte `from` on; `undefined` when there is none. */
@@ -90,12 +102,20 @@ export function locateFrame(
         await readAt(file, head, at + frameBytes - SECTOR);
         const trailer = readFrameTrailer(head, SECTOR);
         if (trailer === undefined) throw damage(header, at, "the frame's trailer is damaged");
-        return { firstSeq, count, counter, chainHash: Buffer.from(trailer.hash) };
+        const recordRoot = await readRecordRoot(file, frame);
+        return { firstSeq, count, counter, recordRoot, leafData: leafDataOf(Buffer.from(trailer.hash), recordRoot) };
       }
       at += frameBytes;
     }
     return undefined;
   });
+}
+
+async function readRecordRoot(file: DiskFile, frame: FrameHeader): Promise<Buffer | undefined> {
+  if (frame.extensionBytes === 0) return undefined;
+  const bytes = Buffer.alloc(frame.extensionBytes);
+  await readAt(file, bytes, frame.offset + extensionRange(frame).start);
+  return decodeExtension(bytes).recordRoot;
 }
 
 function withSegment<T>(

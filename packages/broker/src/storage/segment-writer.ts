@@ -1,12 +1,14 @@
 import type { Host } from "../host/host.ts";
 import type { JournalFrame } from "../model/journal.ts";
 import { type ActiveSegment, makeSegment } from "./active-segment.ts";
+import { encodeExtension, RECORD_ROOT_BYTES } from "./frame-extension.ts";
 import { frameBytes } from "./frame-format.ts";
 import type { FrameReader } from "./frame-reader.ts";
 import { FrameSealer, type SealedFrame } from "./frame-seal.ts";
 import { sectionSizes } from "./frame-sections.ts";
 import type { JournalTree } from "./journal-tree.ts";
 import type { Keyring } from "./keyring.ts";
+import { recordRoot } from "./record-tree.ts";
 import type { Retention } from "./retention.ts";
 import { newEntry, type SegmentCatalogue, type SegmentEntry } from "./segment-catalogue.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
@@ -38,6 +40,7 @@ export class SegmentWriter {
   #filledId: number;
   #filledEnd: number;
   #extension: Buffer = Buffer.alloc(0);
+  #recordRoot: Buffer | undefined;
   /** The next frame goes into a new segment, whatever room this one has. */
   #newSegmentWanted = false;
 
@@ -74,7 +77,12 @@ export class SegmentWriter {
 
   /** The frame as it goes to `active.file` at `active.offset`. Valid until the next one. */
   seal(frame: JournalFrame): SealedFrame {
-    return this.#sealer.seal(frame, this.#active, this.#extension);
+    const active = this.#active;
+    // Only now it is settled which segment's key makes the salts.
+    this.#recordRoot = frame.isProved === true ? recordRoot(frame, active) : undefined;
+    const root = this.#recordRoot;
+    const extension = root === undefined ? [] : [encodeExtension({ recordRoot: root })];
+    return this.#sealer.seal(frame, active, Buffer.concat([this.#extension, ...extension]));
   }
 
   /** The frame is durable. */
@@ -83,7 +91,7 @@ export class SegmentWriter {
     const entry = this.#entry;
     entry.index?.add(frame.firstSeq, active.offset, sealed.bytes.length);
     active.advance(sealed);
-    this.#parts.tree.committed(sealed.hash);
+    this.#parts.tree.committed(sealed.hash, this.#recordRoot);
     entry.lastSeq = frame.firstSeq + frame.count - 1;
     entry.end = active.offset;
     entry.endHash = sealed.hash;
@@ -96,9 +104,10 @@ export class SegmentWriter {
     const { tree } = this.#parts;
     const { counter, room } = this.#active;
     const sizes = sectionSizes(frame);
-    const length = frameBytes({ ...sizes, extensionBytes: tree.extension(false).length });
+    const rootBytes = frame.isProved === true ? RECORD_ROOT_BYTES : 0;
+    const length = frameBytes({ ...sizes, extensionBytes: tree.extension(false).length + rootBytes });
     this.#extension = tree.extension(counter === 0 || length > room || this.#newSegmentWanted);
-    return frameBytes({ ...sizes, extensionBytes: this.#extension.length });
+    return frameBytes({ ...sizes, extensionBytes: this.#extension.length + rootBytes });
   }
 
   async #makeReady(frame: JournalFrame, mustRoll: boolean, length: number): Promise<void> {

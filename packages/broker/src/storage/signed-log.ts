@@ -15,6 +15,8 @@ export function signedLog({
   return {
     verifierKey: checkpoints.verifierKey,
     checkpoint: () => checkpoints.current(),
+    cosigned: () => checkpoints.cosigned.current,
+    cosign: (note) => checkpoints.cosigned.add(note, proofs).catch(refuse),
     statistics: () => checkpoints.statistics,
     get head() {
       return proofs.head;

@@ -32,11 +32,12 @@ export async function openUnsettled(
   sim: SimulatedHost,
   limits: StorageLimits = smallLimits,
   scrubPace?: ScrubPace,
+  kek: Buffer = KEK,
 ): Promise<Store> {
   const { host } = sim;
   const claimed = await claimDirectory({ host, directory: DIRECTORY });
   try {
-    const keyring = await openKeyring({ host, directory: DIRECTORY, kek: KEK, create: !claimed.hasJournal });
+    const keyring = await openKeyring({ host, directory: DIRECTORY, kek, create: !claimed.hasJournal });
     const pace = scrubPace === undefined ? {} : { scrubPace };
     const opened = await openJournal({ host, directory: DIRECTORY, keyring, limits, lock: claimed.lock, ...pace });
     return { ...opened, keyring, acked: new Map(), frames: [], failures: [], beforeSeal: () => undefined };
@@ -50,8 +51,9 @@ export async function openStore(
   sim: SimulatedHost,
   limits: StorageLimits = smallLimits,
   scrubPace?: ScrubPace,
+  kek: Buffer = KEK,
 ): Promise<Store> {
-  const store = await sim.settle(openUnsettled(sim, limits, scrubPace));
+  const store = await sim.settle(openUnsettled(sim, limits, scrubPace, kek));
   begin(store);
   return store;
 }

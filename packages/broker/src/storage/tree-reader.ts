@@ -1,5 +1,14 @@
-import type { ConsistencyAnswer, InclusionAnswer, LogProofs, NoProof, TreeHead } from "../model/log-proofs.ts";
+import type { JournalFrame } from "../model/journal.ts";
+import type {
+  ConsistencyAnswer,
+  InclusionAnswer,
+  LogProofs,
+  NoProof,
+  RecordProof,
+  TreeHead,
+} from "../model/log-proofs.ts";
 import type { JournalTree } from "./journal-tree.ts";
+import type { Keyring } from "./keyring.ts";
 import { KnownNodes } from "./known-nodes.ts";
 import type { LeafNodes } from "./leaf-nodes.ts";
 import { NO_SPAN, type Span } from "./leaf-span.ts";
@@ -11,8 +20,9 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from "./merkle.ts";
+import { proveRecord } from "./record-tree.ts";
 import type { SegmentCatalogue, SegmentEntry } from "./segment-catalogue.ts";
-import { type LeavesOptions, locateFrame, readLeaves, readTreeState } from "./segment-leaves.ts";
+import { type FramePlace, type LeavesOptions, locateFrame, readLeaves, readTreeState } from "./segment-leaves.ts";
 import { StorageError } from "./storage-error.ts";
 
 export interface TreeReaderParts extends LeavesOptions {
@@ -20,6 +30,9 @@ export interface TreeReaderParts extends LeavesOptions {
   readonly tree: JournalTree;
   /** Makes sure that an entry knows its end. */
   readonly findEnd: (entry: SegmentEntry) => Promise<void>;
+  /** The frame with a record, opened; `undefined` when it was dropped meanwhile. Absent: records are not proved. */
+  readonly openFrame?: (seq: number) => Promise<JournalFrame | undefined>;
+  readonly keyring: Keyring;
 }
 
 /** Proofs that wait for their turn. Each may read the headers of two segments. */
@@ -92,10 +105,24 @@ export class TreeReader implements LogProofs {
     const path = known?.ranges(inclusionRanges(index, size));
     const root = known?.range({ from: 0, to: size });
     if (path === undefined || root === undefined) return dropped();
-    const leafData = frame.chainHash;
+    const { leafData } = frame;
     if (!verifyInclusion({ index, size, leaf: leafHash(leafData), path }, root)) throw damaged();
+    const record = await this.#record(entry, seq, frame);
     const { firstSeq, count } = frame;
-    return { ok: true, seq, frame: { firstSeq, count }, index, size, root, leafData, path };
+    const proof = { ok: true, seq, frame: { firstSeq, count }, index, size, root, leafData, path } as const;
+    return record === undefined ? proof : { ...proof, record };
+  }
+
+  async #record(entry: SegmentEntry, seq: number, place: FramePlace): Promise<RecordProof | undefined> {
+    const { keyring, openFrame } = this.#parts;
+    const { keyId, salt } = entry.header;
+    if (place.recordRoot === undefined) return undefined;
+    const frame = await openFrame?.(seq);
+    const key = keyring.segmentKey(keyId, salt);
+    if (frame === undefined || key === undefined) return undefined;
+    const proof = proveRecord(frame, { key, counter: place.counter }, seq);
+    if (proof !== undefined && !proof.root.equals(place.recordRoot)) throw damaged();
+    return proof;
   }
 
   async #consistency(from: number, to: number): Promise<ConsistencyAnswer | NoProof> {

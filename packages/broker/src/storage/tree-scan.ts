@@ -1,5 +1,5 @@
 import { decodeExtension, type TreeState } from "./frame-extension.ts";
-import { emptyTree, type RecoveredTree, withSpan } from "./journal-tree.ts";
+import { emptyTree, leafDataOf, type RecoveredTree, withSpan } from "./journal-tree.ts";
 import { LeafNodes } from "./leaf-nodes.ts";
 import { LeafSpan, type Span } from "./leaf-span.ts";
 import { leafHash } from "./merkle.ts";
@@ -11,23 +11,30 @@ export class TreeScan {
   state: TreeState | undefined;
   readonly #dropped: Span[] = [];
   #nodes: LeafNodes = new LeafNodes(0);
+  /** Of the frame that was visited last. */
+  #recordRoot: Buffer | undefined;
 
   visit({ header, extension }: ScannedFrame): void {
-    const { state, dropped = [] } = decodeExtension(extension);
+    const { state, dropped = [], recordRoot } = decodeExtension(extension);
     this.#dropped.push(...dropped);
     if (header.counter === 0 && state !== undefined) {
       this.state = state;
       this.#nodes = new LeafNodes(state.whole.to);
     }
     // The header of a frame names the chain hash after the one before it.
-    if (this.state !== undefined && header.counter > 0) this.#nodes.append(leafHash(header.previousHash));
+    if (this.state !== undefined && header.counter > 0) this.#leaf(header.previousHash);
+    this.#recordRoot = recordRoot;
   }
 
   /** All nodes over the segment's leaves, once its last frame was visited; `endHash` is the chain hash after it. */
   finish(endHash: Buffer): LeafNodes | undefined {
     if (this.state === undefined) return undefined;
-    this.#nodes.append(leafHash(endHash));
+    this.#leaf(endHash);
     return this.#nodes;
+  }
+
+  #leaf(chainHash: Buffer): void {
+    this.#nodes.append(leafHash(leafDataOf(chainHash, this.#recordRoot)));
   }
 
   /** Leaves that were dropped from the middle of the journal, as far as this segment knows. */

@@ -3,12 +3,15 @@ import { type CheckedCheckpoint, CheckpointChecks } from "./checkpoint-checks.ts
 import { checkDirectory, lockDirectory } from "./data-directory.ts";
 import { readAt, step } from "./disk-io.ts";
 import { KEYRING_FILE, segmentName } from "./file-names.ts";
+import { decodeExtension } from "./frame-extension.ts";
 import { readHead } from "./head-file.ts";
 import { type Keyring, openKeyring } from "./keyring.ts";
 import { readKeyringFile } from "./keyring-file.ts";
 import { isZero } from "./little-endian.ts";
+import { recordRoot } from "./record-tree.ts";
 import { readSegmentHeaders } from "./segment-files.ts";
 import { type IdRange, idRanges, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+import type { SegmentKey } from "./segment-key.ts";
 import { type ScannedFrame, type ScanResult, scanSegment, scanStart } from "./segment-scan.ts";
 import { StorageError } from "./storage-error.ts";
 import { judgeTail, ZEROS_WITHOUT_HEAD } from "./torn-tail.ts";
@@ -187,6 +190,7 @@ class Verification {
       const visit = (scanned: ScannedFrame): void => {
         this.#count(scanned);
         tree.visit(scanned);
+        this.#checkRecords(header, key, scanned);
       };
       const end = next?.previousEnd;
       const result = await scanSegment({ file, header, key, end, thorough: true, visit });
@@ -250,6 +254,14 @@ class Verification {
       zero = isZero(piece, 0, length);
     }
     this.#empty.push({ segment: header.id, from, to: header.bytes, what: zero ? "zeros" : "torn" });
+  }
+
+  /** A root over records is that of these records; with something erased nobody can make it any more. */
+  #checkRecords(segment: SegmentHeader, key: SegmentKey | undefined, { header, frame, extension }: ScannedFrame): void {
+    const said = decodeExtension(extension).recordRoot;
+    if (said === undefined || key === undefined || frame.erased !== undefined) return;
+    if (recordRoot(frame, { key, counter: header.counter }).equals(said)) return;
+    this.#bad(segment, header.offset, "the root over the frame's records is another", header.firstSeq);
   }
 
   #count({ header, frame }: ScannedFrame): void {

@@ -4,7 +4,9 @@ import {
   type Checkpoint,
   formatProof,
   leafHash,
+  type ProvedMessage,
   parseProof,
+  type RecordExtra,
   readCheckpoint,
   verifyConsistency,
   verifyInclusion,
@@ -16,6 +18,7 @@ import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { TargetOptions } from "../target/target.ts";
 import { note, print, printJson } from "../terminal/print.ts";
+import { printable } from "../terminal/table.ts";
 import { formatCount } from "../units.ts";
 import { administer } from "./administer.ts";
 import { type AnswerObject, numberField, objectFrom, textField } from "./answer.ts";
@@ -30,7 +33,7 @@ export async function proveRecord(io: Io, seq: number, options: ProofOptions): P
   const proof = { index, size: numberField(answer, "size"), leaf: await leafHash(leafData), path };
   if (!(await verifyInclusion(proof, bytesField(answer, "root"))))
     throw disproved("the server's proof does not verify");
-  const extra = { seq, leafData: textField(answer, "leafData") };
+  const extra = { seq, leafData: textField(answer, "leafData"), ...recordOf(answer) };
   const text = formatProof({ index, path, checkpoint: textField(answer, "checkpoint"), extra });
   await put(io, options.out, text);
 }
@@ -72,15 +75,23 @@ export async function verifyProofFile(io: Io, file: string, options: ProofVerify
     if (options.json === true) return printJson(io, { origin, size });
     return print(io, `signed by ${origin}: a journal of ${formatCount(size)} frames\n`);
   }
-  const checkpoint = await verifyProof(proof, logKey);
-  if (checkpoint === undefined) throw disproved(`${file} proves nothing: its signature or its path does not verify`);
-  const { origin, size } = checkpoint;
+  const verified = await verifyProof(proof, logKey);
+  if (verified === undefined) throw disproved(`${file} proves nothing: its signature or its path does not verify`);
+  const { origin, size } = verified.checkpoint;
   const { index, extra } = proof;
-  if (options.json === true) return printJson(io, { origin, size, index, ...extra });
-  await print(
-    io,
-    `in the journal of ${origin}: frame ${index} of ${formatCount(size)}, chain hash ${extra.leafData}\n`,
-  );
+  const message = verified.record?.message;
+  if (options.json === true) {
+    const shown = message && { ...message, payload: Buffer.from(message.payload).toString("base64") };
+    return printJson(io, { origin, size, index, ...extra, ...(shown && { message: shown }) });
+  }
+  await print(io, `in the journal of ${origin}: frame ${index} of ${formatCount(size)}, leaf data ${extra.leafData}\n`);
+  if (message !== undefined) await print(io, `record ${extra.seq} is this message: ${messageText(message)}\n`);
+}
+
+function messageText({ topic, publisher, publishedAt, payload }: ProvedMessage): string {
+  const who = publisher === "" ? "" : ` by ${printable(publisher)}`;
+  const what = printable(Buffer.from(payload).toString("utf8"));
+  return `${printable(topic)}${who} at ${new Date(publishedAt).toISOString()}: ${what}`;
 }
 
 async function checked(text: string, logKey: string, what: string): Promise<Checkpoint> {
@@ -124,6 +135,19 @@ async function readLogKey(io: Io, given: string): Promise<string> {
   const text = (await readText(io, given)).trim();
   if (text.includes("+")) return text;
   throw configurationError(`${given} holds no verifier key`, "`mess proof key` prints it: name+id+key");
+}
+
+/** The record, where the server shows it to this key. */
+function recordOf(answer: AnswerObject): { record?: RecordExtra } {
+  if (answer["record"] === undefined) return {};
+  const record = objectFrom(answer["record"]);
+  if (typeof record["body"] !== "string") return {};
+  const [index, count, kind] = ["index", "count", "kind"].map((name) => numberField(record, name));
+  const path = Array.isArray(record["path"]) ? record["path"].map(String) : [];
+  const { body } = record;
+  return {
+    record: { index: index ?? 0, count: count ?? 0, kind: kind ?? 0, salt: textField(record, "salt"), path, body },
+  };
 }
 
 function bytesField(answer: AnswerObject, name: string): Uint8Array {

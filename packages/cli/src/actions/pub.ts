@@ -1,4 +1,5 @@
 import type { MqttClient, MqttPublishOptions, MqttPublishResult } from "@mess/client";
+import type { MessageSigner } from "@mess/client/signing";
 import { CliError, usageError } from "../cli-error.ts";
 import type { MessageOptions } from "../commands/message-options.ts";
 import type { PubOptions } from "../commands/pub.ts";
@@ -12,6 +13,7 @@ import { atLine, batchMessage } from "./batch-line.ts";
 import { messageProperties, metaOf, metaProperties } from "./message-properties.ts";
 import { publishAtomically } from "./pub-atomic.ts";
 import { readLines, readPayload } from "./read-stdin.ts";
+import { readSigner } from "./signing-files.ts";
 import { withClient } from "./with-client.ts";
 
 /** Unacknowledged publishes kept open: enough to fill the server's frames, few enough to name the one that failed. */
@@ -29,9 +31,12 @@ export async function pub(
   if (options.atomic === true) return publishAtomically(io, topic, options);
   const version = options.protocol === 4 ? 4 : 5;
   const source = await sourceOf(io, topic, payload, options);
+  const signer = options.signKey === undefined ? undefined : await readSigner(io, options.signKey);
   await withClient(io, options, { version, ...(version === 5 && { properties: metaProperties }) }, async (client) => {
     const progress = new ProgressCount(io.stderr, "published");
-    const outcome = await publishAll(client, source, (count) => progress.update(count)).finally(() => progress.clear());
+    const outcome = await publishAll(publisher(client, signer), source, (count) => progress.update(count)).finally(() =>
+      progress.clear(),
+    );
     await report(io, topic, outcome, options);
   });
 }
@@ -46,6 +51,9 @@ function checkOptions(topic: string | undefined, payload: string | undefined, op
   }
   if (streaming !== undefined && count > 1) throw usageError(`${streaming} and --count exclude each other`);
   if (options.atomic === true && streaming === undefined) throw usageError("--atomic needs --batch or --lines");
+  if (options.signKey !== undefined && (options.atomic === true || options.protocol === 4)) {
+    throw usageError("--sign-key goes neither with --atomic nor with --protocol 4");
+  }
   if (options.protocol === 4 && (batch || messageProperties(options) !== undefined)) {
     throw usageError(
       "--batch, --header, --key, --id, --delay, --at, --priority, --expiry and --content-type need MQTT 5",
@@ -147,8 +155,19 @@ interface Outcome {
   readonly milliseconds: number;
 }
 
+type Publish = (message: Outgoing) => Promise<MqttPublishResult>;
+
+/** Signing takes time, and keeps the order. */
+function publisher(client: MqttClient, signer: MessageSigner | undefined): Publish {
+  if (signer === undefined) return ({ topic, payload, options }) => client.publish(topic, payload, options);
+  return async ({ topic, payload, options }) => {
+    const properties = await signer({ topic, payload, properties: options.properties ?? {} }, Date.now());
+    return client.publish(topic, payload, { ...options, properties });
+  };
+}
+
 async function publishAll(
-  client: MqttClient,
+  publish: Publish,
   messages: AsyncIterable<Outgoing>,
   progress: (published: number) => void,
 ): Promise<Outcome> {
@@ -166,11 +185,11 @@ async function publishAll(
     progress(outcome.published);
   };
   try {
-    for await (const { topic, payload, options, line } of messages) {
+    for await (const message of messages) {
       if (failure !== undefined) break;
+      const { payload, line } = message;
       openBytes += payload.length;
-      const settled = client
-        .publish(topic, payload, options)
+      const settled = publish(message)
         .then(take, (error: unknown) => {
           failure ??= { error, line };
         })

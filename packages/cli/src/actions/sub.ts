@@ -1,12 +1,15 @@
-import type { MqttClient, MqttConnectOptions, MqttMessage } from "@mess/client";
+import { MessError, type MqttClient, type MqttConnectOptions, type MqttMessage } from "@mess/client";
+import type { MessageVerifier } from "@mess/client/signing";
 import { CliError, usageError } from "../cli-error.ts";
 import type { SubOptions } from "../commands/sub.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import { note, print, printJson } from "../terminal/print.ts";
+import { printable } from "../terminal/table.ts";
 import { parsePosition } from "../units.ts";
 import { messageJson, messageText } from "./format-message.ts";
 import { metaProperties } from "./message-properties.ts";
+import { readVerifier } from "./signing-files.ts";
 import { withClient } from "./with-client.ts";
 
 const queuePrefix = "$mess/queue/";
@@ -18,10 +21,11 @@ const rejectCode = 0x99;
 
 export async function sub(io: Io, filters: readonly string[], options: SubOptions): Promise<void> {
   const reading = readingOf(filters, options);
+  const verifier = options.verify === undefined ? undefined : await readVerifier(io, options.verify);
   await withClient(io, options, connectOptions(options), async (client) => {
     await subscribe(client, reading, options);
     if (options.quiet !== true) note(io, reading.note);
-    await printMessages(io, client, reading, options);
+    await printMessages(io, client, { ...reading, verifier }, options);
   });
 }
 
@@ -35,7 +39,8 @@ interface Reading {
 }
 
 function readingOf(filters: readonly string[], options: SubOptions): Reading {
-  const { queue, from, protocol } = options;
+  const { queue, from, protocol, verify } = options;
+  if (verify !== undefined && protocol === 4) throw usageError("--verify needs MQTT 5", "leave out --protocol 4");
   if (from !== undefined && protocol === 4) throw usageError("--from needs MQTT 5", "leave out --protocol 4");
   const settles = !options.ack || options.nack === true || options.reject === true;
   if (queue === undefined) {
@@ -123,9 +128,10 @@ function refusal(
   );
 }
 
-async function printMessages(io: Io, client: MqttClient, reading: Reading, options: SubOptions): Promise<void> {
+async function printMessages(io: Io, client: MqttClient, reading: Verified, options: SubOptions): Promise<void> {
   const limit = options.limit ?? options.count;
   let printed = 0;
+  let refused = 0;
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   if (options.timeout !== undefined) {
@@ -136,18 +142,48 @@ async function printMessages(io: Io, client: MqttClient, reading: Reading, optio
   }
   try {
     for await (const message of client) {
+      const problem = await problemOf(message, reading);
+      if (problem !== undefined) {
+        refused += 1;
+        note(io, `a message on ${printable(message.topic)} is not shown: ${problem}`);
+        if (reading.prefix !== "" && options.ack) message.ack(rejectCode);
+        else settle(message, options);
+        continue;
+      }
       if (options.retained || !message.retain) {
         await printMessage(io, message, reading, options);
         printed += 1;
       }
       settle(message, options);
-      if (printed === limit) return;
+      if (printed === limit) break;
     }
   } finally {
     clearTimeout(timer);
   }
+  if (refused > 0) {
+    const what = refused === 1 ? "1 message does" : `${refused} messages do`;
+    throw new CliError(ExitCode.notPermitted, `${what} not bear a signature that holds`);
+  }
   if (late && limit !== undefined) {
     throw new CliError(ExitCode.unreachable, `${printed} of ${limit} messages came within the time`);
+  }
+}
+
+interface Verified extends Reading {
+  readonly verifier: MessageVerifier | undefined;
+}
+
+/** Why the message is not shown. */
+async function problemOf(
+  { topic, payload, properties }: MqttMessage,
+  { verifier }: Verified,
+): Promise<string | undefined> {
+  try {
+    await verifier?.({ topic, payload, properties });
+    return undefined;
+  } catch (error) {
+    if (error instanceof MessError) return error.message;
+    throw error;
   }
 }
 

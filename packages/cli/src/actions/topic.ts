@@ -77,11 +77,13 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     retentionAge: age,
     retentionSize: bytes,
     maxMessageSize,
+    signing,
     key,
     schema,
     rateMessages,
     rateBytes,
     erasure,
+    proofs,
   } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
   const rate = {
@@ -92,9 +94,11 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     ...(owner !== undefined && { owner }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(maxMessageSize !== undefined && { maxMessageSize }),
+    ...(signing !== undefined && { signing }),
     ...(key !== undefined && { key }),
     ...(Object.keys(rate).length > 0 && { rate }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
   };
 }
@@ -127,6 +131,7 @@ const topicSettingNames: readonly string[] = [
   "owner",
   "retention",
   "maxMessageSize",
+  "signing",
   "key",
   "rate",
   "erasure",

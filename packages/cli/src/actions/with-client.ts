@@ -5,10 +5,11 @@ import { resolveTarget, type Target, type TargetOptions } from "../target/target
 
 /** The options of `connect` that a target gives. */
 export function connectOptions(target: Target): MqttConnectOptions {
-  const { ca, key } = target;
+  const { ca, key, certificate } = target;
   const user = key === undefined ? {} : { keyId: key.id, secret: key.secret };
   return {
     ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && { cert: certificate.cert, key: certificate.key }),
     ...(key !== undefined && isJwt(key) ? { keyId: "jwt", secret: formatKey(key) } : user),
   };
 }

@@ -13,6 +13,7 @@ export interface PubOptions extends TargetOptions, MessageOptions {
   readonly lines?: boolean;
   readonly batch?: boolean;
   readonly atomic?: boolean;
+  readonly signKey?: string;
   readonly protocol: number;
   readonly json?: boolean;
 }
@@ -36,6 +37,7 @@ export function registerPub(program: Command, io: Io): void {
     .option("-l, --lines", "publish each line of stdin as a message")
     .option("-b, --batch", "publish each line of stdin, a JSON object, as the message that it describes")
     .option("--atomic", "with --batch or --lines: all or none, in one step over HTTP; at most 1,000 messages")
+    .option("--sign-key <file>", "sign each message with this key (mess signing-key add)")
     .option("--protocol <4|5>", "MQTT version: 5, or 4 for 3.1.1", wholeNumber("--protocol", 4, 5), 5)
     .option("--json", "print the outcome as JSON");
   addTargetOptions(command)

@@ -31,6 +31,7 @@ export function registerServe(program: Command, io: Io): void {
     .option("--client-crl <file>", "their revocation lists, PEM")
     .option("--policy-file <file>", "policy to apply at start and on SIGHUP, TOML")
     .option("--checkpoint-file <file>", "signed checkpoints go there too; a start compares, and finds a rollback")
+    .option("--witness-keys-file <file>", "verifier keys of witnesses, one a line: whose cosignatures are kept")
     .option("--log-level <level>", "fatal, error, warn, info, debug, trace or silent (default info)");
   addKekOptions(command)
     .option("--insecure-dev", "for experiments: no TLS, no authentication, everything allowed, loopback only")

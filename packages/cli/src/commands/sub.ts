@@ -19,6 +19,7 @@ export interface SubOptions extends TargetOptions, SettlingOptions {
   readonly retained: boolean;
   readonly session?: string;
   readonly sessionExpiry: number;
+  readonly verify?: string;
   readonly protocol: number;
   readonly json?: boolean;
 }
@@ -60,6 +61,7 @@ export function registerSub(program: Command, io: Io): void {
       parseDuration,
       parseDuration("7d"),
     )
+    .option("--verify <file>", "print only what one of these keys signed (mess signing-key list --jwks)")
     .option("--protocol <4|5>", "MQTT version: 5, or 4 for 3.1.1", wholeNumber("--protocol", 4, 5), 5)
     .option("--json", "print each message as a JSON object");
   addTargetOptions(command)

@@ -16,11 +16,13 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly retentionAge?: number;
   readonly retentionSize?: number;
   readonly maxMessageSize?: number;
+  readonly signing?: string;
   readonly schema?: string;
   readonly key?: string;
   readonly rateMessages?: number;
   readonly rateBytes?: number;
   readonly erasure?: "topic" | "key";
+  readonly proofs?: "message";
   readonly replace?: boolean;
 }
 
@@ -80,6 +82,9 @@ function registerCreate(topic: Command, io: Io): void {
     .option("--retention-age <duration>", "keep consumed messages so long, for replay (7d)", parseDuration)
     .option("--retention-size <size>", "keep so much of them (10GiB)", parseSize)
     .option("--max-message-size <size>", "largest message, payload and headers (256KiB)", parseSize)
+    .addOption(
+      new Option("--signing <mode>", "whether messages must be signed").choices(["required", "optional", "none"]),
+    )
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
     .option("--rate-messages <count>", "messages a second, all publishers together (1000)", perSecond)
@@ -88,6 +93,9 @@ function registerCreate(topic: Command, io: Io): void {
       new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
         ["topic", "key"],
       ),
+    )
+    .addOption(
+      new Option("--proofs <what>", "what `mess proof` can prove by itself: each message").choices(["message"]),
     )
     .option("--replace", "replace the declaration that there is");
   addJsonOptions(create)

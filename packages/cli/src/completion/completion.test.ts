@@ -29,7 +29,7 @@ async function offered(words: readonly string[]): Promise<string[]> {
 describe("completion", () => {
   it("offers commands, verbs and options in bash", async () => {
     expect(await offered([""])).toEqual(tree.children.map(({ name }) => name));
-    expect(await offered(["p"])).toEqual(["pub", "password", "policy", "pair"]);
+    expect(await offered(["p"])).toEqual(["pub", "password", "policy", "pair", "proof"]);
     expect(await offered(["key", ""])).toEqual(["create", "rotate", "list", "revoke", "reset"]);
     expect(await offered(["key", "create", "dev7", "--ro"])).toEqual(["--role"]);
     expect(await offered(["--url", "mqtts://h", "sub", "--no"])).toEqual(["--no-ack", "--no-retained"]);

@@ -127,7 +127,7 @@ export class Administration {
   }
 
   #send(request: AdministrationRequest, deadline: AbortController): Promise<http.IncomingMessage> {
-    const { ca, key } = this.#target;
+    const { ca, key, certificate } = this.#target;
     const isText = typeof request.body === "string";
     const body = request.body === undefined || isText ? request.body : JSON.stringify(request.body);
     const url = new URL(request.path, this.#base);
@@ -149,7 +149,11 @@ export class Administration {
       const onAnswer = resolve;
       const outgoing =
         url.protocol === "https:"
-          ? https.request(url, { ...options, minVersion: "TLSv1.2", ...(ca !== undefined && { ca }) }, onAnswer)
+          ? https.request(
+              url,
+              { ...options, minVersion: "TLSv1.2", ...certificate, ...(ca !== undefined && { ca }) },
+              onAnswer,
+            )
           : http.request(url, options, onAnswer);
       outgoing.on("error", fail).end(body as string | undefined);
     });

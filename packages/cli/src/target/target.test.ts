@@ -53,6 +53,33 @@ describe("readSmallFile", () => {
     }));
 });
 
+describe("a client certificate", () => {
+  it("comes from its options or the environment, both files or none, and takes the place of a remembered key", () =>
+    withDirectory(async (cwd) => {
+      await writeFile(join(cwd, "a.pem"), "CERT");
+      await writeFile(join(cwd, "a.key"), "KEY");
+      await mkdir(join(cwd, "mess-data"));
+      await writeFile(
+        join(cwd, "mess-data/server.json"),
+        JSON.stringify({ mqtt: "mqtts://h:1", https: "https://h:2" }),
+      );
+      await writeFile(join(cwd, "mess-data/admin.key"), "k_1.mess_x");
+      const env = { HOME: cwd };
+      const url = "mqtts://h:1";
+      expect(await resolveTarget({ url, cert: "a.pem", certKey: "a.key" }, { cwd, env })).toMatchObject({
+        certificate: { cert: "CERT", key: "KEY" },
+        key: undefined,
+      });
+      const named = { ...env, MESS_CERT: "a.pem", MESS_CERT_KEY: "a.key", MESS_KEY: "k_2.mess_y" };
+      expect(await resolveTarget({ url }, { cwd, env: named })).toMatchObject({
+        certificate: { cert: "CERT", key: "KEY" },
+        key: { id: "k_2" },
+      });
+      await expect(resolveTarget({ url, cert: "a.pem" }, { cwd, env })).rejects.toMatchObject({ exitCode: 78 });
+      await expect(resolveTarget({ url, certKey: "a.key" }, { cwd, env })).rejects.toMatchObject({ exitCode: 78 });
+    }));
+});
+
 describe("contexts", () => {
   it("lie under XDG_CONFIG_HOME or ~/.config, and nowhere else", () => {
     expect(contextPath({ XDG_CONFIG_HOME: "/x" }, "a")).toBe("/x/mess/contexts/a.json");

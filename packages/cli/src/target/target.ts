@@ -11,6 +11,8 @@ export interface TargetOptions {
   readonly httpUrl?: string;
   readonly ca?: string;
   readonly keyFile?: string;
+  readonly cert?: string;
+  readonly certKey?: string;
   readonly context?: string;
   readonly data?: string;
 }
@@ -22,8 +24,16 @@ export interface Target {
   /** PEM; the system's certificates when absent. */
   readonly ca: string | undefined;
   readonly key: Key | undefined;
+  /** Shown to the server, if there is one. */
+  readonly certificate?: ClientCertificate | undefined;
   /** For messages: where this was found. */
   readonly source: string;
+}
+
+/** PEM. */
+interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface TargetWorld {
@@ -51,12 +61,16 @@ export async function resolveTarget(options: TargetOptions, world: TargetWorld):
   const base = await remembered(options, world);
   if (url === undefined && base === undefined) throw noServer(options, world);
   const target = url ?? base?.url ?? "";
-  const keyOfBase = base?.key !== undefined && ownKey === undefined && keyMayGo(target, base, ownCa !== undefined);
+  const certificate = await givenCertificate(options, world);
+  // Who names a certificate wants to be known by it, and not by a key that is remembered.
+  const isKnown = ownKey !== undefined || certificate !== undefined;
+  const keyOfBase = base?.key !== undefined && !isKnown && keyMayGo(target, base, ownCa !== undefined);
   return {
     url: target,
     httpUrl: httpUrl ?? (url === undefined || url === base?.url ? base?.httpUrl : undefined),
     ca: ownCa ?? base?.ca,
     key: ownKey ?? (keyOfBase ? base.key : undefined),
+    certificate,
     source: url === undefined ? (base?.source ?? "") : "--url",
   };
 }
@@ -80,6 +94,22 @@ async function givenKey(options: TargetOptions, { env, cwd }: TargetWorld): Prom
   if (text !== undefined) return parseKeyText(text, "MESS_KEY");
   const file = filled(env["MESS_KEY_FILE"]);
   return file === undefined ? undefined : keyFrom(resolve(cwd, file));
+}
+
+async function givenCertificate(
+  options: TargetOptions,
+  { env, cwd }: TargetWorld,
+): Promise<ClientCertificate | undefined> {
+  const cert = options.cert ?? filled(env["MESS_CERT"]);
+  const key = options.certKey ?? filled(env["MESS_CERT_KEY"]);
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw configurationError("a client certificate needs its private key", "pass --cert and --cert-key together");
+  }
+  return {
+    cert: await readSmallFile(resolve(cwd, cert), "the client certificate", certificateBytesMax),
+    key: await readSmallFile(resolve(cwd, key), "the key of the client certificate", certificateBytesMax),
+  };
 }
 
 async function keyFrom(path: string): Promise<Key> {

@@ -1,4 +1,5 @@
 import { MessError } from "../mess-error.ts";
+import type { MessageVerifier, SignedContent } from "../message-signing.ts";
 import { type Codec, type CodecChoice, codecOf } from "./codec.ts";
 import { describeIssues, type SchemaResult, type StandardSchema } from "./standard-schema.ts";
 
@@ -11,8 +12,11 @@ export interface PayloadOptions {
 export class PayloadType {
   readonly codec: Codec;
   readonly #schema: StandardSchema | undefined;
+  readonly #verify: MessageVerifier | undefined;
 
-  constructor({ schema, codec }: PayloadOptions) {
+  /** @param verify asked of each message before anything of it is believed */
+  constructor({ schema, codec }: PayloadOptions, verify?: MessageVerifier) {
+    this.#verify = verify;
     this.codec = codecOf(codec);
     this.#schema = schema;
   }
@@ -35,11 +39,12 @@ export class PayloadType {
     return result.then((settled) => this.#encoded(value, settled));
   }
 
-  /** @throws MessError INVALID_PAYLOAD */
-  async decode(payload: Uint8Array): Promise<unknown> {
+  /** @throws MessError INVALID_PAYLOAD, BAD_SIGNATURE */
+  async decode(message: SignedContent): Promise<unknown> {
+    await this.#verify?.(message);
     let value: unknown;
     try {
-      value = this.codec.decode(payload);
+      value = this.codec.decode(message.payload);
     } catch (cause) {
       throw invalid(`the payload cannot be decoded: ${messageOf(cause)}`, cause);
     }

@@ -1,6 +1,9 @@
 /** Bytes as WebCrypto takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
+/** As many arguments as any engine takes. */
+const PIECE = 8_192;
+
 export const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 
 export function joined(...parts: readonly Uint8Array[]): Bytes {
@@ -32,5 +35,7 @@ export function fromBase64(text: string): Bytes | undefined {
 }
 
 export function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += PIECE) pieces.push(String.fromCharCode(...bytes.subarray(at, at + PIECE)));
+  return btoa(pieces.join(""));
 }

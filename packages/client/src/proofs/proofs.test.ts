@@ -152,12 +152,56 @@ describe("a proof in a file", () => {
       expect(text.endsWith(`\n\n${vector.note}`)).toBe(true);
       const read = parseProof(text)!;
       expect(read.extra).toEqual(made(index).extra);
-      expect(await verifyProof(read, vector.verifierKey)).toMatchObject({ size: 8 });
+      expect(await verifyProof(read, vector.verifierKey)).toMatchObject({ checkpoint: { size: 8 } });
       expect(await verifyProof({ ...read, index: (index + 1) % 8 }, vector.verifierKey)).toBeUndefined();
       const other = { ...read, extra: { ...read.extra, leafData: toBase64(utf8("x")) } };
       expect(await verifyProof(other, vector.verifierKey)).toBeUndefined();
     }
     expect(Buffer.from(await leafHash(contents[3]!))).toEqual(hashes[3]);
+  });
+
+  it("holds a record of a frame with a root over its records, and the message in it", async () => {
+    const text = Buffer.from("shopa/bhello");
+    const body = Buffer.concat([Buffer.alloc(24), text]);
+    body[1] = 4;
+    body.writeUInt16LE(3, 2);
+    body.writeDoubleLE(1_700_000_000_000, 8);
+    const salt = Buffer.alloc(16, 5);
+    const records = [9, 10, 11].map((seq) => {
+      const head = Buffer.alloc(9);
+      head.writeBigUInt64LE(BigInt(seq));
+      head[8] = 1;
+      return sha(Buffer.of(0), salt, head, body);
+    });
+    const data = Buffer.concat([sha(Buffer.from("chain")), root(records)]);
+    const record = {
+      ...{ index: 1, count: 3, kind: 1, salt: toBase64(salt), body: toBase64(body) },
+      path: path(1, records).map(toBase64),
+    };
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const material = Buffer.concat([Buffer.of(1), publicKey.export({ format: "der", type: "spki" }).subarray(12)]);
+    const id = sha(Buffer.from("mess/a\n"), material).subarray(0, 4);
+    const logKey = `mess/a+${id.toString("hex")}+${material.toString("base64")}`;
+    const signed = `mess/a\n1\n${toBase64(sha(Buffer.of(0), data))}\n`;
+    const signature = Buffer.concat([id, sign(null, Buffer.from(signed), privateKey)]).toString("base64");
+    const checkpoint = `${signed}\n\u2014 mess/a ${signature}\n`;
+    const extra = { seq: 10, leafData: toBase64(data), record };
+    const proof = parseProof(formatProof({ index: 0, path: [], checkpoint, extra }))!;
+    const message = { topic: "a/b", publisher: "shop", publishedAt: 1_700_000_000_000, payload: utf8("hello") };
+    expect(await verifyProof(proof, logKey)).toMatchObject({ record: { seq: 10, kind: 1, message } });
+    const other = (change: object): Promise<unknown> =>
+      verifyProof({ ...proof, extra: { ...extra, record: { ...record, ...change } } }, logKey);
+    for (const change of [
+      { index: 0 },
+      { kind: 3 },
+      { count: 2 },
+      { path: [] },
+      { body: toBase64(text) },
+      { salt: "" },
+    ]) {
+      expect(await other(change)).toBeUndefined();
+    }
+    expect(await verifyProof({ ...proof, extra: { ...extra, seq: 9 } }, logKey)).toBeUndefined();
   });
 
   it.each([

@@ -1,19 +1,17 @@
 import type { World } from "../world.ts";
 
-const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/** So many random characters, six bits each. */
+/** So many random characters, five bits each, of digits and small letters. */
 export function randomText(world: World, length: number): string {
-  return Array.from(world.bytes(length), (byte) => digits[byte & 63]).join("");
+  return Array.from(world.bytes(length), (byte) => (byte & 31).toString(32)).join("");
 }
 
-/** Ids that nobody else makes: 96 random bits for this client, and a count. */
+/** Ids that nobody else makes: 100 random bits for this client, and a count. */
 export class MessageIds {
   readonly #producer: string;
   #count = 0;
 
   constructor(world: World) {
-    this.#producer = randomText(world, 16);
+    this.#producer = randomText(world, 20);
   }
 
   next(): string {

@@ -1,18 +1,21 @@
+import type { Properties } from "@mess/wire";
 import { type Backoff, fullJitter } from "../connection/backoff.ts";
 import { userProperty } from "../connection/user-property.ts";
 import { Fifo } from "../fifo.ts";
 import { MessError } from "../mess-error.ts";
+import type { MessageSigner } from "../message-signing.ts";
 import type { MqttConnection } from "../mqtt/mqtt-connection.ts";
 import type { MqttPublishResult } from "../mqtt/publisher.ts";
 import type { Timer, World } from "../world.ts";
 import { type PublishHeaders, propertiesNow, type Receipt } from "./publish-options.ts";
 
-export interface OutboxLimits {
+export interface OutboxOptions {
   /** Publishes that have not resolved, sent or not. */
   readonly maxMessages: number;
   /** Their bytes. */
   readonly maxBytes: number;
   readonly whenFull: "reject" | "wait";
+  readonly sign?: MessageSigner | undefined;
 }
 
 export interface Outgoing {
@@ -55,7 +58,7 @@ const quotaExceeded = 0x97;
  */
 export class Outbox {
   readonly #world: World;
-  readonly #limits: OutboxLimits;
+  readonly #options: OutboxOptions;
   /** In the order of the calls. */
   readonly #entries = new Set<Entry>();
   readonly #waiting = new Fifo<Entry>();
@@ -65,9 +68,9 @@ export class Outbox {
   #failure: MessError | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(world: World, limits: OutboxLimits) {
+  constructor(world: World, options: OutboxOptions) {
     this.#world = world;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   /** Publishes that have not resolved. */
@@ -94,7 +97,7 @@ export class Outbox {
       };
       signal?.addEventListener("abort", entry.onAbort, { once: true });
       if (this.#waiting.length === 0 && this.#fits(entry)) this.#add(entry);
-      else if (this.#limits.whenFull === "wait") this.#waiting.push(entry);
+      else if (this.#options.whenFull === "wait") this.#waiting.push(entry);
       else return this.#settle(entry, this.#full());
       this.#schedule();
     });
@@ -137,15 +140,28 @@ export class Outbox {
     const client = this.#client;
     if (client === undefined) return;
     const now = this.#world.monotonic();
-    const { headers, retain } = entry;
+    const { headers } = entry;
     if (headers.expiresAt !== undefined && headers.expiresAt <= now) {
       return this.#settle(entry, new MessError("TIMEOUT", "the message expired before it could be sent"));
     }
+    const properties = propertiesNow(headers, now);
+    const { sign } = this.#options;
+    if (sign === undefined) return this.#hand(entry, client, properties);
+    // Each time anew: the broker takes no signature twice.
+    sign({ ...entry, properties }, this.#world.now()).then(
+      (signed) => this.#hand(entry, client, signed),
+      (error: MessError) => this.#settle(entry, error),
+    );
+  }
+
+  #hand(entry: Entry, client: MqttConnection, properties: Properties): void {
+    // Signing takes time.
+    if (!client.open || entry.settled) return;
     entry.sent = true;
     const options = {
       qos: entry.durability === "persisted" ? (1 as const) : (0 as const),
-      retain,
-      properties: propertiesNow(headers, now),
+      retain: entry.retain,
+      properties,
       timeout: Number.POSITIVE_INFINITY,
     };
     client.publishThen(entry.topic, entry.payload, options, (error, result) => {
@@ -200,7 +216,7 @@ export class Outbox {
 
   /** A lone large message passes: the bound is for a crowd, the broker's packet size is the bound of a message. */
   #fits({ bytes }: Entry): boolean {
-    const { maxMessages, maxBytes } = this.#limits;
+    const { maxMessages, maxBytes } = this.#options;
     return this.#entries.size === 0 || (this.#entries.size < maxMessages && this.#bytes + bytes <= maxBytes);
   }
 

@@ -63,7 +63,7 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
     this.name = name;
     this.#context = context;
     this.#options = options;
-    this.#payload = new PayloadType(options as QueueOptions<unknown>);
+    this.#payload = new PayloadType(options as QueueOptions<unknown>, context.verify);
     checkCount(this.#concurrency, "concurrency");
   }
 
@@ -165,7 +165,7 @@ export class Queue<Value = unknown> implements AsyncIterable<QueueMessage<Value>
   async #decode(leased: Leased): Promise<QueueMessage<Value> | undefined> {
     const { message } = leased;
     try {
-      return queueMessage(leased, (await this.#payload.decode(message.payload)) as Value);
+      return queueMessage(leased, (await this.#payload.decode(message)) as Value);
     } catch (error) {
       if (!(error instanceof MessError)) throw error;
       await this.#invalid(leased, error);

@@ -73,9 +73,10 @@ export class Requester {
       );
       if (!receipt.subscribed) throw nobody(topic);
       const message = await unlessAborted(reply, ended, given);
+      await this.#context.verify?.(message);
       const error = errorOfReply(message);
       if (error !== undefined) throw error;
-      return (await payloadType.decode(message.payload)) as Reply;
+      return (await payloadType.decode(message)) as Reply;
     } catch (error) {
       if (late.signal.aborted && isGivenUp(error)) throw noReply(topic, timeoutMs);
       throw error;

@@ -63,7 +63,7 @@ export class Responder<Request = unknown> implements AsyncDisposable {
     this.#context = context;
     this.#options = options;
     this.#handler = handler;
-    this.#payload = new PayloadType(options as RespondOptions<unknown>);
+    this.#payload = new PayloadType(options as RespondOptions<unknown>, context.verify);
     const lane = context.ownLane({ receiveMaximum: concurrency, sessionMax: sessionSeconds });
     this.#reader = new Reader({
       filter: group === undefined ? filter : `$share/${group}/${filter}`,
@@ -75,7 +75,7 @@ export class Responder<Request = unknown> implements AsyncDisposable {
         let value: unknown;
         let invalid: MessError | undefined;
         try {
-          value = await this.#payload.decode(message.payload);
+          value = await this.#payload.decode(message);
         } catch (error) {
           invalid = error as MessError;
         }

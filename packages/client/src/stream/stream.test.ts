@@ -34,6 +34,17 @@ describe("read", () => {
     expect(seen).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it("gives a slow loop all that came within its limit", async () => {
+    const { mess, broker } = await openClient();
+    for (let index = 0; index < 5; index += 1) broker.publish("t", String(index));
+    const seen: unknown[] = [];
+    for await (const { value } of mess.stream("t").read({ limit: 4 })) {
+      seen.push(value);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    expect(seen).toEqual([0, 1, 2, 3]);
+  });
+
   it("follows, up to a limit", async () => {
     const { mess, broker } = await openClient();
     broker.publish("t", "0");

@@ -47,7 +47,7 @@ export class Stream<Value = unknown> {
     if (filter === "") throw new MessError("INVALID_ARGUMENT", "the topic filter is empty");
     this.filter = filter;
     this.#context = context;
-    this.#payload = new PayloadType(options as StreamOptions<unknown>);
+    this.#payload = new PayloadType(options as StreamOptions<unknown>, context.verify);
   }
 
   /**
@@ -69,7 +69,7 @@ export class Stream<Value = unknown> {
       userProperties: () => [["mess-from", position]],
       decode: async (message) => {
         this.#context.received(message);
-        return messageOf(message, (await this.#payload.decode(message.payload)) as Value, {});
+        return messageOf(message, (await this.#payload.decode(message)) as Value, {});
       },
       onArrival: (message: MqttMessage) => {
         const offset = userProperty(message.properties, "mess-offset");

@@ -82,7 +82,8 @@ export class Reader<Value, Params>
       // What was read stays read, and the connection comes back.
       interrupted: () => undefined,
       ended: (reason) => {
-        if (reason === undefined) this.#drop();
+        // After `finish` the loop reads what has arrived, however slow it is.
+        if (!this.#ended && reason === undefined) this.#drop();
         this.#end(reason);
         this.#readyReject(reason ?? clientClosed());
       },

@@ -53,7 +53,7 @@ export class Topic<Template extends string = string, Input = unknown, Output = I
   constructor(context: ClientContext, template: Template, options: TopicOptions<Input, Output>) {
     this.#context = context;
     this.#template = new TopicTemplate(template);
-    this.#payload = new PayloadType(options as TopicOptions<unknown, unknown>);
+    this.#payload = new PayloadType(options as TopicOptions<unknown, unknown>, context.verify);
   }
 
   /** The template it was made of. */
@@ -120,7 +120,7 @@ export class Topic<Template extends string = string, Input = unknown, Output = I
       qos: durability === "persisted" ? 1 : 0,
       retained,
       decode: async (message: MqttMessage) => {
-        const value = (await this.#payload.decode(message.payload)) as Output;
+        const value = (await this.#payload.decode(message)) as Output;
         const params = this.#template.params(message.topic) as TopicParamTexts<Template>;
         this.#context.received(message);
         return messageOf(message, value, params);

@@ -302,7 +302,7 @@ describe("declared topics", () => {
     [{ schema: "x" }, "schema"],
     [{ schema: null }, "schema"],
     [{ schema: { a: "x".repeat(70_000) } }, "schema"],
-    [{ signing: "required" }, "signing"],
+    [{ signing: true }, "signing"],
     [{ key: "b/{id}" }, "key"],
     [{ key: "a" }, "key"],
   ])("refuses %j at %s", async (body, path) => {

@@ -156,6 +156,7 @@ const right: Readonly<Record<string, { query?: Record<string, string>; body?: un
   "/v1/events": { query: { filter: "a" } },
   "/v1/batch": { body: { topic: "a", payload: "x" } },
   "/v1/keys": { body: { name: "n", roles: [] } },
+  "/v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
   "/v1/audit": { query: { event: "acl.*", since: "2030-01-31T12:00:00Z" } },
   "/v1/who-can": { query: { action: "publish", topic: "t" } },
   "/v1/why": { query: { principal: "p", action: "publish", topic: "t" } },

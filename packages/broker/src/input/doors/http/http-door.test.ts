@@ -16,7 +16,12 @@ const policyBody = { roles: { r: { allow: [{ publish: "x/#" }] } }, principals: 
 /** A request for each route that is valid but for the credential. */
 const valid: Record<string, { path?: string; body?: unknown }> = {
   "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
+  "POST /v1/log/checkpoint/cosignatures": { body: { note: "n" } },
+  "GET /v1/log/inclusion": { path: "/v1/log/inclusion?seq=1" },
+  "GET /v1/log/consistency": { path: "/v1/log/consistency?from=1" },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
+  "DELETE /v1/signing-keys/:id": { path: "/v1/signing-keys/sk_gone" },
   "DELETE /v1/keys/:id": { path: "/v1/keys/none" },
   "PUT /v1/principals/:name/password": {
     body: {

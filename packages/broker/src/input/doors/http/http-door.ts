@@ -11,6 +11,8 @@ import type { Engine } from "../../../model/engine.ts";
 import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
+import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import { releaseOnClose, startAcceptor } from "../../acceptor.ts";
 import type { Admission } from "../../admission.ts";
 import type { Deadlines } from "../../deadlines.ts";
@@ -52,6 +54,8 @@ export interface StartHttpOptions {
   readonly engine: Engine;
   readonly queues: Queues;
   readonly queueAdministration: QueueAdministration;
+  readonly signingKeys: SigningKeyAdministration;
+  readonly signatures: SignatureVerifier;
   readonly certificateAdministration: CertificateAdministration;
   readonly keyAdministration: KeyAdministration;
   readonly authenticator: Authenticator;

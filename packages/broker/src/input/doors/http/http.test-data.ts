@@ -21,6 +21,7 @@ import { HttpCounters } from "./http-counters.ts";
 import { startHttp } from "./http-door.ts";
 import { TestKeyAdministration } from "./keys.test-data.ts";
 import { TestEngine, TestQueueAdministration, TestQueues } from "./queue.test-data.ts";
+import { TestSignatures, TestSigningKeys } from "./signing-keys.test-data.ts";
 
 export const adminKey = "admin-key.mess_secret-of-admin";
 export const readerKey = "reader-key.mess_secret-of-reader";
@@ -36,10 +37,15 @@ interface MemoryAdministration extends Administration {
 function memoryLog(): SignedLog {
   const root = Buffer.alloc(32, 1);
   const path = [Buffer.alloc(32, 2)];
+  // A message on the topic `t`.
+  const message = Buffer.concat([Buffer.alloc(24), Buffer.from("tpayload")]);
+  message[2] = 1;
   return {
     verifierKey: "mess/00+00000000+AQ==",
     head: { size: 2, root },
     checkpoint: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n",
+    cosigned: () => "mess/00\n2\nroot\n\n\u2014 mess/00 AAAAAAA=\n\u2014 w AAAAAAA=\n",
+    cosign: () => Promise.resolve({ size: 2, witnesses: ["w"] }),
     statistics: () => ({ written: 1, failed: 0, size: 2 }),
     rootAt: () => Promise.resolve(root),
     inclusion(seq, size) {
@@ -54,6 +60,9 @@ function memoryLog(): SignedLog {
         root,
         leafData: root,
         path,
+        ...(seq === 4 && {
+          record: { index: 3, count: 9, salt: root.subarray(16), kind: 1, body: message, root, path },
+        }),
       });
     },
     consistency: (from, to) => Promise.resolve({ ok: true, from, to, fromRoot: root, toRoot: root, path }),
@@ -170,6 +179,8 @@ export interface Door {
   readonly queues: TestQueues;
   readonly engine: TestEngine;
   readonly queueAdministration: TestQueueAdministration;
+  readonly signingKeys: TestSigningKeys;
+  readonly signatures: TestSignatures;
   readonly certificateAdministration: TestCertificateAdministration;
   readonly keyAdministration: TestKeyAdministration;
   readonly administration: MemoryAdministration;
@@ -204,6 +215,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const limitHits: string[] = [];
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
+  const signingKeys = new TestSigningKeys();
+  const signatures = new TestSignatures();
   const certificateAdministration = new TestCertificateAdministration();
   const keyAdministration = new TestKeyAdministration();
   const listening = await startHttp({
@@ -219,6 +232,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine: engine.engine,
     queueAdministration,
+    signingKeys,
+    signatures,
     certificateAdministration,
     keyAdministration,
     now: options.now ?? (() => Date.now()),
@@ -236,6 +251,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     queues,
     engine,
     queueAdministration,
+    signingKeys,
+    signatures,
     certificateAdministration,
     keyAdministration,
     admission,

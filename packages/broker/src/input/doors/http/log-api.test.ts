@@ -38,6 +38,17 @@ describe("the journal as a log", () => {
     expect((await get("/v1/log/inclusion?seq=3&size=1")).json).toEqual({ ...proof, size: 1 });
   });
 
+  it("shows a record only to who may read it", async () => {
+    const shown = (await get("/v1/log/inclusion?seq=4")).json["record"] as Record<string, unknown>;
+    expect(Buffer.from(String(shown["body"]), "base64").subarray(24).toString()).toBe("tpayload");
+    const { authorize } = door.administration;
+    door.administration.authorize = (principal, action, topic) =>
+      authorize(principal, action, topic) && !(action === "subscribe" && topic === "t");
+    const hidden = (await get("/v1/log/inclusion?seq=4")).json["record"];
+    const { body: _, ...rest } = shown;
+    expect(hidden).toEqual(rest);
+  });
+
   it("proves that it only grew", async () => {
     expect((await get("/v1/log/consistency?from=1")).json).toMatchObject({
       from: 1,

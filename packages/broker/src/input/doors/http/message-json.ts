@@ -23,6 +23,7 @@ const messageFields = {
   contentType: z.string().optional(),
   responseTopic: z.string().optional(),
   correlationDataBase64: z.string().optional(),
+  signature: z.string().optional().describe("of a signed message: JWS with detached payload"),
   headers,
   payload: z.string().optional().describe("when the payload is valid UTF-8"),
   payloadBase64: z.string().optional().describe("when it is not"),
@@ -117,6 +118,8 @@ function json(parts: MessageParts): MessageJson {
   const { attributes, properties, payload, retain } = parts;
   const { key, id, priority, reason, attempts, originTopic, origin } = attributes;
   const { contentType, responseTopic, correlationData } = properties;
+  const userProperties = properties.userProperties ?? [];
+  const signature = userProperties.find(([name]) => name === "mess-signature")?.[1];
   const isDead = originTopic !== undefined;
   return {
     offset: parts.offset,
@@ -131,7 +134,8 @@ function json(parts: MessageParts): MessageJson {
     ...(contentType !== undefined && { contentType }),
     ...(responseTopic !== undefined && { responseTopic }),
     ...(correlationData !== undefined && { correlationDataBase64: base64(correlationData) }),
-    headers: headersJson(properties.userProperties ?? []),
+    ...(signature !== undefined && { signature }),
+    headers: headersJson(userProperties.filter(([name]) => name !== "mess-signature")),
     ...(isUtf8(payload) ? { payload: payload.toString("utf8") } : { payloadBase64: payload.toString("base64") }),
     ...(isDead && { dead: { reason: reason ?? "", attempts: attempts ?? 0, topic: originTopic, offset: origin ?? 0 } }),
   };

@@ -3,6 +3,7 @@ import { defaultLimits } from "../../../config/limits.ts";
 import { AdministrationError } from "../../../model/administration.ts";
 import type { PasswordVerifier } from "../../../model/password.ts";
 import { defaultSubscriptionSettings } from "../../../model/settings.ts";
+import type { SignatureProblem } from "../../../model/signing.ts";
 import { until } from "../../input.test-data.ts";
 import type { JsonForm } from "./fields.ts";
 import {
@@ -78,6 +79,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "POST /v1/subscriptions/{name}/dead/redrive": { body: { all: true } },
   "POST /v1/subscriptions/{name}/dead/purge": { body: { all: true } },
   "PUT /v1/topics/{filter}": { body: {} },
+  "POST /v1/signing-keys": { body: { principal: "p", algorithm: "HS256" } },
   "POST /v1/keys": { body: { name: "n", roles: ["writer"] } },
   "POST /v1/certificates": { body: { principal: "a", request: "PEM", days: 1 } },
   "PUT /v1/principals/{name}/password": {
@@ -91,6 +93,7 @@ const samples: Readonly<Record<string, { query?: string; body?: unknown; headers
   "PUT /v1/policy": { body: { roles: {} } },
   "GET /v1/audit": { query: "event=acl.*&limit=5" },
   "GET /v1/who-can": { query: "action=publish&topic=a" },
+  "POST /v1/log/checkpoint/cosignatures": { body: { note: "n" } },
   "GET /v1/log/inclusion": { query: "seq=1" },
   "GET /v1/log/consistency": { query: "from=1" },
   "GET /v1/why": { query: "principal=p&action=publish&topic=a" },
@@ -170,12 +173,19 @@ const provocations: Partial<Record<ProblemCode, (route: Route) => Promise<Reply>
   "quota-exceeded": (route) => refused(route, "conflict", 0x97),
   "too-large": (route) => refused(route, "conflict", 0x95),
   "schema-violation": (route) => refused(route, "conflict", 0x99),
+  "signature-refused": (route) => unsigned(route, "sig.required", 0x87),
+  "signature-replayed": (route) => unsigned(route, "sig.replay", 0x87),
   "lease-gone": (route) => {
     door.queues.results.set("t", "gone");
     return send(route);
   },
   "upgrade-required": (route) => send(route),
 };
+
+function unsigned(route: Route, signature: SignatureProblem, reason: number): Promise<Reply> {
+  door.queues.answer = () => ({ reason, text: "because", signature, offset: 0, duplicate: false });
+  return send(route);
+}
 
 function targetWithVerbose(route: Route): string {
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => params[name] ?? "");
@@ -187,6 +197,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   const refusal = { reason, text: "because" };
   const error = new AdministrationError(code, "because");
   door.queueAdministration.error = error;
+  door.signingKeys.error = error;
   door.certificateAdministration.error = error;
   door.keyAdministration.error = error;
   door.queues.refusal = refusal;
@@ -198,7 +209,7 @@ function refused(route: Route, code: AdministrationError["code"], reason: number
   door.administration.backup = () => Promise.reject(error);
   door.administration.auditTrail = () => Promise.reject(error);
   const no = (): Promise<never> => Promise.reject(error);
-  Object.assign(door.administration.log, { inclusion: no, consistency: no });
+  Object.assign(door.administration.log, { inclusion: no, consistency: no, cosign: no, cosigned: () => undefined });
   Object.assign(door.administration.passwords, { set: no, remove: no });
   Object.assign(door.administration.storage, { scrub: no, rotateDataKey: no, rotateKek: no });
   return send(route);

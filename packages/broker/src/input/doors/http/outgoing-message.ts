@@ -2,6 +2,7 @@
 import { type Properties, writeForwardProperties } from "@mess/wire";
 import type { Limits } from "../../../config/limits.ts";
 import { MessageDraft, noExpiry, writeAttributes } from "../../../model/message.ts";
+import { formatSignedNonce, type SignedNonce } from "../../../model/signing.ts";
 import type { ProblemCode, ProblemError } from "./problem.ts";
 import type { MessageOptions } from "./publish-options.ts";
 
@@ -48,10 +49,11 @@ function invalid(path: string, message: string): MessageFault {
   return { code: "invalid", error: { path, message } };
 }
 
-/** QoS 1: it is answered when it is durable. */
-export function draftOf({ topic, payload, options, properties }: OutgoingMessage, now: number): MessageDraft {
+/** QoS 1: it is answered when it is durable. `nonce` of a signature that was verified. */
+export function draftOf(message: OutgoingMessage, now: number, nonce: SignedNonce | undefined): MessageDraft {
+  const { topic, payload, options } = message;
   const draft = new MessageDraft();
-  const headers = writeForwardProperties(properties);
+  const headers = writeForwardProperties(travelling(message));
   draft.qos = 1;
   draft.retain = options.retain ?? false;
   draft.expirySeconds = options.expiry ?? noExpiry;
@@ -61,8 +63,17 @@ export function draftOf({ topic, payload, options, properties }: OutgoingMessage
   draft.headerEnd = headers.length;
   draft.payloadBytes = payload;
   draft.payloadEnd = payload.length;
-  draft.attributes = writeAttributes(attributesOf(options, now));
+  const attributes = attributesOf(options, now);
+  draft.attributes = writeAttributes(
+    nonce === undefined ? attributes : { ...attributes, nonce: formatSignedNonce(nonce) },
+  );
   return draft;
+}
+
+/** A consumer gets the signature too, to verify it again. */
+function travelling({ properties, options: { signature } }: OutgoingMessage): Properties {
+  if (signature === undefined) return properties;
+  return { ...properties, userProperties: [...(properties.userProperties ?? []), ["mess-signature", signature]] };
 }
 
 function attributesOf(options: MessageOptions, now: number): Parameters<typeof writeAttributes>[0] {

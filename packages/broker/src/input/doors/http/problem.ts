@@ -5,11 +5,13 @@ export type ProblemCode =
   | "not-json"
   | "unauthorized"
   | "forbidden"
+  | "signature-refused"
   | "foreign-origin"
   | "not-found"
   | "method-not-allowed"
   | "request-timeout"
   | "conflict"
+  | "signature-replayed"
   | "lease-gone"
   | "body-too-large"
   | "too-large"
@@ -32,11 +34,13 @@ const catalogue: Readonly<Record<ProblemCode, readonly [status: number, title: s
   "not-json": [400, "The body is not valid JSON"],
   unauthorized: [401, "A valid key is needed"],
   forbidden: [403, "The key does not permit this"],
+  "signature-refused": [403, "The signature of the message is not accepted"],
   "foreign-origin": [403, "Requests from other web sites are refused"],
   "not-found": [404, "There is no such thing"],
   "method-not-allowed": [405, "This method does not exist here"],
   "request-timeout": [408, "The request did not arrive in time"],
   conflict: [409, "The request contradicts the present state"],
+  "signature-replayed": [409, "A message with this signature was taken before"],
   "lease-gone": [410, "The lease is gone"],
   "body-too-large": [413, "The body is too large"],
   "too-large": [413, "The message is too large"],

@@ -1,6 +1,7 @@
 /** What a publisher may say about a message, besides topic and payload: one meaning in headers, query and batch lines. */
 import { z } from "zod";
 import type { Limits } from "../../../config/limits.ts";
+import { signatureLengthMax } from "../../../identity/message-signature.ts";
 import { priorityMax } from "../../../model/settings.ts";
 import { checkTopicName } from "../../../topics/topic-name.ts";
 import { parseDelay } from "../../message-times.ts";
@@ -19,6 +20,7 @@ export interface MessageOptions {
   readonly priority?: number | undefined;
   readonly expiry?: number | undefined;
   readonly retain?: boolean | undefined;
+  readonly signature?: string | undefined;
 }
 
 /** The names, the same everywhere: `key`, `?key=`, `Mess-Key`. */
@@ -30,6 +32,7 @@ export const optionNames: readonly (keyof MessageOptions)[] = [
   "priority",
   "expiry",
   "retain",
+  "signature",
 ];
 
 type OptionFields = { readonly [Name in keyof MessageOptions]-?: z.ZodType<MessageOptions[Name], unknown> };
@@ -49,6 +52,7 @@ export function optionFields(limits: Limits): OptionFields {
       .describe("9 first, 0 last, 4 without one; for subscriptions with priorities"),
     expiry: expiry.optional().describe("seconds, or an ISO 8601 duration, after which nobody wants it any more"),
     retain: flag.optional().describe("keep it as the last value of its topic"),
+    signature: text(signatureLengthMax).optional().describe("JWS with detached payload, verified before it is taken"),
   };
 }
 

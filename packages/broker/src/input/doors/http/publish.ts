@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Reason } from "../../../model/engine.ts";
 import type { PublishResult } from "../../../model/queue.ts";
+import { isFault, type SignatureProblem, type SignedNonce } from "../../../model/signing.ts";
 import { type Excess, excessText, topicExcess } from "../../rate-limiter.ts";
 import { sentenceOf } from "./faults.ts";
 import { draftOf, type OutgoingMessage } from "./outgoing-message.ts";
@@ -22,6 +23,8 @@ export type Published = Readonly<{ offset: number; duplicate: boolean; topic: st
 /** What publishing may be refused with. */
 export const publishProblems: readonly ProblemCode[] = [
   "forbidden",
+  "signature-refused",
+  "signature-replayed",
   "too-large",
   "invalid",
   "schema-violation",
@@ -52,8 +55,9 @@ export async function publishAll(
   const { services, principal } = context;
   takeRate(context, messages);
   await calm(services);
+  const nonces = await verifySignatures(context, messages);
   const now = services.now();
-  const drafts = messages.map((message) => draftOf(message, now));
+  const drafts = messages.map((message, index) => draftOf(message, now, nonces[index]));
   const results = await new Promise<readonly PublishResult[]>((resolve) => {
     services.queues.publishBatch({ principal, number: 0 }, drafts, resolve);
   });
@@ -100,6 +104,40 @@ function tooEarly(excess: Excess): HttpRefusal {
   return new HttpRefusal("too-many-requests", excessText(excess), { headers: { "retry-after": seconds } });
 }
 
+/** What each has to bear in the journal. Throws the problem of the first whose signature does not hold. */
+async function verifySignatures(
+  { services, principal }: PublishContext,
+  messages: readonly Publishing[],
+): Promise<readonly (SignedNonce | undefined)[]> {
+  const nonces: (SignedNonce | undefined)[] = [];
+  for (const { topic, payload, properties, options, line } of messages) {
+    const { signature } = options;
+    if (signature === undefined) {
+      nonces.push(undefined);
+      continue;
+    }
+    const verdict = await services.signatures.verify({ principal, topic, payload, properties, signature });
+    if (isFault(verdict)) throw signatureRefusal(verdict.problem, verdict.text, line);
+    nonces.push(verdict.nonce && { ...verdict.nonce, packetId: 0 });
+  }
+  return nonces;
+}
+
+const signatureCodes: Readonly<Record<SignatureProblem, ProblemCode>> = {
+  "sig.bad": "signature-refused",
+  "sig.required": "signature-refused",
+  "sig.stale": "signature-refused",
+  "sig.replay": "signature-replayed",
+  "sig.busy": "unavailable",
+};
+
+function signatureRefusal(problem: SignatureProblem, text: string, line: number | undefined): HttpRefusal {
+  const code = signatureCodes[problem];
+  if (code === "unavailable") return unavailable(text);
+  const errors = [{ ...(line !== undefined && { line }), path: "signature", message: text }];
+  return new HttpRefusal(code, line === undefined ? text : sentenceOf(errors), { errors });
+}
+
 /** Waits while more is on its way to the disk than should be. */
 function calm({ engine, deadlines, limits }: Services): Promise<void> {
   if (!engine.congested) return Promise.resolve();
@@ -120,6 +158,8 @@ function refusalOf(results: readonly PublishResult[], messages: readonly Publish
   const own = refused.filter(({ result }) => result.reason !== Reason.implementationSpecific);
   const [first] = own.length > 0 ? own : refused;
   if (first === undefined) return undefined;
+  const { signature, text } = first.result;
+  if (signature !== undefined) return signatureRefusal(signature, text, (messages[first.index] as Publishing).line);
   const code = codeOf(first.result.reason);
   if (code === "unavailable") return unavailable(first.result.text);
   const errors = own.slice(0, ERRORS_MAX).map(({ result, index }) => errorOf(result, messages[index] as Publishing));

@@ -8,6 +8,8 @@ import type { KeyAdministration } from "../../../model/key-administration.ts";
 import type { Action, AdminAction } from "../../../model/policy.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { QueueAdministration } from "../../../model/queue-administration.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
+import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
 import type { Caller } from "./authentication.ts";
@@ -21,6 +23,8 @@ type RoutePermission = "public" | "authenticated" | AdminAction;
 export interface Services {
   readonly administration: Administration;
   readonly queueAdministration: QueueAdministration;
+  readonly signingKeys: SigningKeyAdministration;
+  readonly signatures: SignatureVerifier;
   readonly certificateAdministration: CertificateAdministration;
   readonly keyAdministration: KeyAdministration;
   readonly engine: Engine;

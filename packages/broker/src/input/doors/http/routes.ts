@@ -15,6 +15,7 @@ import { messageRoutes } from "./routes/messages.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { passwordRoutes } from "./routes/passwords.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { signingKeyRoutes } from "./routes/signing-keys.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -35,6 +36,7 @@ export function routesOf(limits: Limits): readonly Route[] {
     ...policyRoutes(limits),
     ...auditRoutes(limits),
     ...keyRoutes(),
+    ...signingKeyRoutes(),
     ...certificateRoutes(),
     ...passwordRoutes(),
     ...tokenRoutes(limits),

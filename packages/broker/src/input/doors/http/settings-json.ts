@@ -13,6 +13,7 @@ import {
   type Position,
   type Retention,
   type SubscriptionSettings,
+  signingModes,
   type TopicRate,
   type TopicSettings,
 } from "../../../model/settings.ts";
@@ -32,6 +33,8 @@ export function declarableFilter(limits: Limits): z.ZodType<string, unknown> {
   });
 }
 
+const preset = (value: unknown): string => `${JSON.stringify(value)} without it`;
+
 /** Settings whose form has been checked; what they mean is for `readTopic` and `readSubscription` to say. */
 export type SpelledSettings = Readonly<Record<string, unknown>>;
 
@@ -44,7 +47,7 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
         .optional()
         .describe("kept for replay so long, or until there is more; `{age, bytes}` for either or both"),
       maxMessageSize: size(1, limits.packetBytesMax).optional().describe("payload and headers"),
-      signing: z.literal("none").optional(),
+      signing: z.enum(signingModes).optional().describe(preset("optional")),
       schema: asItIs({ type: ["object", "boolean"] })
         .optional()
         .describe("JSON Schema (draft 2020-12) of payloads"),
@@ -58,6 +61,7 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
         .enum(["topic", "key"])
         .optional()
         .describe("what can be erased together: the messages of a topic, or those of an ordering key"),
+      proofs: z.enum(["message"]).optional().describe("each message can be proved by itself, without its neighbours"),
     })
     .meta({ id: "TopicSettings" }) as unknown as z.ZodType<SpelledSettings>;
 }
@@ -66,7 +70,6 @@ export function subscriptionForm(limits: Limits): z.ZodType<SpelledSettings> {
   const { ackWaitMin, backoff, maxDeliveries, maxMessages, maxBytes, whereMax } = settingBounds;
   const standard = defaultSubscriptionSettings;
   const wait = duration(...backoff);
-  const preset = (value: unknown): string => `${JSON.stringify(value)} without it`;
   return z
     .strictObject({
       owner: name.optional().describe("principal that may change it; who declares it without one"),
@@ -126,15 +129,17 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, schema, key, rate, erasure } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, rate, erasure, proofs } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
     ...(maxMessageBytes !== undefined && { maxMessageSize: tight(formatSize(maxMessageBytes)) }),
+    ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
     ...(rate !== undefined && { rate: rateJson(rate) }),
     ...(erasure !== undefined && { erasure }),
+    ...(proofs !== undefined && { proofs }),
   };
 }
 
@@ -178,10 +183,12 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   owner: z.string().optional(),
   retention: z.union([z.string(), z.strictObject({ age: z.string().optional(), bytes: z.string() })]).optional(),
   maxMessageSize: z.string().optional(),
+  signing: z.enum(signingModes).optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
   rate: z.strictObject({ messages: z.string().optional(), bytes: z.string().optional() }).optional(),
   erasure: z.enum(["topic", "key"]).optional(),
+  proofs: z.enum(["message"]).optional(),
 });
 
 export const subscriptionSettingsSchema: z.ZodObject = z.strictObject({

@@ -1,35 +1,27 @@
 /** Why a connection is not read from for a moment, and whom a slow receiver holds back. */
 import type { Timer, Timers } from "../../../host/host.ts";
 import type { Transport } from "../../transport.ts";
-import type { HeldInput } from "./held-input.ts";
 
 /** A congested receiver holds its publishers back this long at most, so that one that stalls harms nobody (THREATS A14). */
 const slowDownMs = 100;
-/** A limit may be raised, or paid back sooner: nobody sleeps through that. */
-const holdStepMs = 1_000;
-/** Hundreds that wait for the same limit would wake for a message each. */
-const holdLeastMs = 20;
 
 /**
  * Of one connection, as publisher and as receiver. As publisher it is paused while at least one holds it back: a slow
- * receiver, or the journal. As receiver it holds back others until it has drained, or they waited long enough; then it
- * counts as stalled and holds nobody until it has drained.
+ * receiver, the journal, or what it sent itself. As receiver it holds back others until it has drained, or they waited
+ * long enough; then it counts as stalled and holds nobody until it has drained.
  */
 export class BackPressure {
   readonly #transport: Transport;
   readonly #timers: Timers;
-  readonly #input: Pick<HeldInput, "hold" | "goOn">;
   #pauses = 0;
   #isClosed = false;
   #waitsForCalm = false;
   #isStalled = false;
-  #hold: Timer | undefined;
   /** Publishers that wait for this receiver, with what ends their wait. */
   #held: Map<BackPressure, Timer> | undefined;
 
-  constructor(transport: Transport, timers: Timers, input: Pick<HeldInput, "hold" | "goOn">) {
+  constructor(transport: Transport, timers: Timers) {
     this.#transport = transport;
-    this.#input = input;
     this.#timers = timers;
   }
 
@@ -49,10 +41,10 @@ export class BackPressure {
     const timer = this.#timers.after(slowDownMs, () => {
       if (this.#held?.delete(publisher) !== true) return;
       this.#isStalled = true;
-      publisher.#goOn();
+      publisher.goOn();
     });
     this.#held.set(publisher, timer);
-    publisher.#wait();
+    publisher.wait();
   }
 
   /** As receiver: everything is out. */
@@ -63,57 +55,34 @@ export class BackPressure {
     this.#held = undefined;
     for (const [publisher, timer] of held) {
       timer.cancel();
-      publisher.#goOn();
+      publisher.goOn();
     }
-  }
-
-  /** As publisher: for a time by itself. `waitMs` says how long is left, and is asked again when that has passed. */
-  holdFor(waitMs: () => number): void {
-    if (this.#hold !== undefined) return;
-    const again = (): void => {
-      const milliseconds = waitMs();
-      if (milliseconds > 0) {
-        this.#hold = this.#timers.after(Math.min(Math.max(Math.ceil(milliseconds), holdLeastMs), holdStepMs), again);
-        return;
-      }
-      this.#hold = undefined;
-      this.#input.goOn();
-      this.#goOn();
-    };
-    this.#wait();
-    this.#input.hold();
-    this.#hold = this.#timers.after(holdLeastMs, again);
-  }
-
-  /** It waits for time to pass. */
-  get isHeld(): boolean {
-    return this.#hold !== undefined;
   }
 
   /** As publisher: more waits for the disk than should; `whenCalm` is told once what to run then. */
   waitForCalm(whenCalm: (run: () => void) => void): void {
     if (this.#waitsForCalm) return;
     this.#waitsForCalm = true;
-    this.#wait();
+    this.wait();
     whenCalm(() => {
       this.#waitsForCalm = false;
-      this.#goOn();
+      this.goOn();
     });
   }
 
   /** The connection is gone: it holds nobody back and is not read from again. */
   close(): void {
     this.#isClosed = true;
-    this.#hold?.cancel();
     this.drained();
   }
 
-  #wait(): void {
+  /** As publisher: nothing is read until `goOn` was called as often. */
+  wait(): void {
     this.#pauses++;
     if (this.#pauses === 1) this.#transport.pause();
   }
 
-  #goOn(): void {
+  goOn(): void {
     this.#pauses--;
     if (this.#pauses === 0 && !this.#isClosed) this.#transport.resume();
   }

@@ -5,6 +5,7 @@ import type { Clock, Timers } from "../../../host/host.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { FlushQueue } from "./output-buffer.ts";
@@ -13,7 +14,6 @@ import type { SharedForms } from "./shared-forms.ts";
 export interface MqttCounters {
   connected: number;
   connectRefused: number;
-  authFailures: number;
   malformed: number;
   protocolErrors: number;
   /** Reserved user properties (`mess-`) that were unknown, misplaced or had a bad value. */
@@ -46,8 +46,11 @@ export interface MqttDoorContext {
   readonly watch: ConnectionWatch;
   /** Bytes held for connections that are not authenticated yet (THREATS A1). */
   preAuthBytes: number;
-  /** Bytes that clients had sent when they were told to wait. */
-  heldInputBytes: number;
+  readonly signatures: SignatureVerifier;
+  /** Bytes of signed publishes that are being verified, and of what waits behind them. */
+  signedBytes: number;
+  /** Bytes of what waits because a client sent more than its rates allow. */
+  timedBytes: number;
 }
 
 /** Of a connection that is not authenticated yet: until then it may send no larger packet than a CONNECT. */

@@ -15,6 +15,8 @@ import type { Timer } from "../../../host/host.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Link } from "../../../model/link.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
+import { JournaledKeysVerifier } from "../../../signature-verifier.ts";
 import { RateLimiter } from "../../rate-limiter.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { type MqttDoor, openMqttDoor } from "./mqtt-door.ts";
@@ -162,6 +164,8 @@ export interface DoorOptions extends WorldOptions {
   readonly queues?: Pick<Queues, "settle">;
   /** Instead of `principalOf`. */
   readonly authenticator?: Authenticator;
+  /** Instead of one that knows the keys of the world. */
+  readonly signatures?: SignatureVerifier;
 }
 
 export class Door {
@@ -200,6 +204,7 @@ export class Door {
         soon: (run) => void this.#soon.push(run),
       },
       random: { bytes: (length) => new Uint8Array(length).fill(7) },
+      signatures: options.signatures ?? new JournaledKeysVerifier(machine),
       authenticator: options.authenticator ?? {
         authenticate: (username) => {
           const principal = principalOf === undefined ? "dev" : principalOf(username);

@@ -112,13 +112,11 @@ function said({ method }: Enhanced, data: Uint8Array): Properties {
 }
 
 function refuseConnect(connection: MqttConnection, { refused, ...why }: Refused, wrong: number): false {
-  connection.context.counters.authFailures++;
   return connection.refuse(refusalCode(why, wrong), refused);
 }
 
 /** A failed re-authentication ends the connection [MQTT-4.12.1-2]. */
 function refuseAgain(connection: MqttConnection, { refused, ...why }: Refused): false {
-  connection.context.counters.authFailures++;
   connection.fail(refusalCode(why, ReasonCode.NotAuthorized), refused);
   return false;
 }

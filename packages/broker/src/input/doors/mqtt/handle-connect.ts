@@ -24,7 +24,6 @@ export function handleConnect(connection: MqttConnection, packet: ConnectPacket)
 }
 
 function refuseCredential(connection: MqttConnection, packet: ConnectPacket, { refused, ...why }: Refused): false {
-  connection.context.counters.authFailures++;
   const wrong = packet.username === undefined ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword;
   return connection.refuse(refusalCode(why, wrong), refused);
 }

@@ -4,10 +4,11 @@ import type { TopicHandle } from "../../../model/engine.ts";
 import { MessageDraft, noExpiry, withoutAttributes, writeAttributes } from "../../../model/message.ts";
 import { canonicalPublish } from "./deliver.ts";
 import { handleSettlement, isSettlement } from "./handle-settlement.ts";
+import { handleSigned } from "./handle-signed.ts";
 import { firstReserved, isRefused } from "./mess-properties.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import { publishDraft } from "./publish-draft.ts";
 import { readPublishProperties } from "./publish-properties.ts";
-import { refusalText } from "./send.ts";
 
 const dollar = 0x24;
 const draft: MessageDraft = new MessageDraft();
@@ -32,28 +33,26 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
   connection.lastTopic = topic;
   if (topic === undefined) return connection.isOpen;
-  const bytes = view.packetEnd - view.packetStart;
-  const isRefusable = isRefusableByRate(connection, view);
-  const early = isRefusable ? connection.rate.refusal(topic) : undefined;
-  if (early !== undefined) {
-    connection.answers.refuse(view, ReasonCode.QuotaExceeded, early);
-    return connection.isOpen;
-  }
+  if (!takeRate(connection, view, topic)) return connection.isOpen;
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
-  const { engine } = connection.context;
-  const reason = connection.answers.publish(connection.handle, topic, draft, view.packetId);
-  if (reason >= 0x80 && view.qos === 0) {
-    connection.fail(reason, engine.explainRefusal() || refusalText(reason));
-    return false;
-  }
-  if (engine.congested) connection.waitForCalm();
-  if (isRefusable) connection.rate.took(topic, 1, bytes);
-  else countPublished(connection, topic, 1, bytes);
-  return connection.isOpen;
+  return publishDraft(connection, topic, draft, view.packetId);
 }
 
-/** Counts against its rates what was published and could not be refused. */
+/** False when it comes too early: it was refused, or the client has to go. Else it is counted. */
+function takeRate(connection: MqttConnection, view: PublishView, topic: TopicHandle): boolean {
+  const bytes = view.packetEnd - view.packetStart;
+  if (!isRefusableByRate(connection, view)) {
+    countPublished(connection, topic, 1, bytes);
+    return connection.isOpen;
+  }
+  const early = connection.rate.refusal(topic);
+  if (early === undefined) connection.rate.took(topic, 1, bytes);
+  else connection.answers.refuse(view, ReasonCode.QuotaExceeded, early);
+  return early === undefined;
+}
+
+/** Counts against its rates what cannot be refused. */
 export function countPublished(client: MqttConnection, topic: TopicHandle, messages: number, bytes: number): void {
   const text = client.isOpen ? client.rate.tookUnasked(topic, messages, bytes) : undefined;
   if (text !== undefined) client.fail(ReasonCode.MessageRateTooHigh, text);
@@ -189,7 +188,16 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
   const { limits, clock } = connection.context;
   const properties = readProperties(view.bytes, view.propertiesStart, view.propertiesEnd)?.userProperties ?? [];
   const read = readPublishProperties(properties, limits, clock.now());
-  if (!isRefused(read)) return handleStored(connection, view, writeAttributes(read.attributes));
+  if (!isRefused(read)) {
+    const { attributes, signature } = read;
+    if (signature === undefined) return handleStored(connection, view, writeAttributes(attributes));
+    if (!connection.flushRun()) return false;
+    const topic = resolveTopic(connection, view);
+    connection.lastTopic = topic;
+    // Before it is verified, which costs far more.
+    if (topic === undefined || !takeRate(connection, view, topic)) return connection.isOpen;
+    return handleSigned(connection, view, { topic, attributes, signature });
+  }
   connection.lastTopic = undefined;
   if (!connection.flushRun()) return false;
   connection.propertyRefused(firstReserved(properties));

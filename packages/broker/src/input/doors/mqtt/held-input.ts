@@ -1,67 +1,126 @@
-/** What a client had sent when it was told to wait: decoded when its time has come (THREATS D6). */
+/** What a client sent behind a packet that takes time to judge, or before its time: it waits undecoded, and nothing more is read. */
 import type { PacketDecoder } from "@mess/wire";
+import type { Timer } from "../../../host/host.ts";
+import type { BackPressure } from "./back-pressure.ts";
+import type { MqttDoorContext } from "./door-context.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
-/** All connections together. Past it what has arrived is decoded at once: it is paid for later. */
-const heldMax = 16 * 1_024 * 1_024;
+/** All that waits for its time. Past it what has arrived is decoded at once: it is paid for later (THREATS D6). */
+const timedMax = 16 * 1_024 * 1_024;
+/** A limit may be raised, or paid back sooner: nobody sleeps through that. */
+const stepMs = 1_000;
+/** Hundreds that wait for the same limit would wake for a message each. */
+const leastMs = 20;
 
 /** One for all connections. */
-export interface HeldInputShare {
-  heldInputBytes: number;
-}
+type Shared = Pick<MqttDoorContext, "timers" | "signedBytes" | "timedBytes">;
 
 /**
- * Stops the decoder behind the packet with which a rate was used up. A thousand clients of one principal that were all
- * read to the end of what they sent would each bring hundreds of messages that nobody may send.
+ * Stops the decoder behind the packet that is to be verified, or with which a rate was used up: a thousand clients of one
+ * principal that were all read to the end of what they sent would each bring hundreds of messages that nobody may send.
  */
 export class HeldInput {
-  readonly #share: HeldInputShare;
+  readonly #shared: Shared;
   readonly #decoder: PacketDecoder;
-  readonly #decode: (bytes: Buffer, start: number, end: number) => void;
-  #behind: Buffer = noBytes;
-  #isHeld = false;
+  readonly #pressure: BackPressure;
+  readonly #decode: (buffer: Buffer, start: number, end: number) => void;
+  /** Those from `#start` to `#end` wait. */
+  #bytes: Buffer = noBytes;
+  #start = 0;
+  #end = 0;
+  #awaitsAnswer = false;
+  #awaitsTime = false;
+  #timer: Timer | undefined;
 
+  /** `decode` gives back to `keep` what it does not come to. */
   constructor(
-    share: HeldInputShare,
-    decoder: PacketDecoder,
-    decode: (bytes: Buffer, start: number, end: number) => void,
+    shared: Shared,
+    parts: { readonly decoder: PacketDecoder; readonly pressure: BackPressure },
+    decode: (buffer: Buffer, start: number, end: number) => void,
   ) {
-    this.#share = share;
-    this.#decoder = decoder;
+    this.#shared = shared;
+    this.#decoder = parts.decoder;
+    this.#pressure = parts.pressure;
     this.#decode = decode;
   }
 
-  /** Nothing more is decoded for now. */
-  hold(): void {
-    this.#isHeld = true;
-    this.#decoder.pause();
+  /** Until `answer` is there and `take` had it. `bytes` are kept for it till then. One at a time. */
+  holdUntil<Answer>(bytes: number, answer: Promise<Answer>, take: (answer: Answer) => void): void {
+    this.#shared.signedBytes += bytes;
+    this.#awaitsAnswer = true;
+    this.#pause();
+    void answer.then((given) => {
+      const waiting = this.#end - this.#start;
+      this.#shared.signedBytes -= bytes + waiting;
+      this.#shared.timedBytes += waiting;
+      this.#awaitsAnswer = false;
+      take(given);
+      this.#goOn();
+      this.#pressure.goOn();
+    });
   }
 
-  /** Keeps what was not decoded, if it was for this. */
-  keep(bytes: Buffer, start: number, end: number): void {
-    if (!this.#isHeld) return;
-    const length = end - start;
-    if (this.#share.heldInputBytes + length <= heldMax) {
-      this.#share.heldInputBytes += length;
-      this.#behind = Buffer.concat([this.#behind, bytes.subarray(start, end)]);
-      return;
+  /** For a time. `waitMs` says how long is left, and is asked again when that has passed. */
+  holdFor(waitMs: () => number): void {
+    if (this.isTimed) return;
+    const again = (): void => {
+      const milliseconds = waitMs();
+      if (milliseconds > 0) {
+        this.#timer = this.#shared.timers.after(Math.min(Math.max(Math.ceil(milliseconds), leastMs), stepMs), again);
+        return;
+      }
+      this.#timer = undefined;
+      this.#awaitsTime = false;
+      this.#goOn();
+      this.#pressure.goOn();
+    };
+    this.#awaitsTime = true;
+    this.#pause();
+    this.#timer = this.#shared.timers.after(leastMs, again);
+  }
+
+  /** It waits for time to pass, be it that what had arrived was decoded nevertheless. */
+  get isTimed(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** What was given out and comes back is not copied a second time. */
+  keep(buffer: Buffer, start: number, end: number): void {
+    if (buffer === this.#bytes) this.#wait(start, end);
+    else {
+      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#start, this.#end), buffer.subarray(start, end)]);
+      this.#wait(0, this.#bytes.length);
     }
-    this.goOn();
-    this.#decode(bytes, start, end);
+    if (this.#awaitsTime) this.#goOn();
   }
 
-  /** What was kept comes first; in it the client may have to wait again. */
-  goOn(): void {
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
+  /** The connection ends. */
+  drop(): void {
+    this.#timer?.cancel();
+    this.#bytes = noBytes;
+    this.#wait(0, 0);
+  }
+
+  #pause(): void {
+    this.#decoder.pause();
+    this.#pressure.wait();
+  }
+
+  #goOn(): void {
+    if (this.#awaitsAnswer || (this.#awaitsTime && this.#shared.timedBytes <= timedMax)) return;
+    this.#awaitsTime = false;
     this.#decoder.goOn();
-    const behind = this.#behind;
-    this.discard();
-    if (behind.length > 0) this.#decode(behind, 0, behind.length);
+    const [start, end] = [this.#start, this.#end];
+    this.#wait(0, 0);
+    if (start < end) this.#decode(this.#bytes, start, end);
+    if (this.#start === this.#end) this.#bytes = noBytes;
   }
 
-  discard(): void {
-    this.#share.heldInputBytes -= this.#behind.length;
-    this.#behind = noBytes;
+  #wait(start: number, end: number): void {
+    const more = end - start - (this.#end - this.#start);
+    if (this.#awaitsAnswer) this.#shared.signedBytes += more;
+    else this.#shared.timedBytes += more;
+    this.#start = start;
+    this.#end = end;
   }
 }

@@ -18,7 +18,7 @@ export type PropertyPlace = "CONNECT" | "PUBLISH" | "a settlement" | "SUBSCRIBE"
 /** By the place that may have them. */
 const fromClients: Readonly<Record<PropertyPlace, readonly string[]>> = {
   CONNECT: ["mess-meta"],
-  PUBLISH: ["mess-id", "mess-key", "mess-delay", "mess-at", "mess-priority"],
+  PUBLISH: ["mess-id", "mess-key", "mess-delay", "mess-at", "mess-priority", "mess-signature"],
   "a settlement": ["mess-delay", "mess-reason"],
   SUBSCRIBE: ["mess-from", "mess-ack", "mess-credit", "mess-credit-bytes"],
   UNSUBSCRIBE: [],

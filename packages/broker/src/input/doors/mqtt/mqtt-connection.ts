@@ -56,7 +56,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   readonly #times: ListeningTimes;
   readonly #pressure: BackPressure;
   readonly #preAuth: PreAuth;
-  readonly #input: HeldInput;
+  readonly #held: HeldInput;
 
   principal = "";
   clientId = "";
@@ -84,12 +84,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.answers = new PublishAnswers(this);
     this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
-    this.#input = new HeldInput(context, this.#decoder, (bytes, start, end) => {
-      if (this.isOpen) this.#decode(bytes, start, end);
+    const pressure = new BackPressure(transport, context.timers);
+    this.#pressure = pressure;
+    this.#preAuth = new PreAuth(context, this.#decoder, pressure);
+    this.#held = new HeldInput(context, { decoder: this.#decoder, pressure }, (...behind) => {
+      if (this.isOpen) this.#decode(...behind);
     });
-    this.#pressure = new BackPressure(transport, context.timers, this.#input);
-    this.rate = new PublishRate(this, this.#pressure);
-    this.#preAuth = new PreAuth(context, this.#decoder, this.#pressure);
+    this.rate = new PublishRate(this, this.#held);
     context.watch.add(this);
   }
 
@@ -136,10 +137,10 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#detach(false, undefined);
     this.#phase = "closed";
     this.#holdPreAuth();
+    this.#held.drop();
     this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
-    this.#input.discard();
     this.rate.close();
   }
 
@@ -304,6 +305,12 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     return this.isOpen || this.#phase === "proving";
   }
 
+  /** Decodes nothing more until `answer` is there and taken. `bytes` are kept for it meanwhile. */
+  holdInput<Answer>(bytes: number, answer: Promise<Answer>, take: (answer: Answer) => boolean): boolean {
+    this.#held.holdUntil(bytes, answer, (given) => this.isOpen && take(given));
+    return this.isOpen;
+  }
+
   /** The engine is asked now; it may answer before it returns. */
   attaching(): void {
     this.#phase = "attaching";
@@ -390,6 +397,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
     this.#holdPreAuth();
+    this.#held.drop();
     this.run.count = 0;
     this.out.output.flush();
     this.#transport.end();
@@ -397,8 +405,8 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   /** What came while it was not known yet from whom, or before its time. */
   #keepBehind(buffer: Buffer, start: number, end: number): void {
-    if (this.#phase !== "proving") return this.#input.keep(buffer, start, end);
-    if (this.#preAuth.keepBehind(buffer, start, end)) return;
+    if (this.isOpen) return this.#held.keep(buffer, start, end);
+    if (this.#phase !== "proving" || this.#preAuth.keepBehind(buffer, start, end)) return;
     this.context.audit("limit.hit", { limit: "connectPacketBytesMax", address: this.peer.address });
     this.refuse(ReasonCode.QuotaExceeded, "too much was sent before CONNECT was answered");
   }

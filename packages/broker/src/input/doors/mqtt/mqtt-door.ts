@@ -4,6 +4,7 @@ import type { Clock, RandomSource, Timers } from "../../../host/host.ts";
 import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
+import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { RateLimiter } from "../../rate-limiter.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
@@ -21,6 +22,7 @@ export interface MqttDoorParts {
   readonly random: RandomSource;
   readonly rates: RateLimiter;
   readonly authenticator: Authenticator;
+  readonly signatures: SignatureVerifier;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -46,7 +48,6 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
   const counters: MqttCounters = {
     connected: 0,
     connectRefused: 0,
-    authFailures: 0,
     malformed: 0,
     protocolErrors: 0,
     propertiesRefused: 0,
@@ -72,7 +73,9 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     rates: parts.rates,
     watch,
     preAuthBytes: 0,
-    heldInputBytes: 0,
+    signatures: parts.signatures,
+    signedBytes: 0,
+    timedBytes: 0,
   };
   return {
     accept: (transport) => new MqttConnection(context, transport),

@@ -105,7 +105,7 @@ describe("what a publisher may say", () => {
     expect(refusal(["mess-delay", "1"], ["mess-at", "2030-01-31T12:00:00Z"])).toContain("cannot come together");
     expect(refusal(["mess-id", "a"], ["mess-id", "a"])).toBe('the user property "mess-id" comes twice');
     expect(refusal(["mess-dely", "1"])).toContain('unknown; did you mean "mess-delay"?');
-    expect(refusal(["mess-signature", "1"])).toContain('PUBLISH may have "mess-id", "mess-key", "mess-delay"');
+    expect(refusal(["mess-checksum", "1"])).toContain('PUBLISH may have "mess-id", "mess-key", "mess-delay"');
     expect(refusal(["mess-", "1"])).toContain('"mess-" is reserved and unknown');
     expect(refusal(["mess-offset", "1"])).toContain("only the broker sets it");
     expect(refusal(["mess-from", "earliest"])).toContain("belongs to SUBSCRIBE, not to PUBLISH");

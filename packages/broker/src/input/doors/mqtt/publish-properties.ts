@@ -14,13 +14,19 @@ import {
 
 type PublishLimits = Pick<Limits, "messageIdBytesMax" | "messageKeyBytesMax" | "delayMsMax">;
 
+export interface ReadPublish {
+  readonly attributes: MessageAttributes;
+  /** As it came. */
+  readonly signature: string | undefined;
+}
+
 /** @param now wall-clock milliseconds: what delays count from. A time that is past is left out. */
 export function readPublishProperties(
   properties: UserProperties,
   limits: PublishLimits,
   now: number,
   place: PropertyPlace = "PUBLISH",
-): { readonly attributes: MessageAttributes } | Refused {
+): ReadPublish | Refused {
   const given = reservedProperties(properties, place);
   if (isRefused(given)) return given;
   const id = textOf(given, "mess-id", limits.messageIdBytesMax);
@@ -32,6 +38,7 @@ export function readPublishProperties(
   const deliverAt = deliveryOf(given, limits.delayMsMax, now);
   if (isRefused(deliverAt)) return deliverAt;
   return {
+    signature: given.get("mess-signature"),
     attributes: {
       ...(key.value !== undefined && { key: key.value }),
       ...(id.value !== undefined && { id: id.value }),

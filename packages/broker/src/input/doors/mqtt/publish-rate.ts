@@ -4,7 +4,7 @@ import type { Clock } from "../../../host/host.ts";
 import type { DeclaredRate, Engine, SessionHandle, TopicHandle } from "../../../model/engine.ts";
 import type { Meter } from "../../../model/meter.ts";
 import { type Allowance, type Excess, excessText, type RateLimiter, topicExcess } from "../../rate-limiter.ts";
-import type { BackPressure } from "./back-pressure.ts";
+import type { HeldInput } from "./held-input.ts";
 
 /** The connection, as far as rates go. */
 export interface Rated {
@@ -33,7 +33,7 @@ const intolerableShare = 0.9;
  */
 export class PublishRate {
   readonly #client: Rated;
-  readonly #pressure: BackPressure;
+  readonly #input: HeldInput;
   #allowance: Allowance | undefined;
   /** The declared rate that is owed most to. */
   #owed: Meter | undefined;
@@ -44,9 +44,9 @@ export class PublishRate {
   #heldMs = 0;
   #toleratedFrom = 0;
 
-  constructor(client: Rated, pressure: BackPressure) {
+  constructor(client: Rated, input: HeldInput) {
     this.#client = client;
-    this.#pressure = pressure;
+    this.#input = input;
   }
 
   /** Once it is known who the client is. */
@@ -69,7 +69,7 @@ export class PublishRate {
     this.#client.context.rates.hit(excess, this.#client);
     const until = Math.max(this.#penaltyUntil, now) + refusalMs;
     this.#penaltyUntil = Math.min(until, now + penaltyMsMax);
-    if (this.#penaltyUntil - now >= penaltyMsLeast) this.#pressure.holdFor(() => this.#leftMs());
+    if (this.#penaltyUntil - now >= penaltyMsLeast) this.#input.holdFor(() => this.#leftMs());
     return excessText(excess);
   }
 
@@ -122,10 +122,10 @@ export class PublishRate {
     if (rate?.meter === excess.meter && excess.waitMs > (this.#owed?.waitMs(now) ?? 0)) this.#owed = rate.meter;
     if (!this.#isIndebted) this.#heldSince = now;
     this.#isIndebted = true;
-    if (this.#pressure.isHeld) return undefined;
+    if (this.#input.isTimed) return undefined;
     this.#client.context.rates.hit(excess, this.#client);
     if (this.#isIntolerable(now)) return excessText(excess);
-    this.#pressure.holdFor(() => this.#leftMs());
+    this.#input.holdFor(() => this.#leftMs());
     return undefined;
   }
 
