@@ -12,7 +12,7 @@ export { type ServeOptions, serve } from "./main.ts";
 export type { Backup } from "./model/backup.ts";
 export type { Policy } from "./model/policy.ts";
 export type { KekRotated } from "./model/storage-administration.ts";
-export { exportKek, type OfflineOptions, resetAdminKey } from "./offline.ts";
+export { exportKek, newKek, type OfflineOptions, resetAdminKey } from "./offline.ts";
 export { backupOffline, type RestoreFileOptions, restoreOffline } from "./offline-backup.ts";
 export { type RotateKekOptions, rotateKekOffline } from "./offline-keys.ts";
 export { type RepairOfflineOptions, type RepairOutcome, repairOffline } from "./offline-repair.ts";

@@ -1,9 +1,9 @@
 /** The issuers of the configuration with their keys, as one verifier of tokens. */
-import { readFile } from "node:fs/promises";
 import type { JwtConfig } from "./config/jwt-config.ts";
 import { fetchJwks } from "./identity/fetch-jwks.ts";
 import { JwksAddress, JwksFile, type JwksReport, type JwksSource } from "./identity/jwks-source.ts";
 import { JwtVerifier } from "./identity/jwt.ts";
+import { readPlainFile } from "./input/read-plain-file.ts";
 import type { Identity, Refused } from "./model/authentication.ts";
 import type { Policy } from "./model/policy.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
@@ -59,7 +59,7 @@ async function openKeys({ monotonic, report }: JwtIssuersParts, config: JwtConfi
   const { name, algorithms, jwksFile, jwksUrl, jwksCa } = config;
   const common = { name, algorithms, report };
   if (jwksFile !== undefined) return JwksFile.open(jwksFile, common);
-  const ca = jwksCa === undefined ? undefined : await readFile(jwksCa, "utf8");
+  const ca = jwksCa === undefined ? undefined : (await readPlainFile(jwksCa)).toString("utf8");
   return new JwksAddress({ ...common, monotonic, fetchText: () => fetchJwks(jwksUrl ?? "", ca) });
 }
 

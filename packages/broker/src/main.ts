@@ -1,11 +1,12 @@
 /** `mess serve`: configuration, signals, the ready line, exit codes (DESIGN section 8). */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { type Log, type LogLevel, openLog } from "./admin/log.ts";
 import { Broker } from "./broker.ts";
 import { formatConfigProblem, loadConfig } from "./config/load.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
+import { readPlainFile } from "./input/read-plain-file.ts";
 import { StartError } from "./start-error.ts";
 import { StorageError } from "./storage/storage-error.ts";
 
@@ -133,10 +134,14 @@ async function configOf(options: ServeOptions): Promise<ServeConfig> {
   const text =
     path === undefined
       ? undefined
-      : await readFile(path, "utf8").catch((error: unknown) => {
+      : await readPlainFile(path).catch((error: unknown) => {
           throw new StartError(78, `the configuration ${path} cannot be read: ${messageOf(error)}`);
         });
-  const loaded = loadConfig({ options: flags, env: options.env, ...(text !== undefined && { file: text }) });
+  const loaded = loadConfig({
+    options: flags,
+    env: options.env,
+    ...(text !== undefined && { file: text.toString("utf8") }),
+  });
   if ("problems" in loaded) {
     throw new StartError(
       78,

@@ -10,7 +10,7 @@ import { makeAdminKey } from "./first-key.ts";
 import { nodeHost } from "./host/node-host.ts";
 import { kekOptionsOf } from "./kek-options-of.ts";
 import { StartError } from "./start-error.ts";
-import { formatKek, loadKek } from "./storage/kek.ts";
+import { formatKek, KEK_BYTES, loadKek } from "./storage/kek.ts";
 
 export interface OfflineOptions {
   readonly data: string;
@@ -66,6 +66,11 @@ export async function exportKek(options: OfflineOptions): Promise<string> {
     throw new StartError(78, `there is no data directory ${config.data}`);
   }
   return formatKek((await loadKek(kekOptionsOf(config))).kek);
+}
+
+/** A new key-encryption key as text. It opens nothing yet; a first start makes its directory with it. */
+export function newKek(): string {
+  return formatKek(nodeHost().random.bytes(KEK_BYTES));
 }
 
 export function offlineConfig(options: OfflineOptions): ServeConfig {

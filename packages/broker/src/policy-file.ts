@@ -1,9 +1,9 @@
 /** The policy that a start brings: a file, or what a program gives. It replaces the one in the journal. */
-import { readFile } from "node:fs/promises";
 import type { Log } from "./admin/log.ts";
 import type { Administrator } from "./administrator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
 import { policyFromToml } from "./identity/policy-document.ts";
+import { readPlainFile } from "./input/read-plain-file.ts";
 import { AdministrationError } from "./model/administration.ts";
 import { checkPolicy } from "./security/policy-check.ts";
 import { StartError } from "./start-error.ts";
@@ -19,11 +19,11 @@ const policyFilePrincipal = "policy-file";
 
 /** Rejects with `StartError`. */
 export async function applyPolicyFile(parts: PolicyParts, path: string): Promise<void> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
+  const bytes = await readPlainFile(path).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartError(78, `the policy file ${path} cannot be read: ${reason}`);
   });
-  await apply(parts, `the policy file ${path}`, text);
+  await apply(parts, `the policy file ${path}`, bytes.toString("utf8"));
 }
 
 /** TOML, or what TOML or JSON is read to. Rejects with `StartError`. */

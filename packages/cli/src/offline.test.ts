@@ -31,6 +31,8 @@ const good = {
   tree: { size: 1_200, root: "77" },
   checkpoints: [] as { file: string; size: number; signed: boolean; result: "continued" | "unknown" }[],
   trims: [],
+  keyless: false,
+  unexplained: [],
   emptyBytes: [{ segment: 1, from: 10, to: 20, what: "zeros" }],
 };
 

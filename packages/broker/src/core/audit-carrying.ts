@@ -6,6 +6,9 @@ import type { AuditRun } from "./audit-trail.ts";
 import { walkFrames } from "./frame-walk.ts";
 import type { State } from "./state.ts";
 
+/** Fewer bytes are copied whatever else is in the segment. */
+const carriedBytesMax = 1024 * 1024;
+
 export class AuditCarrying {
   readonly #state: State;
   /** First numbers of the runs that are being read. */
@@ -23,7 +26,7 @@ export class AuditCarrying {
 
   /**
    * True when the segment holds no audit record that is kept; otherwise copying has begun and it may go next time.
-   * While they are most of it, it stays: copying them would free little, and again and again.
+   * While they are many and most of it, it stays: copying them would free little, and again and again.
    */
   carry({ firstSeq, lastSeq, bytes }: SegmentInfo): boolean {
     const here = this.#state.auditTrail.runs.filter(({ from, to, place }) =>
@@ -31,17 +34,18 @@ export class AuditCarrying {
     );
     if (here.length === 0) return true;
     const kept = here.reduce((sum, run) => sum + run.bytes, 0);
-    if (kept * 2 > bytes) return false;
-    for (const run of here) this.#carryRun(run, lastSeq);
+    if (kept > carriedBytesMax && kept * 2 > bytes) return false;
+    for (const run of here) this.#carryRun(run);
     return false;
   }
 
-  #carryRun(run: AuditRun, through: number): void {
+  /** Whole, so that one that reaches over several segments is read once. */
+  #carryRun(run: AuditRun): void {
     const { from, to, place } = run;
     if (this.#underWay.has(from)) return;
     this.#underWay.add(from);
     const entries: AuditEntry[] = [];
-    const last = place === 0 ? Math.min(to, through) : place;
+    const last = place === 0 ? to : place;
     walkFrames(this.#state.journal, place === 0 ? from : place, {
       frame: (frame, at) => {
         if (place === 0) collect(frame, at, last, entries);
@@ -53,7 +57,7 @@ export class AuditCarrying {
         // It may have been forgotten while it was read.
         if (!this.#state.auditTrail.runs.includes(run)) return;
         if (entries.length > 0) this.#write(entries);
-        else run.from = last + 1;
+        else if (last <= this.#state.journal.durableSeq) run.from = last + 1;
       },
     });
   }

@@ -23,6 +23,8 @@ const runRecordsMax = 256;
 const runBytesMax = 64 * 1024;
 /** A run does not reach over more numbers than these, so that reading it reads little else. */
 const runReachMax = 4_096;
+/** Nor over a longer pause, so that old records do not stay for the sake of new ones. */
+const runPauseMs = 600_000;
 
 /** Numbers of one run as `save` gives them. */
 const savedNumbers = 6;
@@ -48,7 +50,8 @@ export class AuditTrail {
       last.place === 0 &&
       last.count < runRecordsMax &&
       last.bytes + bytes <= runBytesMax &&
-      seq - last.from < runReachMax;
+      seq - last.from < runReachMax &&
+      at - last.lastAt < runPauseMs;
     this.#bytes += bytes;
     if (!fits) {
       this.#runs.push({ from: seq, to: seq, count: 1, bytes, lastAt: at, place: 0 });

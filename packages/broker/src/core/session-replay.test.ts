@@ -126,7 +126,7 @@ describe("from where it is asked for", () => {
       writer.publish(topic, topic);
       world.commit();
     }
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 6; i++) {
       world.machine.tidy();
       settle(world);
     }

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
@@ -8,6 +8,7 @@ import { CertificateError } from "./certificate-error.ts";
 import { issueServer } from "./issue-certificate.ts";
 import { managedAuthority, serverAuthority } from "./managed-authority.ts";
 import { readIfThere, writePrivately } from "./private-files.ts";
+import { readPlainFile, reasonOf } from "./read-plain-file.ts";
 import type { IssuedCertificate } from "./x509-tools.ts";
 
 /** What a TLS server shows and proves itself with. */
@@ -127,9 +128,9 @@ export async function ownCertificate(certFile: string, keyFile: string, now: num
 
 async function readNamed(file: string, option: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await readPlainFile(file);
   } catch (error) {
-    throw new CertificateError(`${option}: cannot read ${file} (${(error as { code?: string }).code ?? "unknown"})`);
+    throw new CertificateError(`${option}: cannot read ${file} (${reasonOf(error)})`);
   }
 }
 

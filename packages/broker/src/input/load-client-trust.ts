@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { type RevocationList, readRevocationList } from "../identity/read-revocation-list.ts";
 import { CertificateError } from "./certificate-error.ts";
 import { ClientTrust } from "./client-trust.ts";
 import { issueRevocationList, revocationListPem } from "./issue-revocation-list.ts";
+import { readPlainFile, reasonOf } from "./read-plain-file.ts";
 import type { IssuedCertificate } from "./x509-tools.ts";
 
 export interface LoadClientTrustOptions {
@@ -23,7 +23,6 @@ export interface LoadedClientTrust {
   readonly notes: readonly string[];
 }
 
-const FILE_BYTES_MAX = 64 * 1_024 * 1_024;
 const AUTHORITIES_MAX = 100;
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 /** Some programs leave out "X509"; OpenSSL does not read that (and Node says no more than "Failed to parse CRL"). */
@@ -70,11 +69,10 @@ function ownList(authority: IssuedCertificate, now: number): Promise<string> {
 async function read(file: string, option: string): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readPlainFile(file);
   } catch (error) {
-    throw new CertificateError(`${option}: cannot read ${file} (${(error as { code?: string }).code ?? "unknown"})`);
+    throw new CertificateError(`${option}: cannot read ${file} (${reasonOf(error)})`);
   }
-  if (bytes.length > FILE_BYTES_MAX) throw new CertificateError(`${option}: ${file} has more than 64 MiB`);
   return bytes;
 }
 

@@ -63,7 +63,8 @@ describe("topicRefusal", () => {
     ["b", "plants/7/+", {}, /owned by "p"/],
     ["b", "orders/#", { existing: "a" }, /is owned by "a"/],
     // who has nothing to do with it does not learn that it is there
-    ["nobody", "orders/#", { existing: "a" }, /right manage/],
+    ["ghost", "orders/#", { existing: "a" }, /right manage/],
+    ["nobody", "orders/#", { existing: "a" }, /is owned by "a"/],
     ["nobody", "orders/#", {}, /right manage/],
     // where nobody owns anything the right decides
     ["b", "free/#", {}, undefined],

@@ -23,7 +23,7 @@ import { opensKeyring } from "./keyring.ts";
 import { StorageError } from "./storage-error.ts";
 
 const MARK = "mess-kek-1";
-const KEK_BYTES = 32;
+export const KEK_BYTES = 32;
 const TEXT_BYTES_MAX = 4_096;
 const COMMAND_DEADLINE_MS = 30_000;
 

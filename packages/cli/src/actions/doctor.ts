@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CliError } from "../cli-error.ts";
+import { CliError, usageError } from "../cli-error.ts";
 import type { DoctorOptions } from "../commands/doctor.ts";
 import { describeError } from "../describe-error.ts";
 import { checkCredentials } from "../doctor/credential-checks.ts";
@@ -22,22 +22,23 @@ import { painter } from "../terminal/colour.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { printable } from "../terminal/table.ts";
 
-const checks: readonly Check[] = [
-  checkPermissions,
-  checkFiles,
-  checkKek,
-  checkAdminKey,
-  checkDiskSpace,
-  checkWritable,
-  checkNode,
-  checkOpenFiles,
-  checkRoot,
-  checkClock,
-  checkWeakening,
-  checkCertificates,
-  checkMqtt,
-  checkReady,
-  checkCredentials,
+/** By the id of what they find; `certificate` finds several. */
+export const checks: readonly (readonly [id: string, check: Check])[] = [
+  ["data.permissions", checkPermissions],
+  ["data.files", checkFiles],
+  ["data.kek", checkKek],
+  ["data.admin-key", checkAdminKey],
+  ["disk.space", checkDiskSpace],
+  ["disk.writable", checkWritable],
+  ["node.version", checkNode],
+  ["process.open-files", checkOpenFiles],
+  ["process.root", checkRoot],
+  ["clock.synchronised", checkClock],
+  ["options.weakening", checkWeakening],
+  ["certificate", checkCertificates],
+  ["server.mqtt", checkMqtt],
+  ["server.ready", checkReady],
+  ["keys.expiry", checkCredentials],
 ];
 
 export async function doctor(io: Io, options: DoctorOptions): Promise<void> {
@@ -48,8 +49,15 @@ export async function doctor(io: Io, options: DoctorOptions): Promise<void> {
     if (finding.status === "fail") failed += 1;
     await (options.json === true ? printJson(io, finding) : printFinding(io, finding));
   };
+  const { only = [] } = options;
+  const wanted = checks.filter(
+    ([id]) => only.length === 0 || only.some((one) => one === id || one.startsWith(`${id}.`)),
+  );
+  const unknown = only.find((one) => !wanted.some(([id]) => one === id || one.startsWith(`${id}.`)));
+  if (unknown !== undefined)
+    throw usageError(`there is no check ${unknown}`, `the checks are ${checks.map(([id]) => id).join(", ")}`);
   for (const finding of findings) await report(finding);
-  for (const check of checks) {
+  for (const [, check] of wanted) {
     signal.throwIfAborted();
     for (const finding of await check(patient)) await report(finding);
   }

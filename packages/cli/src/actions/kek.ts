@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { KekRotated } from "@mess/broker";
 import { CliError, usageError } from "../cli-error.ts";
-import type { KekExportOptions, KekRotateOptions } from "../commands/kek.ts";
+import type { KekExportOptions, KekNewOptions, KekRotateOptions } from "../commands/kek.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import { kekFlags } from "../kek-options.ts";
@@ -19,13 +19,25 @@ export async function exportKey(io: Io, options: KekExportOptions): Promise<void
   const text = `${(await exportKek({ data, flags: kekFlags(options), env: io.env })).trimEnd()}\n`;
   if (options.out === undefined) return print(io, text);
   const path = resolve(io.cwd, options.out);
+  await writeKey(path, text, 0o600);
+  note(io, `key-encryption key of ${data} written to ${path}; keep it apart from the data`);
+}
+
+export async function makeKey(io: Io, options: KekNewOptions): Promise<void> {
+  const { newKek } = await loadBroker();
+  if (options.out === undefined) return print(io, newKek());
+  const path = resolve(io.cwd, options.out);
+  await writeKey(path, newKek(), 0o400);
+  note(io, `a new key-encryption key is in ${path}; keep a copy of it elsewhere`);
+}
+
+async function writeKey(path: string, text: string, mode: number): Promise<void> {
   try {
-    await writeFile(path, text, { mode: 0o600, flag: "wx", flush: true });
+    await writeFile(path, text, { mode, flag: "wx", flush: true });
   } catch (error) {
     const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
     throw exists ? new CliError(ExitCode.inputOutput, `${path} exists: a key does not overwrite a file`) : error;
   }
-  note(io, `key-encryption key of ${data} written to ${path}; keep it apart from the data`);
 }
 
 export async function rotateKey(io: Io, options: KekRotateOptions): Promise<void> {

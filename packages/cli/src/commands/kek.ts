@@ -11,6 +11,10 @@ export interface KekExportOptions extends KekFlags {
   readonly out?: string;
 }
 
+export interface KekNewOptions {
+  readonly out?: string;
+}
+
 export interface KekRotateOptions extends TargetOptions, KekFlags {
   readonly offline?: boolean;
   readonly newKekFile?: string;
@@ -20,12 +24,24 @@ export interface KekRotateOptions extends TargetOptions, KekFlags {
   readonly json?: boolean;
 }
 
-/** `mess kek export|rotate` */
+/** `mess kek new|export|rotate` */
 export function registerKek(program: Command, io: Io): void {
   const kek = program
     .command("kek")
     .summary("the key-encryption key")
     .description("The key that opens the data directory.");
+  kek
+    .command("new")
+    .summary("make a key")
+    .description(
+      "Print a new key-encryption key, or write it to a new file (0400), for a server that gets its key by --kek-file, --kek-fd or --kek-command.",
+    )
+    .option("--out <file>", "write it to a new file instead of stdout")
+    .addHelpText("after", examples(["mess kek new --out /etc/mess/kek"]))
+    .action(async (options: KekNewOptions) => {
+      const { makeKey } = await import("../actions/kek.ts");
+      await makeKey(io, options);
+    });
   registerRotate(kek, io);
   const exporting = kek
     .command("export")

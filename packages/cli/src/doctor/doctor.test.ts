@@ -56,6 +56,18 @@ async function findings(
 }
 
 describe("doctor", () => {
+  it("makes the checks that are asked for alone", () =>
+    withDirectory(async (cwd) => {
+      await healthy(cwd);
+      const run = await runMess(["doctor", "--json", "--only", "data.kek", "node.version"], { cwd });
+      const ids = run.out
+        .trimEnd()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as Finding).id);
+      expect({ ids, code: run.code }).toEqual({ ids: ["data.kek", "node.version"], code: 0 });
+      expect(await runMess(["doctor", "--only", "data.kee"], { cwd })).toMatchObject({ code: 64, out: "" });
+    }));
+
   it("finds nothing to fail in a healthy installation", () =>
     withDirectory(async (cwd) => {
       await healthy(cwd);

@@ -1,6 +1,6 @@
 import { type Packet, PacketType } from "@mess/wire";
 import { expect, test } from "vitest";
-import { Door, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
+import { Door, type DoorClient, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
 
 const payloads = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `m${from + index}`);
@@ -57,4 +57,28 @@ test("a connection that ends while it waits says nothing more, and gives back wh
   door.wait(10_000);
   door.commit();
   expect(payloadsOf(reader.received())).toEqual([]);
+});
+
+test("past 16 MiB of all connections what has arrived is decoded at once, and is paid for later", () => {
+  const door = new Door({ limits: { clientMessagesPerSecondMax: 1, packetBytesMax: 2 * 1_024 * 1_024 } });
+  const payload = "x".repeat(1_024 * 1_024);
+  const clients = Array.from({ length: 18 }, (_, index) => door.connected(`c${index}`, {}, 4));
+  const takenOf = (client: DoorClient): number => {
+    door.commit();
+    return client.types().filter((type) => type === PacketType.PUBACK).length;
+  };
+  const taken = clients.map((client) => {
+    client.send(publishPacket("a", "first", 1), publishPacket("a", payload, 2));
+    return takenOf(client);
+  });
+  expect(taken).toEqual([...Array.from({ length: 15 }, () => 1), 2, 2, 2]);
+  expect(clients.every(({ transport }) => transport.isPaused)).toBe(true);
+  // One that goes gives back what it held.
+  clients[0]?.transport.cut();
+  const next = door.connected("next", {}, 4);
+  next.send(publishPacket("a", "first", 1), publishPacket("a", payload, 2));
+  expect(takenOf(next)).toBe(1);
+  for (let index = 0; index < 150; index++) door.wait(20);
+  expect([...clients.slice(1, 15), next].map(takenOf)).toEqual(Array.from({ length: 15 }, () => 1));
+  expect(next.transport.isPaused).toBe(false);
 });

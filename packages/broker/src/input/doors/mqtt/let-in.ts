@@ -128,9 +128,8 @@ function agreeOnKeepAlive(connection: MqttConnection, packet: ConnectPacket): vo
   if (connection.peer.kind === "memory") return;
   const most = connection.context.limits.keepAliveSecondsMax;
   const wanted = packet.keepAlive;
-  if (packet.version === 5) connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;
-  // 3.1.1 cannot be told another value: what it asked for is kept, up to what the field can say.
-  else connection.keepAliveSeconds = wanted;
+  // 3.1.1 cannot be told another value; it may be ended all the same [3.1.2.10 of 3.1.1], or its dead peers would stay.
+  connection.keepAliveSeconds = wanted === 0 || wanted > most ? most : wanted;
 }
 
 function resolveWill(connection: MqttConnection, will: Will): WillDraft | "refused" {
