@@ -1,6 +1,9 @@
-import { type Packet, PacketType } from "@mess/wire";
+import { type Packet, PacketDecoder, PacketType } from "@mess/wire";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Door, type DoorClient, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
+import { BackPressure } from "./back-pressure.ts";
+import { Door, type DoorClient, FakeTransport, payloadsOf, publishPacket, subscribePacket } from "./door.test-data.ts";
+import { HeldInput } from "./held-input.ts";
 
 const payloads = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `m${from + index}`);
@@ -81,4 +84,86 @@ test("past 16 MiB of all connections what has arrived is decoded at once, and is
   for (let index = 0; index < 150; index++) door.wait(20);
   expect([...clients.slice(1, 15), next].map(takenOf)).toEqual(Array.from({ length: 15 }, () => 1));
   expect(next.transport.isPaused).toBe(false);
+});
+
+const packetBytes = 4;
+const signedBytes = 7;
+
+/** Packets behind each of which something is waited for, and the bytes that they were cut into. */
+const streams = fc.record({
+  holds: fc.array(fc.constantFrom("none", "time", "answer", "both"), { minLength: 1, maxLength: 12 }),
+  cuts: fc.array(fc.nat({ max: 12 * packetBytes }), { maxLength: 6 }),
+  events: fc.array(fc.constantFrom("bytes", "time", "answer"), { maxLength: 30 }),
+});
+
+test("whatever is waited for, each packet is decoded once and in order, and each byte that waits is counted", async () => {
+  await fc.assert(
+    fc.asyncProperty(streams, async ({ holds, cuts, events }) => {
+      const stream = Buffer.concat(holds.map((_, i) => Buffer.from([0x40, 0x02, 0x00, i + 1])));
+      const ends = [...new Set([...cuts.filter((cut) => cut > 0 && cut < stream.length), stream.length])];
+      ends.sort((a, b) => a - b);
+      const due: (() => void)[] = [];
+      const answers: (() => void)[] = [];
+      const decoded: number[] = [];
+      let arrived = 0;
+      let isOver = false;
+      const after = (_: number, run: () => void): { cancel: () => void } => {
+        due.push(run);
+        return { cancel: () => undefined };
+      };
+      const shared = { timers: { after, soon: () => undefined }, signedBytes: 0, timedBytes: 0 };
+      const options = { maxPacketSize: 99, userPropertiesMax: 1, userPropertyBytesMax: 1, subscriptionsMax: 1 };
+      const decoder: PacketDecoder = new PacketDecoder(
+        { role: "client", topicAliasMax: 0, ...options },
+        {
+          publish: () => true,
+          packet: () => true,
+          failed: ({ reason }) => expect.fail(reason),
+          ack: (_, packetId) => {
+            decoded.push(packetId);
+            const hold = holds[packetId - 1];
+            isOver = false;
+            if (hold === "time" || hold === "both") held.holdFor(() => (isOver ? 0 : 1));
+            if (hold === "answer" || hold === "both") {
+              held.holdUntil(signedBytes, new Promise<void>((resolve) => answers.push(resolve)), () => undefined);
+            }
+            return true;
+          },
+        },
+      );
+      decoder.version = 5;
+      const transport = new FakeTransport();
+      const pressure = new BackPressure(transport, shared.timers);
+      const decode = (bytes: Buffer, start: number, end: number): void => {
+        const at = decoder.push(bytes, start, end);
+        if (at < end) held.keep(bytes, at, end);
+      };
+      const held: HeldInput = new HeldInput(shared, { decoder, pressure }, decode);
+      const happen = async (event: string): Promise<void> => {
+        const end = ends[0];
+        // What was read already comes, however much is waited for.
+        if (event === "bytes" && end !== undefined) {
+          ends.shift();
+          const bytes = stream.subarray(arrived, end);
+          arrived = end;
+          decode(bytes, 0, bytes.length);
+        } else if (event === "time") {
+          isOver = true;
+          due.shift()?.();
+        } else if (event === "answer") {
+          answers.shift()?.();
+          await Promise.resolve();
+        }
+        const waiting = arrived - decoded.length * packetBytes - decoder.bufferedBytes;
+        expect(shared.signedBytes).toBe(answers.length > 0 ? signedBytes + waiting : 0);
+        expect(shared.timedBytes).toBe(answers.length > 0 ? 0 : waiting);
+        expect(transport.isPaused).toBe(held.isTimed || answers.length > 0);
+      };
+      for (const event of events) await happen(event);
+      for (let i = 0; i < 3 * holds.length + 3; i++)
+        for (const event of ["bytes", "time", "answer"]) await happen(event);
+      expect(decoded).toEqual(holds.map((_, i) => i + 1));
+      expect([shared.signedBytes, shared.timedBytes, transport.isPaused]).toEqual([0, 0, false]);
+    }),
+  );
 });
