@@ -16,6 +16,18 @@ function openTls(arena: Arena, port: number, index: number): Promise<TLSSocket> 
   });
 }
 
+/** Again when the door was full: what is looked at here begins behind it. */
+async function openAgain(arena: Arena, port: number, index: number): Promise<TLSSocket> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await openTls(arena, port, index);
+    } catch (error) {
+      if (tries >= 20) throw error;
+      await sleep(200);
+    }
+  }
+}
+
 /** Writes the bytes one a second until the server closes. Seconds it took, or undefined when it was still open at the end. */
 async function trickle(socket: TLSSocket, bytes: Buffer, secondsMax: number): Promise<number | undefined> {
   const began = performance.now();
@@ -42,7 +54,7 @@ async function kindsOf(arena: Arena, scale: Scale): Promise<Kind[]> {
   const authorization = `Authorization: Bearer ${username}.${password}\r\n`;
   const head = `POST /v1/topics/attack/messages HTTP/1.1\r\nHost: localhost:${httpPort}\r\n${authorization}`;
   const before = (port: number, whole: Buffer, rest: Buffer) => async (index: number) => {
-    const socket = await openTls(arena, port, index);
+    const socket = await openAgain(arena, port, index);
     if (whole.length > 0) socket.write(whole);
     return { socket, rest };
   };
@@ -67,7 +79,7 @@ async function kindsOf(arena: Arena, scale: Scale): Promise<Kind[]> {
 function slowPublish(arena: Arena): Kind["open"] {
   return async (index) => {
     const credentials = await arena.key(`attacker-${index % 4}`);
-    const socket = await openTls(arena, arena.server.mqtt.port, index);
+    const socket = await openAgain(arena, arena.server.mqtt.port, index);
     socket.write(build.connect({ clientId: `slow-${index}`, keepAlive: 600, ...credentials }));
     return { socket, rest: build.publish({ topic: "attack/slow", payload: "x".repeat(5_000), qos: 1, id: 1 }) };
   };

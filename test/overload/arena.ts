@@ -11,6 +11,8 @@ import { MemorySampler } from "./resident-memory.ts";
 /** The heap of the server; it runs as in a container of 512 MiB. */
 const heapMb = 256;
 const attackers = 32;
+/** Not that of the healthy client: limits of addresses are not to be shared with it. */
+const attackerAddress = "127.0.77.1";
 const controlEveryMs = 50;
 
 export interface Credentials {
@@ -81,16 +83,19 @@ export class Arena {
 
   /** An attacker that is connected over TLS. It is closed after the row. */
   async attacker(options: ConnectOptions & { principal?: string; at?: Endpoint } = {}): Promise<RawClient> {
-    const { principal = "attacker-0", at = this.server.mqtt, ...fields } = options;
+    const { principal = "attacker-0", at = { ...this.server.mqtt, from: attackerAddress }, ...fields } = options;
     const client = await RawClient.connect(at, { keepAlive: 600, ...(await this.key(principal)), ...fields });
     this.#open.add(client);
     return client;
   }
 
-  /** Breaks the connections of all attackers. */
-  leave(): void {
-    for (const client of this.#open) client.stream.destroy();
-    this.#open.clear();
+  /** Breaks the connections of all attackers, or of all but one. */
+  leave({ but }: { but?: RawClient } = {}): void {
+    for (const client of this.#open) {
+      if (client === but) continue;
+      client.stream.destroy();
+      this.#open.delete(client);
+    }
   }
 
   /** Sum over all series of a metric whose line holds each of `parts`. */

@@ -18,7 +18,7 @@ let start: ControlStart | undefined;
 let connection: ControlConnection | undefined;
 
 try {
-  setPriority(-10);
+  setPriority(-15);
 } catch {
   // only the superuser may; without it the figures hold some waiting of our own
 }

@@ -3,6 +3,7 @@ import { headerReader, schemaCompiler } from "../../packages/broker/src/content-
 import { BrokerEngine } from "../../packages/broker/src/engine.ts";
 import type { Host } from "../../packages/broker/src/host/host.ts";
 import { openMqttDoor } from "../../packages/broker/src/input/doors/mqtt/mqtt-door.ts";
+import { RateLimiter } from "../../packages/broker/src/input/rate-limiter.ts";
 import type { Transport, TransportHandler } from "../../packages/broker/src/input/transport.ts";
 import type { Journal, OpenedJournal } from "../../packages/broker/src/model/journal.ts";
 import { JournaledKeysVerifier } from "../../packages/broker/src/signature-verifier.ts";
@@ -84,6 +85,7 @@ export const startBroker: StartSystem = async (host, events, options) => {
     clock: host.clock,
     timers: host.timers,
     random: host.random,
+    rates: new RateLimiter({ limits, monotonic: () => host.clock.monotonic(), limitHit: () => undefined }),
     authenticator: {
       authenticate: () => ({ principal: "dev", keyId: "", method: "none" }),
       methods: [],

@@ -7,7 +7,6 @@ import type { Log } from "./admin/log.ts";
 import { Administrator } from "./administrator.ts";
 import type { BrokerAuthenticator } from "./authenticator.ts";
 import type { ServeConfig } from "./config/serve-config.ts";
-import { headerReader, schemaCompiler } from "./content-readers.ts";
 import { checkpointsOf, type DataHome, openDataHome } from "./data-home.ts";
 import { doorMetrics } from "./door-metrics.ts";
 import {
@@ -18,7 +17,7 @@ import {
   embeddedJoint,
   embeddedUrl,
 } from "./embedded-client.ts";
-import { BrokerEngine } from "./engine.ts";
+import type { BrokerEngine } from "./engine.ts";
 import { firstAdminKey } from "./first-key.ts";
 import type { Host } from "./host/host.ts";
 import { nodeHost } from "./host/node-host.ts";
@@ -29,6 +28,7 @@ import { HttpCounters } from "./input/doors/http/http-counters.ts";
 import { startHttp } from "./input/doors/http/http-door.ts";
 import { type MqttDoor, openMqttDoor } from "./input/doors/mqtt/mqtt-door.ts";
 import { type Listening, listenTcp, listenTls } from "./input/listener.ts";
+import type { RateLimiter } from "./input/rate-limiter.ts";
 import type { ServerTls } from "./input/tls.ts";
 import { CountingThrottle, InputTally } from "./input-tally.ts";
 import type { JwtIssuers } from "./jwt-issuers.ts";
@@ -39,14 +39,14 @@ import { openDescriptorsMax } from "./open-descriptors.ts";
 import { type OpenOptions, readOpenOptions } from "./open-options.ts";
 import { openClientAuthority, openTls } from "./open-tls.ts";
 import { applyPolicyFile, applyPolicyGiven } from "./policy-file.ts";
+import { openRates } from "./rates.ts";
 import { ADMIN_PRINCIPAL } from "./security/built-in-roles.ts";
 import { JournaledKeysVerifier } from "./signature-verifier.ts";
+import { startEngine } from "./start-engine.ts";
 import { StartError } from "./start-error.ts";
 
 /** Everybody in `--insecure-dev`. */
 const devPrincipal = "dev";
-/** Wills of clients that were connected at a crash wait this long for them to come back. */
-const reconnectGraceMs = 10_000;
 /** How long connections have to take their last packets at shutdown. */
 const drainMs = 2_000;
 
@@ -85,6 +85,7 @@ interface Parts {
   readonly authenticator: BrokerAuthenticator;
   readonly signatures: SignatureVerifier;
   readonly issuers: JwtIssuers;
+  readonly rates: RateLimiter;
   readonly door: MqttDoor;
   readonly httpCounters: HttpCounters;
   readonly tls: ServerTls | undefined;
@@ -155,9 +156,10 @@ export class Broker implements AsyncDisposable {
       },
     });
     const throttle = new CountingThrottle(config.limits, tally);
+    const rates = openRates({ config, host, tally, administrator });
     const authenticator = openAuthenticator({ ...opened, administrator, throttle, issuers, devPrincipal });
     const signatures = new JournaledKeysVerifier(engine.machine);
-    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures });
+    const door: MqttDoor = openDoor({ config, host, engine, administrator, authenticator, signatures, rates });
     engine.onTick(door.sweep);
     engine.onTick((now) => administrator.storage.upkeep(now));
     administrator.storage.start();
@@ -175,6 +177,7 @@ export class Broker implements AsyncDisposable {
         authenticator,
         signatures,
         issuers,
+        rates,
         door,
         httpCounters,
         tls,
@@ -294,32 +297,10 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-function startEngine(options: BrokerOptions, host: Host, home: DataHome): Promise<BrokerEngine> {
-  const { config, log } = options;
-  return BrokerEngine.start({
-    host,
-    opened: home.opened,
-    directory: home.directory,
-    limits: config.limits,
-    firstPolicy: { roles: {}, principals: {} },
-    everythingAllowed: config.insecureDev,
-    headers: headerReader,
-    schemas: schemaCompiler,
-    machine: {
-      reconnectGraceMs,
-      observeAudit: (event, detail) => log.info(event, detail),
-      observeFailure: (reason) => {
-        log.error("journal.failed", { reason, note: "nothing is acknowledged any more; the process ends" });
-        options.onFailure?.(reason);
-      },
-    },
-  });
-}
-
 function openDoor(
-  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "signatures">,
+  parts: Pick<Parts, "config" | "host" | "engine" | "administrator" | "authenticator" | "signatures" | "rates">,
 ): MqttDoor {
-  const { config, host, engine, administrator, authenticator, signatures } = parts;
+  const { config, host, engine, administrator, authenticator, signatures, rates } = parts;
   return openMqttDoor({
     engine: engine.machine,
     queues: engine.machine.queues,
@@ -327,6 +308,7 @@ function openDoor(
     clock: host.clock,
     timers: host.timers,
     random: host.random,
+    rates,
     authenticator,
     signatures,
     audit: (event, detail) => administrator.audit(event, detail),
@@ -373,6 +355,7 @@ async function startListeners(parts: Parts, deadlines: Deadlines): Promise<Liste
       counters: parts.httpCounters,
       failed: (error) => log.error("http.failed", { reason: error instanceof Error ? error.message : String(error) }),
       authenticator: parts.authenticator,
+      rates: parts.rates,
       ...(tls !== undefined && !config.insecureDev && { tls }),
       ...(config.insecureDev && { anonymous: devPrincipal }),
     }),

@@ -12,6 +12,7 @@ const counters = {
   keepAliveTimeouts: 0,
   connectDeadlines: 0,
   slowDrops: 0,
+  slowEnds: 0,
   bytesReceived: 0,
 };
 const door: MqttDoor = {
@@ -20,6 +21,7 @@ const door: MqttDoor = {
   },
   counters,
   preAuthBytes: () => 0,
+  outboundBytes: () => 0,
   connections: () => 0,
   whenEmpty: (run) => run(),
   sweep: () => {},

@@ -52,7 +52,7 @@ export class BrokerEngine {
         random: parts.host.random,
         headers: parts.headers,
         schemas: parts.schemas,
-        defer: (run) => parts.host.timers.after(0, run),
+        defer: (run) => parts.host.timers.soon(run),
       },
       parts.firstPolicy,
       parts.machine,

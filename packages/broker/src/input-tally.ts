@@ -11,12 +11,13 @@ const settings: Readonly<Record<ConnectionLimit, keyof Limits>> = {
   connections_per_address: "connectionsPerAddressMax",
   connects_per_address: "connectsPerAddressPerSecond",
   handshakes: "handshakesMax",
+  handshakes_per_address: "handshakesPerAddressMax",
   handshake_deadline: "handshakeDeadlineMs",
 };
 
 /** What the input counts, as plain numbers. */
 export class InputTally implements InputCounters, InputNumbers {
-  readonly limitHits: Map<keyof Limits, number> = new Map();
+  readonly limitHits: Map<keyof Limits | "rate", number> = new Map();
   handshakesFailed = 0;
 
   limitHit(limit: ConnectionLimit): void {
@@ -27,7 +28,7 @@ export class InputTally implements InputCounters, InputNumbers {
     this.handshakesFailed++;
   }
 
-  count(limit: keyof Limits): void {
+  count(limit: keyof Limits | "rate"): void {
     this.limitHits.set(limit, (this.limitHits.get(limit) ?? 0) + 1);
   }
 }

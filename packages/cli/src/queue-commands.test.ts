@@ -68,6 +68,7 @@ describe("topic", () => {
         "1GiB",
       ];
       const more = ["--max-message-size", "256KiB", "--schema", "order.json", "--key", "orders/{id}/#"];
+      more.push("--rate-messages", "1000", "--rate-bytes", "1MiB");
       expect(await mess([...words, ...more], { cwd })).toEqual({ code: 0, out: "", err: '"orders/#" is declared\n' });
       expect(server.seen.at(-1)).toMatchObject({
         method: "PUT",
@@ -78,6 +79,7 @@ describe("topic", () => {
           maxMessageSize: 262_144,
           schema: { type: "object" },
           key: "orders/{id}/#",
+          rate: { messages: "1000/s", bytes: "1048576/s" },
         },
       });
       expect(await mess([...words, "--schema", "bad.json"], { cwd })).toMatchObject({

@@ -111,6 +111,7 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits, string])[] = [
   ["backlogRunsMax", "backlogMessagesMax", "a run holds at least one message"],
   ["packetBytesMax", "heldBytesMax", "else a QoS 2 message of that size could never be received"],
   ["packetBytesMax", "outboundBytesMax", "else a message of that size could never be sent"],
+  ["outboundBytesMax", "outboundBytesTotalMax", "one connection cannot have more than all"],
   ["frameBytesSoft", "frameCacheBytes", "the cache holds at least one frame"],
   ["packetBytesMax", "signedBytesMax", "else a signed message of that size could never be verified"],
   ["noncesPerPrincipalMax", "noncesMax", "one publisher cannot have more signed messages than all"],

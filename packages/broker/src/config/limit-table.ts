@@ -39,6 +39,16 @@ function seconds(min: number, max: number, meaning: string): LimitRow {
   return { unit: "seconds", min, max, meaning };
 }
 
+/** 0 is no limit. */
+function messageRate(whose: string): LimitRow {
+  return count(0, 1_000_000_000, `Messages a second ${whose}; 0 for no limit. A second's worth may come at once.`);
+}
+
+function byteRate(whose: string): LimitRow {
+  const meaning = `Bytes of messages a second ${whose}; 0 for no limit. A second's worth may come at once.`;
+  return { unit: "bytes per second", min: 0, max: 1_024 * GiB, meaning };
+}
+
 /** One row a limit, in the order of the documentation. The defaults are in `limits.ts`. */
 export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
   connectionsMax: count(1, 1_000_000, "Connections open at once, all doors together."),
@@ -49,6 +59,7 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     "New connections one address may open a second; ten times that in a burst.",
   ),
   handshakesMax: count(1, 1_000_000, "TLS handshakes under way at once."),
+  handshakesPerAddressMax: count(1, 1_000_000, "The same from one address (IPv6: one /64)."),
   handshakeDeadlineMs: milliseconds(100, 600_000, "From accept to the end of the TLS handshake."),
   connectDeadlineMs: milliseconds(100, 600_000, "From accept to a complete CONNECT."),
   connectPacketBytesMax: bytes(
@@ -68,6 +79,12 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     1_000_000,
     "Failed authentications one address may make a minute; past it, it is refused unasked.",
   ),
+  clientMessagesPerSecondMax: messageRate("one MQTT client may publish"),
+  clientBytesPerSecondMax: byteRate("one MQTT client may publish"),
+  principalMessagesPerSecondMax: messageRate("all clients and requests of one principal may publish"),
+  principalBytesPerSecondMax: byteRate("all clients and requests of one principal may publish"),
+  addressMessagesPerSecondMax: messageRate("may be published from one address (IPv6: one /64)"),
+  addressBytesPerSecondMax: byteRate("may be published from one address (IPv6: one /64)"),
   certificatesMax: count(1, 10_000_000, "Client certificates issued by this broker that have not expired."),
   authenticationsMax: count(
     1,
@@ -106,6 +123,11 @@ export const limitTable: { readonly [Name in keyof Limits]: LimitRow } = {
     16 * KiB,
     GiB,
     "Memory for one connection's outgoing bytes before QoS 0 is dropped and QoS 1 and 2 wait on disk.",
+  ),
+  outboundBytesTotalMax: bytes(
+    MiB,
+    1_024 * GiB,
+    "The same for all connections together; each may have its share of it, and one that does not read has to go when it is used up.",
   ),
   declaredTopicsMax: count(0, 10_000_000, "Topic filters with settings."),
   erasureDomainsMax: count(

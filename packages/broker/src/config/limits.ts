@@ -6,6 +6,7 @@ export interface Limits {
   /** New connections an address may open a second (bucket of ten times that). */
   connectsPerAddressPerSecond: number;
   handshakesMax: number;
+  handshakesPerAddressMax: number;
   handshakeDeadlineMs: number;
   /** From accept to a complete CONNECT. */
   connectDeadlineMs: number;
@@ -16,6 +17,13 @@ export interface Limits {
   /** A started packet must arrive at this rate, else the connection is closed. */
   packetBytesPerSecondMin: number;
   authFailuresPerAddressPerMinute: number;
+  // rates: 0 is no limit; a second's worth may come at once
+  clientMessagesPerSecondMax: number;
+  clientBytesPerSecondMax: number;
+  principalMessagesPerSecondMax: number;
+  principalBytesPerSecondMax: number;
+  addressMessagesPerSecondMax: number;
+  addressBytesPerSecondMax: number;
   certificatesMax: number;
   /** Checks of credentials that take time, under way at once. */
   authenticationsMax: number;
@@ -47,6 +55,8 @@ export interface Limits {
   // delivery
   /** Bytes for one connection in memory before QoS 0 is dropped and QoS 1 and 2 wait on disk. */
   outboundBytesMax: number;
+  /** The same for all connections: past it each may have its share, and who has more and does not read has to go. */
+  outboundBytesTotalMax: number;
   // queues
   declaredTopicsMax: number;
   /** Each has a key of its own, and about 300 bytes of memory. */
@@ -118,12 +128,19 @@ export const defaultLimits: Limits = {
   connectionsPerAddressMax: 1_000,
   connectsPerAddressPerSecond: 200,
   handshakesMax: 500,
+  handshakesPerAddressMax: 100,
   handshakeDeadlineMs: 5_000,
   connectDeadlineMs: 5_000,
   connectPacketBytesMax: 16 * KiB,
   preAuthBytesMax: 16 * MiB,
   packetBytesPerSecondMin: 1 * KiB,
   authFailuresPerAddressPerMinute: 100,
+  clientMessagesPerSecondMax: 20_000,
+  clientBytesPerSecondMax: 32 * MiB,
+  principalMessagesPerSecondMax: 50_000,
+  principalBytesPerSecondMax: 64 * MiB,
+  addressMessagesPerSecondMax: 50_000,
+  addressBytesPerSecondMax: 64 * MiB,
   certificatesMax: 100_000,
   authenticationsMax: 256,
   packetBytesMax: 1 * MiB,
@@ -147,6 +164,7 @@ export const defaultLimits: Limits = {
   inFlightMax: 4_096,
   heldBytesMax: 64 * MiB,
   outboundBytesMax: 1 * MiB,
+  outboundBytesTotalMax: 64 * MiB,
   declaredTopicsMax: 100_000,
   erasureDomainsMax: 100_000,
   declaredSubscriptionsMax: 1_000_000,

@@ -2,6 +2,7 @@
 
 import { withoutAttributes, writeAttributes } from "../model/message.ts";
 import type { PayloadCheck, SchemaCompiler } from "../model/message-checks.ts";
+import { Meter } from "../model/meter.ts";
 import type { TopicDeclared } from "../model/record.ts";
 import type { TopicSettings } from "../model/settings.ts";
 import { patternMatches } from "../model/topic-pattern.ts";
@@ -13,6 +14,8 @@ export class DeclaredTopic {
   readonly by: string;
   readonly at: number;
   readonly check: PayloadCheck | undefined;
+  /** Of its rate; a new declaration begins with a whole second's worth. */
+  readonly meter: Meter | undefined;
   /** Of what its retention keeps; those of the declaration that it replaced go on. */
   readonly marks: RetentionMarks;
   readonly #keyPattern: readonly string[];
@@ -24,7 +27,9 @@ export class DeclaredTopic {
     this.by = declared.by;
     this.at = declared.at;
     this.marks = marks;
-    const { schema, key } = declared.settings;
+    const { schema, key, rate } = declared.settings;
+    const { messagesPerSecond = 0, bytesPerSecond = 0 } = rate ?? {};
+    this.meter = rate === undefined ? undefined : new Meter({ messagesPerSecond, bytesPerSecond });
     this.check = schema === undefined ? undefined : checkOf(schema, schemas);
     const levels = key?.split("/") ?? [];
     this.#keyLevel = levels.findIndex(isPlaceholder);

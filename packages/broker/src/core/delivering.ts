@@ -10,6 +10,7 @@ import { MessageView } from "../model/message.ts";
 import { isDeliverable, LOST_KIND } from "../model/record.ts";
 import { patternMatches } from "../model/topic-pattern.ts";
 import type { AckKeeper } from "./ack-keeper.ts";
+import { DeliveryTurns } from "./delivery-turns.ts";
 import { holds, messageAt, readMessage } from "./frame-reading.ts";
 import type { Group } from "./group.ts";
 import type { GroupDelivering } from "./group-delivering.ts";
@@ -47,6 +48,7 @@ export class Delivering {
   readonly #groups: GroupDelivering;
   #consumers: SessionConsumers | undefined;
   readonly #message: MessageView = new MessageView();
+  readonly #turns: DeliveryTurns;
 
   constructor(parts: DeliveringParts) {
     this.#state = parts.state;
@@ -54,12 +56,13 @@ export class Delivering {
     this.#retained = parts.retained;
     this.#sending = parts.sending;
     this.#groups = parts.groups;
+    this.#turns = new DeliveryTurns(parts.state.defer, (session) => this.session(session));
   }
 
   /** Sends whatever waits for the session and may go now. */
   session(session: Session): void {
     const link = session.link;
-    if (link === undefined || session.ended) return;
+    if (link === undefined || session.ended || !this.#turns.begin(session)) return;
     if (!this.#pumpResend(session, link)) return;
     if (this.#pumpRetained(session, link)) this.#pumpBacklog(session, link);
     for (const group of session.groups) this.#groups.pump(group);
@@ -135,6 +138,7 @@ export class Delivering {
     const { retained } = session;
     while (retained.length > 0) {
       if (session.answersDue > 0 || session.fetching || !link.ready || !this.#sending.hasCredit(session)) return false;
+      if (!this.#turns.take(session)) return false;
       const { item, entry } = retained;
       const isReadable =
         this.#retained.isCurrent(item) && allowed(this.#state, session.principal, "subscribe", item.topic);
@@ -192,7 +196,7 @@ export class Delivering {
       }
       const last = Math.min(backlog.runEnd(seq), frame.firstSeq + frame.count - 1);
       for (; seq <= last; seq++) {
-        if (!link.ready || !this.#sending.hasCredit(session)) return;
+        if (!link.ready || !this.#sending.hasCredit(session) || !this.#turns.take(session)) return;
         session.sentThrough = seq;
         this.#sendOwn(session, link, frame, seq);
       }

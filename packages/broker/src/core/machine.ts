@@ -4,6 +4,7 @@
  */
 import {
   type AttachRequest,
+  type DeclaredRate,
   type Engine,
   Reason,
   type Refusal,
@@ -264,6 +265,10 @@ export class Machine implements Engine, JournalListener {
     return reason;
   }
 
+  rateOf(session: SessionHandle, topic: TopicHandle): DeclaredRate | undefined {
+    return this.publishing.rateOf(session as Session, topic as Topic);
+  }
+
   explainRefusal(): string {
     return this.publishing.checks.text;
   }
@@ -295,7 +300,9 @@ export class Machine implements Engine, JournalListener {
     session: SessionHandle,
     requests: readonly SubscribeRequest[],
     answer: (codes: number[], texts: string[]) => void,
-  ): void {
+  ): number {
+    const subscriber = session as Session;
+    const dueBefore = subscriber.retained.length;
     const codes: number[] = [];
     const texts: string[] = [];
     for (const request of requests) {
@@ -303,13 +310,13 @@ export class Machine implements Engine, JournalListener {
       codes.push(code);
       texts.push(text);
     }
-    const subscriber = session as Session;
     subscriber.answersDue++;
     this.#outbox.action(() => {
       subscriber.answersDue--;
       answer(codes, texts);
       this.#delivering.session(subscriber);
     });
+    return subscriber.retained.length - dueBefore;
   }
 
   unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void {

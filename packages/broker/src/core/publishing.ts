@@ -2,7 +2,7 @@
 
 import { readAttribute } from "../model/attributes.ts";
 import { ownerOf } from "../model/derived-principal.ts";
-import { Reason } from "../model/engine.ts";
+import { type DeclaredRate, Reason } from "../model/engine.ts";
 import type { LiveRun, LiveSource } from "../model/link.ts";
 import {
   MessageDraft,
@@ -85,6 +85,16 @@ export class Publishing {
       return this.#liveDeclared(session, topic, run, source);
     this.#forward(session, topic, run, source);
     return Reason.success;
+  }
+
+  /** Nobody learns of rates, or uses them up, where it may not publish. */
+  rateOf(publisher: Publisher, topic: Topic): DeclaredRate | undefined {
+    const { topicSettings } = this.#state;
+    if (topicSettings.rated === 0) return undefined;
+    const declared = topicSettings.of(topic);
+    const meter = declared?.meter;
+    if (declared === undefined || meter === undefined || !mayPublish(this.#state, publisher, topic)) return undefined;
+    return { filter: declared.filter, meter };
   }
 
   #forward(session: Session, topic: Topic, run: LiveRun, source: LiveSource): void {

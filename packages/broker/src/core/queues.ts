@@ -1,5 +1,5 @@
 /** Everything about declared subscriptions, put together: what doors ask (`Queues`), and what the administrator does. */
-import type { Refusal } from "../model/engine.ts";
+import type { DeclaredRate, Refusal } from "../model/engine.ts";
 import type { MessageDraft } from "../model/message.ts";
 import type {
   ConsumeRequest,
@@ -18,6 +18,7 @@ import type { Batch } from "./batch.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PositionProblem, Positions } from "./positions.ts";
+import { publisherOf } from "./publisher.ts";
 import type { Publishing } from "./publishing.ts";
 import type { Queue } from "./queue.ts";
 import { QueueAcks } from "./queue-acks.ts";
@@ -114,6 +115,11 @@ export class DeclaredQueues implements Queues {
 
   settle(principal: string, token: string, settlement: Settlement, done: (result: SettleResult) => void): void {
     this.settling.byToken(principal, token, settlement, done);
+  }
+
+  rateOf(principal: string, topic: string): DeclaredRate | undefined {
+    if (this.#state.topicSettings.rated === 0) return undefined;
+    return this.#publishing.rateOf(publisherOf({ principal, number: 0 }), this.#publishing.topicNamed(topic));
   }
 
   publishBatch(

@@ -73,6 +73,10 @@ export class RetainedQueue {
     }
   }
 
+  forEachList(visit: (items: readonly RetainedEntry[]) => void): void {
+    for (const { items } of this.#lists) visit(items);
+  }
+
   forEach(visit: (entry: SubscriptionEntry, item: RetainedEntry) => void): void {
     for (const { entry, items, next } of this.#lists)
       for (let i = next; i < items.length; i++) visit(entry, items[i] as RetainedEntry);

@@ -6,11 +6,12 @@ import { isFilterProblem, type ParsedFilter, parseFilter } from "../topics/topic
 import type { Audit } from "./audit.ts";
 import type { Group } from "./group.ts";
 import type { Positions } from "./positions.ts";
+import { RetainedDue } from "./retained-due.ts";
 import { allowedFilter } from "./rights.ts";
 import type { Session, SubscriptionEntry } from "./session.ts";
 import type { SessionConsumers } from "./session-consumers.ts";
 import { type ReplayPlan, SessionReplay } from "./session-replay.ts";
-import type { RetainedEntry, State } from "./state.ts";
+import type { State } from "./state.ts";
 
 export interface SubscribeAnswer {
   readonly code: number;
@@ -25,12 +26,14 @@ export class Subscribing {
   readonly #state: State;
   readonly #audit: Audit;
   readonly #replay: SessionReplay;
+  readonly #retainedDue: RetainedDue;
   #consumers: SessionConsumers | undefined;
 
   constructor(state: State, audit: Audit, positions: Positions) {
     this.#state = state;
     this.#audit = audit;
     this.#replay = new SessionReplay(state, positions);
+    this.#retainedDue = new RetainedDue(state);
   }
 
   connect(consumers: SessionConsumers): void {
@@ -190,6 +193,13 @@ export class Subscribing {
         text: `${retainedDueMax} retained messages for earlier subscriptions are still on their way`,
       };
     }
+    if (wantsRetained && this.#retainedDue.isFull) {
+      this.#audit.write("limit.hit", { limit: "retainedDueMax", principal: session.principal });
+      return {
+        code: Reason.quotaExceeded,
+        text: "too many retained messages are on their way to others; try again later",
+      };
+    }
     return this.#quotaRefusal(session, parsed);
   }
 
@@ -211,10 +221,7 @@ export class Subscribing {
   }
 
   #queueRetained(session: Session, entry: SubscriptionEntry): void {
-    const found: RetainedEntry[] = [];
-    this.#state.retained.matching(entry.text, (retained) => found.push(retained));
-    found.sort((a, b) => a.seq - b.seq);
-    session.retained.push(entry, found);
+    session.retained.push(entry, this.#retainedDue.items(entry.text));
   }
 
   /** The first member that stays brings what waits for the group into the journal: what happened to it before is not there. */

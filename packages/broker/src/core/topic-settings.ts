@@ -17,9 +17,10 @@ export class TopicSettingsTable {
   readonly #index: SubscriptionIndex<DeclaredTopic>;
   readonly #byFilter: Map<string, DeclaredTopic> = new Map();
   #generation = 0;
-  /** How many there are, and how many of them keep messages. Asked for each publish: plain numbers. */
+  /** How many there are, and how many of them keep messages or have a rate. Asked for each publish: plain numbers. */
   size = 0;
   retaining = 0;
+  rated = 0;
 
   constructor(schemas: SchemaCompiler, seed: number) {
     this.#schemas = schemas;
@@ -42,6 +43,7 @@ export class TopicSettingsTable {
     this.#index.set(declared.filter, onlyKey, after);
     this.size = this.#byFilter.size;
     this.retaining += keeps(after) - keeps(before);
+    this.rated += hasRate(after) - hasRate(before);
     this.#generation++;
   }
 
@@ -52,6 +54,7 @@ export class TopicSettingsTable {
     this.size = this.#byFilter.size;
     this.#index.remove(filter, onlyKey);
     this.retaining -= keeps(before);
+    this.rated -= hasRate(before);
     this.#generation++;
   }
 
@@ -119,6 +122,10 @@ const noKey = new Uint8Array(0);
 
 function keeps(declared: DeclaredTopic | undefined): 0 | 1 {
   return declared?.settings.retention === undefined ? 0 : 1;
+}
+
+function hasRate(declared: DeclaredTopic | undefined): 0 | 1 {
+  return declared?.meter === undefined ? 0 : 1;
 }
 
 /** Both match the same topic. Level by level from the left: a name comes before `+`, and that before `#`. */

@@ -37,6 +37,14 @@ const topicSettings = someOf<Required<TopicSettings>>({
     { properties: { constructor: { type: "string", pattern: '^"\\d' } } },
   ),
   key: fc.constantFrom("{id}/#", "+/{id}/#", "{a-b_9}/#"),
+  rate: fc.oneof(
+    fc.record({ messagesPerSecond: between(settingBounds.messagesPerSecond) }),
+    fc.record({ bytesPerSecond: between(settingBounds.bytesPerSecond) }),
+    fc.record({
+      messagesPerSecond: between(settingBounds.messagesPerSecond),
+      bytesPerSecond: between(settingBounds.bytesPerSecond),
+    }),
+  ),
   erasure: fc.constantFrom("topic", "key"),
 });
 

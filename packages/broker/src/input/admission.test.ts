@@ -68,11 +68,21 @@ describe("Admission", () => {
     expect(admission.addresses).toBe(0);
   });
 
+  it("bounds handshakes in flight of one address, so that it cannot take the places of all", () => {
+    const { admission, hits } = setUp({ handshakesMax: 10, handshakesPerAddressMax: 2 });
+    for (const address of ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"]) admission.admit(address);
+    const start = (): boolean => admission.startHandshake("10.0.0.1");
+    expect([start(), start(), start(), admission.startHandshake("10.0.0.2")]).toEqual([true, true, false, true]);
+    expect(hits.get("handshakes_per_address")).toBe(1);
+    admission.endHandshake("10.0.0.1");
+    expect([start(), admission.handshakes]).toEqual([true, 3]);
+  });
+
   it("bounds handshakes in flight", () => {
     const { admission, hits } = setUp({ handshakesMax: 1 });
-    expect([admission.startHandshake(), admission.startHandshake()]).toEqual([true, false]);
-    admission.endHandshake();
-    expect(admission.startHandshake()).toBe(true);
+    expect([admission.startHandshake("a"), admission.startHandshake("b")]).toEqual([true, false]);
+    admission.endHandshake("a");
+    expect(admission.startHandshake("b")).toBe(true);
     expect(hits.get("handshakes")).toBe(1);
   });
 

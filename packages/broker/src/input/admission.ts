@@ -7,6 +7,7 @@ export type ConnectionLimit =
   | "connections_per_address"
   | "connects_per_address"
   | "handshakes"
+  | "handshakes_per_address"
   | "handshake_deadline";
 
 /** Where the input counts what it refused. */
@@ -30,6 +31,7 @@ export interface AdmissionOptions {
 /** State of one address. Whole buckets without connections are the same as no state and may be forgotten. */
 interface AddressState {
   connections: number;
+  handshakes: number;
   tokens: number;
   /** When `tokens` was true. */
   at: number;
@@ -94,20 +96,43 @@ export class Admission {
   /** Gives back the place of a connection that was admitted. */
   release(address: string | undefined): void {
     this.#connections -= 1;
-    if (!this.#perAddress || address === undefined) return;
-    const state = this.#addresses.get(addressGroup(address));
+    const state = this.#stateOf(address);
     if (state !== undefined) state.connections -= 1;
   }
 
-  /** Takes a place for a TLS handshake; false (and counted) when too many are under way. */
-  startHandshake(): boolean {
-    if (this.#handshakes >= this.#limits.handshakesMax) return this.#refuse("handshakes");
+  /** As many TLS handshakes are under way as may be. */
+  get areHandshakesFull(): boolean {
+    return this.#handshakes >= this.#limits.handshakesMax;
+  }
+
+  /**
+   * Takes a place for a TLS handshake of a connection that was admitted; false (and counted) when too many are under way,
+   * in all or from its address.
+   */
+  startHandshake(address: string | undefined): boolean {
+    const state = this.#stateOf(address);
+    if (state !== undefined && state.handshakes >= this.#limits.handshakesPerAddressMax) {
+      return this.#refuse("handshakes_per_address");
+    }
+    if (this.areHandshakesFull) return this.#refuse("handshakes");
     this.#handshakes += 1;
+    if (state !== undefined) state.handshakes += 1;
     return true;
   }
 
-  endHandshake(): void {
+  endHandshake(address: string | undefined): void {
     this.#handshakes -= 1;
+    const state = this.#stateOf(address);
+    if (state !== undefined && state.handshakes > 0) state.handshakes -= 1;
+  }
+
+  /** Milliseconds that never go back. */
+  now(): number {
+    return this.#monotonic();
+  }
+
+  #stateOf(address: string | undefined): AddressState | undefined {
+    return this.#perAddress && address !== undefined ? this.#addresses.get(addressGroup(address)) : undefined;
   }
 
   #refuse(limit: ConnectionLimit): false {
@@ -121,7 +146,7 @@ export class Admission {
     let state = this.#addresses.get(group);
     if (state === undefined) {
       this.#sweep(now);
-      state = { connections: 0, tokens: rate * BURST_SECONDS, at: now };
+      state = { connections: 0, handshakes: 0, tokens: rate * BURST_SECONDS, at: now };
       this.#addresses.set(group, state);
     }
     state.tokens = Math.min(rate * BURST_SECONDS, state.tokens + ((now - state.at) / 1_000) * rate);

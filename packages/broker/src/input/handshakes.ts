@@ -12,6 +12,9 @@ export interface HandshakesOptions {
   readonly limits: Limits;
 }
 
+/** A handshake that has had so long gives way when places are short. */
+const givesWayMs = 1_000;
+
 /**
  * Bounds the TLS handshakes of one listener in number and in time. Node's own handshake timeout starts anew with
  * each byte, so one byte every few seconds would hold a place for ever (THREATS A1); ours counts from accept.
@@ -28,18 +31,29 @@ export class Handshakes {
     options.server.on("tlsClientError", (_error, socket) => void socket.destroy());
   }
 
-  /** Starts the handshake on an accepted socket, or closes it when too many are under way. */
-  begin(socket: Socket): void {
+  /** Starts the handshake on an accepted socket, or closes it when too many are under way. `address`: as it was admitted. */
+  begin(socket: Socket, address: string): void {
     const { server, admission, deadlines, limits } = this.#options;
-    if (!admission.startHandshake()) {
+    if (admission.areHandshakesFull) this.#makeRoom();
+    if (!admission.startHandshake(address)) {
       socket.destroy();
       return;
     }
     const key = endsOf(socket);
-    const handshake = new Handshake(socket, admission, () => this.#running.delete(key));
+    const handshake = new Handshake(socket, { admission, address, forget: () => this.#running.delete(key) });
     this.#running.set(key, handshake);
     handshake.start(deadlines, limits.handshakeDeadlineMs);
     server.emit("connection", socket);
+  }
+
+  /**
+   * A flood of handshakes that nobody finishes takes every place for as long as the deadline is. Whoever has had the time
+   * of several round trips gives way then, so that one that will be finished has a chance.
+   */
+  #makeRoom(): void {
+    const [oldest] = this.#running.values();
+    if (oldest === undefined || this.#options.admission.now() - oldest.startedAt < givesWayMs) return;
+    oldest.giveWay();
   }
 
   destroyAll(): void {
@@ -47,18 +61,27 @@ export class Handshakes {
   }
 }
 
+interface HandshakeParts {
+  readonly admission: Admission;
+  readonly address: string;
+  forget(): void;
+}
+
 class Handshake implements DeadlineTarget {
   readonly #socket: Socket;
   readonly #admission: Admission;
-  readonly #forget: () => void;
+  readonly #parts: HandshakeParts;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
   readonly #onClose = (): void => this.#closed();
   #deadlines: Deadlines | undefined;
   #deadline: Deadline | undefined;
 
-  constructor(socket: Socket, admission: Admission, forget: () => void) {
+  constructor(socket: Socket, parts: HandshakeParts) {
     this.#socket = socket;
-    this.#admission = admission;
-    this.#forget = forget;
+    this.#admission = parts.admission;
+    this.#parts = parts;
+    this.startedAt = parts.admission.now();
   }
 
   start(deadlines: Deadlines, milliseconds: number): void {
@@ -70,8 +93,15 @@ class Handshake implements DeadlineTarget {
   done(): void {
     if (this.#deadline !== undefined) this.#deadlines?.cancel(this.#deadline);
     this.#socket.removeListener("close", this.#onClose);
-    this.#admission.endHandshake();
-    this.#forget();
+    this.#admission.endHandshake(this.#parts.address);
+    this.#parts.forget();
+  }
+
+  /** Its place is free when this returns. */
+  giveWay(): void {
+    this.#admission.counters.limitHit("handshakes");
+    this.done();
+    this.#socket.destroy();
   }
 
   deadlineReached(): void {

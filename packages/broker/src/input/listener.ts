@@ -75,7 +75,7 @@ export async function listenTls(options: ListenOptions & { readonly tls: ServerT
     paused: false,
     accepted(socket: Socket, address: string): void {
       releaseOnClose(admission, socket, address);
-      handshakes.begin(socket);
+      handshakes.begin(socket, address);
     },
   });
   tls.attach(server);

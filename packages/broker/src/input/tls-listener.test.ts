@@ -189,6 +189,21 @@ describe("listenTls", () => {
     client.destroy();
   });
 
+  it("lets the oldest handshake give way to a new one once it has had a second", async () => {
+    const { listening, admission, hits } = await setUp({ handshakesMax: 1 });
+    const silent = await dialPlain(listening.port);
+    await until(() => admission.handshakes === 1);
+    const ended = once(silent, "close");
+    await expect(dial(listening.port)).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    const client = await dial(listening.port);
+    await ended;
+    await until(() => admission.handshakes === 0);
+    expect(hits.get("handshakes")).toBe(2);
+    client.destroy();
+    await until(() => admission.connections === 0);
+  });
+
   it("caps handshakes in flight and takes new ones when those are done", async () => {
     const { listening, admission, hits } = await setUp({ handshakesMax: 2 });
     const silent = [await dialPlain(listening.port), await dialPlain(listening.port)];

@@ -1,6 +1,7 @@
 /** What a door may ask of the engine. Every verb decides at once; what the client sees comes through its `Link` after the commit. */
 import type { Link, LiveRun, LiveSource } from "./link.ts";
 import type { MessageDraft } from "./message.ts";
+import type { Meter } from "./meter.ts";
 import type { Position } from "./settings.ts";
 
 /** Reasons as numbers of MQTT 5.0 (section 2.4): the widest set the doors share; each door maps them to its own. */
@@ -32,6 +33,12 @@ export interface TopicHandle {
 export interface SessionHandle {
   readonly number: number;
   readonly clientId: string;
+}
+
+/** A rate of topics. Doors ask the meter before they publish, and take from it what they published. */
+export interface DeclaredRate {
+  readonly filter: string;
+  readonly meter: Meter;
 }
 
 export interface WillDraft {
@@ -91,6 +98,8 @@ export interface Engine {
   live(session: SessionHandle, topic: TopicHandle, run: LiveRun, source: LiveSource): number;
   /** Journals a publish. At QoS 1 and 2 `Link.confirm` follows with the same reason, refusals included, in order [MQTT-4.6.0-2]. */
   publish(session: SessionHandle, topic: TopicHandle, draft: MessageDraft, packetId: number): number;
+  /** The rate that is declared for the topic; undefined without one, and for whoever may not publish there. */
+  rateOf(session: SessionHandle, topic: TopicHandle): DeclaredRate | undefined;
   /** Why the last `publish` or `live` was refused, for people; ask at once. Empty when the reason says it all. */
   explainRefusal(): string;
   /** The door itself refuses a publish of QoS 1 or 2: `Link.confirm` follows in its turn [MQTT-4.6.0-2]. */
@@ -102,12 +111,15 @@ export interface Engine {
    * such delivery is under way.
    */
   acknowledge(session: SessionHandle, packetId: number, step: 1 | 2 | 3, reason: number, text?: string): boolean;
-  /** `answer` is called once with a code a filter, after they became durable, and before any retained message. */
+  /**
+   * `answer` is called once with a code a filter, after they became durable, and before any retained message. Returns how
+   * many of those are due.
+   */
   subscribe(
     session: SessionHandle,
     requests: readonly SubscribeRequest[],
     answer: (codes: number[], texts: string[]) => void,
-  ): void;
+  ): number;
   unsubscribe(session: SessionHandle, filters: readonly string[], answer: (codes: number[]) => void): void;
   /** The chunk of input is done, or the link has room again: deliver what waits. */
   settle(session: SessionHandle): void;

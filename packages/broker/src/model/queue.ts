@@ -2,7 +2,7 @@
  * What doors may ask about declared subscriptions: consume, settle, publish without a session. The engine's words, free
  * of any protocol. Everything that changes something calls back after it is durable.
  */
-import type { Refusal } from "./engine.ts";
+import type { DeclaredRate, Refusal } from "./engine.ts";
 import type { EndReason } from "./link.ts";
 import type { MessageDraft, MessageView } from "./message.ts";
 import type { SignatureProblem } from "./signing.ts";
@@ -97,6 +97,8 @@ export interface Queues {
    * `done` is called once: for all but `extend` when the outcome is durable.
    */
   settle(principal: string, token: string, settlement: Settlement, done: (result: SettleResult) => void): void;
+  /** As `Engine.rateOf`, for somebody who has no session. */
+  rateOf(principal: string, topic: string): DeclaredRate | undefined;
   /**
    * Publishes for somebody who has no session. All or nothing: when one is refused none is stored, and the others
    * have the reason 0x83. They lie in one frame, so a crash keeps all or none. `done` is called once, when durable.

@@ -7,6 +7,8 @@ type Bounds = readonly [least: number, most: number];
 export const settingBounds: {
   readonly retentionAge: Bounds;
   readonly retentionBytes: Bounds;
+  readonly messagesPerSecond: Bounds;
+  readonly bytesPerSecond: Bounds;
   readonly ackWaitMin: number;
   readonly maxDeliveries: Bounds;
   readonly backoff: Bounds;
@@ -19,6 +21,8 @@ export const settingBounds: {
   retentionAge: [1_000, 100 * yearMs],
   /** Bytes. */
   retentionBytes: [1, 2 ** 50],
+  messagesPerSecond: [1, 1_000_000_000],
+  bytesPerSecond: [1, 2 ** 40],
   /** Milliseconds; the longest is `leaseMsMax`, which the configuration moves. */
   ackWaitMin: 100,
   maxDeliveries: [1, 1_000],

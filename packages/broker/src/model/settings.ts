@@ -12,6 +12,12 @@ export interface Retention {
 export const signingModes = ["required", "optional", "none"] as const;
 export type SigningMode = (typeof signingModes)[number];
 
+/** What all publishers together may send to the topics of one declaration in a second; a second's worth may come at once. */
+export interface TopicRate {
+  readonly messagesPerSecond?: number;
+  readonly bytesPerSecond?: number;
+}
+
 /** Settings of the topics that a filter matches. The most specific filter that matches wins, as a whole. */
 export interface TopicSettings {
   /** Principal that owns the names under the filter: others may not declare anything there. */
@@ -26,6 +32,8 @@ export interface TopicSettings {
   readonly schema?: JsonSchema;
   /** Where the ordering key comes from when a publisher gives none: a filter with one `{name}` level, such as `orders/{id}/#`. */
   readonly key?: string;
+  /** Absent: as much as the limits of clients, principals and addresses allow. */
+  readonly rate?: TopicRate;
   /** What can be erased together: the messages of a topic, or those of an ordering key. Absent: nothing. */
   readonly erasure?: "topic" | "key";
   /** What can be proved by itself: each message. Absent: the frame that holds it. */

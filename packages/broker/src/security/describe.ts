@@ -160,6 +160,13 @@ function topicRows(): SettingRow[] {
       meaning: "ordering key of messages whose publisher gives none",
     },
     {
+      name: "rate",
+      values: '`{ messages = "1000/s", bytes = "1MiB/s" }` with either or both',
+      standard: "the limits of clients, principals and addresses",
+      meaning:
+        "what all publishers together may send there; past it 5.0 hears 0x97, HTTP 429, and who cannot be refused waits",
+    },
+    {
       name: "erasure",
       values: '`"topic"`, `"key"`',
       standard: "nothing can be erased by itself",

@@ -9,6 +9,7 @@ import {
   type SubscriptionSettings,
   type TopicSettings,
 } from "../model/settings.ts";
+import { type SpelledRate, spellRate } from "./topic-rate-check.ts";
 
 export type SpelledRetention = string | { readonly age?: string; readonly bytes: string };
 
@@ -19,6 +20,7 @@ export interface SpelledTopic {
   readonly signing?: string;
   readonly schema?: JsonSchema;
   readonly key?: string;
+  readonly rate?: SpelledRate;
   readonly erasure?: string;
   readonly proofs?: string;
 }
@@ -40,16 +42,8 @@ export interface SpelledSubscription {
   readonly expiry?: string;
 }
 
-export function spellTopic({
-  owner,
-  retention,
-  maxMessageBytes,
-  signing,
-  schema,
-  key,
-  erasure,
-  proofs,
-}: TopicSettings): SpelledTopic {
+export function spellTopic(settings: TopicSettings): SpelledTopic {
+  const { owner, retention, maxMessageBytes, signing, schema, key, rate, erasure, proofs } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: spellRetention(retention) }),
@@ -57,6 +51,7 @@ export function spellTopic({
     ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate: spellRate(rate) }),
     ...(erasure !== undefined && { erasure }),
     ...(proofs !== undefined && { proofs }),
   };

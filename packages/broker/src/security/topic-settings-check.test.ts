@@ -36,6 +36,12 @@ describe("the section `topics`", () => {
     ["signed messages", { signing: "required" }, { signing: "required" }],
     ["a schema", { schema: { type: "object" } }, { schema: { type: "object" } }],
     ["a schema as text", { schema: '{"const": null}' }, { schema: { const: null } }],
+    ["a rate of messages", { rate: { messages: "1000/s" } }, { rate: { messagesPerSecond: 1_000 } }],
+    [
+      "both rates",
+      { rate: { messages: "1/s", bytes: "1MiB/s" } },
+      { rate: { messagesPerSecond: 1, bytesPerSecond: 1024 * 1024 } },
+    ],
     ["a schema of nothing", { schema: false }, { schema: false }],
     ["a key", { key: "orders/{id}/#" }, { key: "orders/{id}/#" }],
     ["a key of the last level", { key: "orders/+/{id}" }, { key: "orders/+/{id}" }],
@@ -73,6 +79,12 @@ describe("the section `topics`", () => {
     ["a key of no name", { key: "orders/{}" }, ".key", /exactly one level/],
     ["a key that is no filter", { key: "orders/{a}/#/b" }, ".key", /`#` stands alone/],
     ["a key of other topics", { key: "plants/{a}" }, ".key", /matches no topic/],
+    ["a rate without a table", { rate: "1000/s" }, ".rate", /table with `messages`, `bytes` or both; rate = /],
+    ["an empty rate", { rate: {} }, ".rate", /empty/],
+    ["a rate of something else", { rate: { connects: "1/s" } }, ".rate.connects", /valid here: messages, bytes/],
+    ["a rate without its time", { rate: { messages: 1_000 } }, ".rate.messages", /such as "1000\/s", from 1\/s/],
+    ["a rate of another time", { rate: { messages: "1000/m" } }, ".rate.messages", /such as "1000\/s"/],
+    ["a rate of none", { rate: { bytes: "0B/s" } }, ".rate.bytes", /out of range; it goes from 1B\/s/],
     ["a key that is no text", { key: 1 }, ".key", /in quotes/],
   ])("refuses %s", (_what, settings, path, text) => {
     const found = check(settings) as { path: string; text: string };

@@ -11,8 +11,9 @@ import {
   readSize,
   type SettingPlace,
 } from "./setting-readers.ts";
+import { readRate } from "./topic-rate-check.ts";
 
-const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "erasure", "proofs"] as const;
+const keys = ["owner", "retention", "maxMessageSize", "signing", "schema", "key", "rate", "erasure", "proofs"] as const;
 /** Deeper than any schema for people; the journal and the API carry it as JSON. */
 const schemaDepthMax = 64;
 
@@ -52,6 +53,7 @@ export function readTopicSettings(
   const signing = readChoice(table.get("signing"), signingModes, at("signing"));
   const schema = readSchema(table.get("schema"), limits.schemaBytesMax, at("schema"));
   const key = readKey(table.get("key"), filter, limits, at("key"));
+  const rate = readRate(table.get("rate"), at("rate"));
   const erasure = readChoice(table.get("erasure"), ["topic", "key"] as const, at("erasure"));
   const proofs = readChoice(table.get("proofs"), ["message"] as const, at("proofs"));
   return {
@@ -62,6 +64,7 @@ export function readTopicSettings(
     ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate }),
     ...(erasure !== undefined && { erasure }),
   };
 }

@@ -26,6 +26,8 @@ export class RetainedIndex<T> {
   readonly #values: (T | undefined)[] = [undefined];
   #count = 0;
   #lastStamp = 0;
+  /** Grows with every change: what was found is what would be found while it is the same. */
+  changes = 0;
 
   /** `seed` keeps clients from choosing colliding names; 0 is for tests. */
   constructor(seed: number = 0) {
@@ -60,6 +62,7 @@ export class RetainedIndex<T> {
       start = end + 1;
     } while (start <= topic.length);
     this.#values[node] = value;
+    this.changes += 1;
     if (this.#stamps[node] !== 0) return;
     this.#count += 1;
     this.#lastStamp += 1;
@@ -75,6 +78,7 @@ export class RetainedIndex<T> {
     if (node < 0 || this.#stamps[node] === 0) return false;
     this.#values[node] = undefined;
     this.#stamps[node] = 0;
+    this.changes += 1;
     this.#count -= 1;
     this.#chain(this.#link(node, PREVIOUS), this.#link(node, NEXT));
     this.#prune(node);

@@ -80,16 +80,23 @@ async function topicSettings(io: Io, options: TopicCreateOptions): Promise<Answe
     signing,
     key,
     schema,
+    rateMessages,
+    rateBytes,
     erasure,
     proofs,
   } = options;
   const retention = { ...(age !== undefined && { age: formatDuration(age) }), ...(bytes !== undefined && { bytes }) };
+  const rate = {
+    ...(rateMessages !== undefined && { messages: `${rateMessages}/s` }),
+    ...(rateBytes !== undefined && { bytes: `${rateBytes}/s` }),
+  };
   return {
     ...(owner !== undefined && { owner }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(maxMessageSize !== undefined && { maxMessageSize }),
     ...(signing !== undefined && { signing }),
     ...(key !== undefined && { key }),
+    ...(Object.keys(rate).length > 0 && { rate }),
     ...(erasure !== undefined && { erasure }),
     ...(proofs !== undefined && { proofs }),
     ...(schema !== undefined && { schema: await readSchema(io, schema) }),
@@ -126,6 +133,7 @@ const topicSettingNames: readonly string[] = [
   "maxMessageSize",
   "signing",
   "key",
+  "rate",
   "erasure",
   "schema",
 ];

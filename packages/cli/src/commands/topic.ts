@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { examples } from "../help-text.ts";
 import type { Io } from "../io.ts";
-import { parseDuration, parseSize } from "../units.ts";
+import { parseDuration, parseSize, wholeNumber } from "../units.ts";
 import {
   addConfirmedOptions,
   addJsonOptions,
@@ -19,6 +19,8 @@ export interface TopicCreateOptions extends JsonOptions {
   readonly signing?: string;
   readonly schema?: string;
   readonly key?: string;
+  readonly rateMessages?: number;
+  readonly rateBytes?: number;
   readonly erasure?: "topic" | "key";
   readonly proofs?: "message";
   readonly replace?: boolean;
@@ -68,6 +70,8 @@ function registerReading(topic: Command, io: Io): void {
   });
 }
 
+const perSecond = wholeNumber("--rate-messages", 1, 1_000_000_000);
+
 function registerCreate(topic: Command, io: Io): void {
   const create = topic
     .command("create")
@@ -83,6 +87,8 @@ function registerCreate(topic: Command, io: Io): void {
     )
     .option("--schema <file>", "JSON Schema that payloads must satisfy; - is stdin")
     .option("--key <template>", "ordering key from a topic level: orders/{id}/#")
+    .option("--rate-messages <count>", "messages a second, all publishers together (1000)", perSecond)
+    .option("--rate-bytes <size>", "bytes a second, all publishers together (1MiB)", parseSize)
     .addOption(
       new Option("--erasure <by>", "what `mess erase` can destroy by itself: each topic, or each ordering key").choices(
         ["topic", "key"],

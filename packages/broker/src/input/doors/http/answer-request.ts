@@ -63,6 +63,7 @@ export async function answerRoute(parts: AnswerParts, route: Route, request: Inc
       services: parts.services,
       administration: parts.administration,
       caller,
+      address: request.incoming.socket.remoteAddress ?? "",
       params,
       query,
       headers: request.incoming.headersDistinct,

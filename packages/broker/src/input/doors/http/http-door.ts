@@ -18,6 +18,7 @@ import type { Admission } from "../../admission.ts";
 import type { Deadlines } from "../../deadlines.ts";
 import { Handshakes } from "../../handshakes.ts";
 import { type Listening, TransportSet } from "../../listener.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import {
@@ -58,6 +59,7 @@ export interface StartHttpOptions {
   readonly certificateAdministration: CertificateAdministration;
   readonly keyAdministration: KeyAdministration;
   readonly authenticator: Authenticator;
+  readonly rates: RateLimiter;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
   /** Wall-clock milliseconds. */
@@ -112,7 +114,7 @@ export async function startHttp(options: StartHttpOptions): Promise<Listening> {
       socket.on("close", () => sockets.delete(socket));
       releaseOnClose(admission, socket, address);
       if (handshakes === undefined) server.emit("connection", socket);
-      else handshakes.begin(socket);
+      else handshakes.begin(socket, address);
     },
   });
   if (tls !== undefined) tls.attach(server as HttpsServer);

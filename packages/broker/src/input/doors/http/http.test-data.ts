@@ -13,6 +13,7 @@ import { Admission } from "../../admission.ts";
 import { Deadlines } from "../../deadlines.ts";
 import { countingCounters, nodeTimers } from "../../input.test-data.ts";
 import type { Listening } from "../../listener.ts";
+import { RateLimiter } from "../../rate-limiter.ts";
 import type { ServerTls } from "../../tls.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { TestCertificateAdministration } from "./certificates.test-data.ts";
@@ -186,6 +187,8 @@ export interface Door {
   readonly admission: Admission;
   readonly hits: Map<string, number>;
   readonly failures: unknown[];
+  /** Rates that were exceeded, by their setting. */
+  readonly limitHits: readonly string[];
   readonly counters: HttpCounters;
 }
 
@@ -209,6 +212,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const failures: unknown[] = [];
   const httpCounters = new HttpCounters();
   const queues = new TestQueues();
+  const limitHits: string[] = [];
   const engine = new TestEngine();
   const queueAdministration = new TestQueueAdministration();
   const signingKeys = new TestSigningKeys();
@@ -236,6 +240,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     newId: () => `id-${++ids}`,
     authenticator: options.authenticator ?? memoryAuthenticator(administration, limits),
     monotonic,
+    rates: new RateLimiter({ limits, monotonic, limitHit: (limit) => limitHits.push(limit) }),
     upgrade: options.upgrade ?? (() => ({ bytes: () => {}, drained: () => {}, closed: () => {} })),
     counters: httpCounters,
     failed: (error) => failures.push(error),
@@ -253,6 +258,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     admission,
     hits: counters.hits,
     failures,
+    limitHits,
     counters: httpCounters,
   };
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Reason } from "../../../model/engine.ts";
 import type { PublishResult } from "../../../model/queue.ts";
 import { isFault, type SignatureProblem, type SignedNonce } from "../../../model/signing.ts";
+import { type Excess, excessText, topicExcess } from "../../rate-limiter.ts";
 import { sentenceOf } from "./faults.ts";
 import { draftOf, type OutgoingMessage } from "./outgoing-message.ts";
 import { HttpRefusal, type ProblemCode, type ProblemError } from "./problem.ts";
@@ -28,12 +29,15 @@ export const publishProblems: readonly ProblemCode[] = [
   "invalid",
   "schema-violation",
   "quota-exceeded",
+  "too-many-requests",
   "unavailable",
 ];
 
 export interface PublishContext {
   readonly services: Services;
   readonly principal: string;
+  /** Textual address the request came from. */
+  readonly address: string;
 }
 
 type Publishing = OutgoingMessage & {
@@ -49,6 +53,7 @@ export async function publishAll(
   messages: readonly Publishing[],
 ): Promise<readonly Published[]> {
   const { services, principal } = context;
+  takeRate(context, messages);
   await calm(services);
   const nonces = await verifySignatures(context, messages);
   const now = services.now();
@@ -64,6 +69,39 @@ export async function publishAll(
     topic: (messages[index] as OutgoingMessage).topic,
     matched: reason !== Reason.noMatchingSubscribers,
   }));
+}
+
+/** Throws 429 when it is too early for more messages; else counts these. A batch may come whole, and is paid for after. */
+function takeRate({ services, principal, address }: PublishContext, messages: readonly Publishing[]): void {
+  const { queues, rates, monotonic } = services;
+  const now = monotonic();
+  const declared = messages.map(({ topic }) => queues.rateOf(principal, topic));
+  const allowance = rates.open({ principal, address });
+  try {
+    let excess = allowance?.excess(now);
+    for (const rate of declared) {
+      const waitMs = rate?.meter.waitMs(now) ?? 0;
+      if (rate !== undefined && waitMs > (excess?.waitMs ?? 0)) excess = topicExcess(rate, waitMs);
+    }
+    if (excess !== undefined) {
+      rates.hit(excess, { principal, peer: { address } });
+      throw tooEarly(excess);
+    }
+    const sizes = messages.map(({ topic, payload }) => topic.length + payload.length);
+    allowance?.take(
+      messages.length,
+      sizes.reduce((sum, size) => sum + size, 0),
+      now,
+    );
+    for (const [index, rate] of declared.entries()) rate?.meter.take(1, sizes[index] ?? 0, now);
+  } finally {
+    allowance?.close();
+  }
+}
+
+function tooEarly(excess: Excess): HttpRefusal {
+  const seconds = String(Math.ceil(excess.waitMs / 1_000));
+  return new HttpRefusal("too-many-requests", excessText(excess), { headers: { "retry-after": seconds } });
 }
 
 /** What each has to bear in the journal. Throws the problem of the first whose signature does not hold. */

@@ -1,7 +1,14 @@
 /** The engine's side of the queue in memory, for the tests of the door: it does what a test tells it. */
 import { type Properties, writeForwardProperties } from "@mess/wire";
 import { AdministrationError } from "../../../model/administration.ts";
-import type { AttachRequest, Engine, Refusal, SessionHandle, SubscribeRequest } from "../../../model/engine.ts";
+import type {
+  AttachRequest,
+  DeclaredRate,
+  Engine,
+  Refusal,
+  SessionHandle,
+  SubscribeRequest,
+} from "../../../model/engine.ts";
 import { DeliveryForm, type Link } from "../../../model/link.ts";
 import {
   type MessageAttributes,
@@ -101,6 +108,8 @@ export class TestQueues implements Queues {
   readonly results: Map<string, SettleResult> = new Map();
   /** Called with each new consumer, before `consume` returns. */
   onConsume: ((consumer: Consumer) => void) | undefined;
+  /** By topic. */
+  readonly rates: Map<string, DeclaredRate> = new Map();
   #offset = 0;
 
   consume(consumer: Consumer, request: ConsumeRequest): Consuming & { subscription: string } {
@@ -122,6 +131,10 @@ export class TestQueues implements Queues {
   settle(principal: string, token: string, settlement: Settlement, done: (result: SettleResult) => void): void {
     this.settled.push({ principal, token, settlement });
     setImmediate(() => done(this.results.get(token) ?? "done"));
+  }
+
+  rateOf(_principal: string, topic: string): DeclaredRate | undefined {
+    return this.rates.get(topic);
   }
 
   publishBatch(

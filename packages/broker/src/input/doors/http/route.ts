@@ -11,6 +11,7 @@ import type { QueueAdministration } from "../../../model/queue-administration.ts
 import type { SignatureVerifier } from "../../../model/signing.ts";
 import type { SigningKeyAdministration } from "../../../model/signing-key-administration.ts";
 import type { Deadlines } from "../../deadlines.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { Caller } from "./authentication.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { HeaderValues } from "./publish-options.ts";
@@ -30,8 +31,11 @@ export interface Services {
   readonly queues: Queues;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly rates: RateLimiter;
   /** Wall-clock milliseconds. */
   readonly now: () => number;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   /** Unguessable text for names of our own. */
   readonly newId: () => string;
 }
@@ -41,6 +45,8 @@ export interface RouteRequest<Query, Body> {
   readonly administration: Administration;
   /** Without a name on public routes. */
   readonly caller: Caller;
+  /** Textual address the request came from. */
+  readonly address: string;
   /** Decoded values of the `:names` in the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;

@@ -14,6 +14,7 @@ import {
   type Retention,
   type SubscriptionSettings,
   signingModes,
+  type TopicRate,
   type TopicSettings,
 } from "../../../model/settings.ts";
 import { patternProblem } from "../../../model/topic-pattern.ts";
@@ -53,6 +54,9 @@ export function topicForm(limits: Limits): z.ZodType<SpelledSettings> {
       key: text(limits.topicBytesMax)
         .optional()
         .describe("ordering key from a level, where the publisher gives none: `orders/{id}/#`"),
+      rate: asItIs({ type: "object", examples: [{ messages: "1000/s", bytes: "1MiB/s" }] })
+        .optional()
+        .describe("what all publishers together may send there in a second: `{messages, bytes}` or one of them"),
       erasure: z
         .enum(["topic", "key"])
         .optional()
@@ -125,7 +129,7 @@ function settled<T>(checked: CheckedSettings<T>): T {
 
 /** What `PUT` takes: what is read can be written back. */
 export function topicSettingsJson(settings: TopicSettings): Readonly<Record<string, unknown>> {
-  const { owner, retention, maxMessageBytes, signing, schema, key, erasure, proofs } = settings;
+  const { owner, retention, maxMessageBytes, signing, schema, key, rate, erasure, proofs } = settings;
   return {
     ...(owner !== undefined && { owner }),
     ...(retention !== undefined && { retention: retentionJson(retention) }),
@@ -133,6 +137,7 @@ export function topicSettingsJson(settings: TopicSettings): Readonly<Record<stri
     ...(signing !== undefined && { signing }),
     ...(schema !== undefined && { schema }),
     ...(key !== undefined && { key }),
+    ...(rate !== undefined && { rate: rateJson(rate) }),
     ...(erasure !== undefined && { erasure }),
     ...(proofs !== undefined && { proofs }),
   };
@@ -142,6 +147,13 @@ function retentionJson({ ageMs, bytes }: Retention): unknown {
   const age = ageMs === undefined ? undefined : tight(formatDuration(ageMs));
   if (bytes === undefined) return age;
   return { ...(age !== undefined && { age }), bytes: tight(formatSize(bytes)) };
+}
+
+function rateJson({ messagesPerSecond, bytesPerSecond }: TopicRate): unknown {
+  return {
+    ...(messagesPerSecond !== undefined && { messages: `${messagesPerSecond}/s` }),
+    ...(bytesPerSecond !== undefined && { bytes: `${tight(formatSize(bytesPerSecond))}/s` }),
+  };
 }
 
 export function subscriptionSettingsJson(settings: SubscriptionSettings): Readonly<Record<string, unknown>> {
@@ -174,6 +186,7 @@ export const topicSettingsSchema: z.ZodObject = z.strictObject({
   signing: z.enum(signingModes).optional(),
   schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   key: z.string().optional(),
+  rate: z.strictObject({ messages: z.string().optional(), bytes: z.string().optional() }).optional(),
   erasure: z.enum(["topic", "key"]).optional(),
   proofs: z.enum(["message"]).optional(),
 });

@@ -7,8 +7,8 @@ const slowDownMs = 100;
 
 /**
  * Of one connection, as publisher and as receiver. As publisher it is paused while at least one holds it back: a slow
- * receiver, or the journal. As receiver it holds back others until it has drained, or they waited long enough; then it
- * counts as stalled and holds nobody until it has drained.
+ * receiver, the journal, or what it sent itself. As receiver it holds back others until it has drained, or they waited
+ * long enough; then it counts as stalled and holds nobody until it has drained.
  */
 export class BackPressure {
   readonly #transport: Transport;
@@ -41,10 +41,10 @@ export class BackPressure {
     const timer = this.#timers.after(slowDownMs, () => {
       if (this.#held?.delete(publisher) !== true) return;
       this.#isStalled = true;
-      publisher.#goOn();
+      publisher.goOn();
     });
     this.#held.set(publisher, timer);
-    publisher.#wait();
+    publisher.wait();
   }
 
   /** As receiver: everything is out. */
@@ -55,24 +55,18 @@ export class BackPressure {
     this.#held = undefined;
     for (const [publisher, timer] of held) {
       timer.cancel();
-      publisher.#goOn();
+      publisher.goOn();
     }
-  }
-
-  /** As publisher: what it sent has to be looked at first. */
-  holdUntil(answer: Promise<unknown>): void {
-    this.#wait();
-    void answer.then(() => this.#goOn());
   }
 
   /** As publisher: more waits for the disk than should; `whenCalm` is told once what to run then. */
   waitForCalm(whenCalm: (run: () => void) => void): void {
     if (this.#waitsForCalm) return;
     this.#waitsForCalm = true;
-    this.#wait();
+    this.wait();
     whenCalm(() => {
       this.#waitsForCalm = false;
-      this.#goOn();
+      this.goOn();
     });
   }
 
@@ -82,12 +76,13 @@ export class BackPressure {
     this.drained();
   }
 
-  #wait(): void {
+  /** As publisher: nothing is read until `goOn` was called as often. */
+  wait(): void {
     this.#pauses++;
     if (this.#pauses === 1) this.#transport.pause();
   }
 
-  #goOn(): void {
+  goOn(): void {
     this.#pauses--;
     if (this.#pauses === 0 && !this.#isClosed) this.#transport.resume();
   }

@@ -220,6 +220,7 @@ describe("what subscribers say to the broker", () => {
         requests.map(() => 1),
         requests.map(() => ""),
       );
+      return 0;
     };
     client.send({ ...subscribePacket(9, ...filters), properties } as Packet);
     const [suback] = client.received() as SubackPacket[];

@@ -6,6 +6,8 @@ import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { SignatureVerifier } from "../../../model/signing.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import type { FlushQueue } from "./output-buffer.ts";
 import type { SharedForms } from "./shared-forms.ts";
 
@@ -19,6 +21,8 @@ export interface MqttCounters {
   keepAliveTimeouts: number;
   connectDeadlines: number;
   slowDrops: number;
+  /** Connections ended for not reading. */
+  slowEnds: number;
   bytesReceived: number;
 }
 
@@ -29,8 +33,10 @@ export interface MqttDoorContext {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly flushQueue: FlushQueue;
+  readonly outputBudget: OutputBudget;
   readonly sharedForms: SharedForms;
   readonly counters: MqttCounters;
+  readonly rates: RateLimiter;
   /** Asked once a CONNECT, and for each AUTH. */
   readonly authenticator: Authenticator;
   /** A client id for a client that brought none: unguessable and unique. */
@@ -43,6 +49,8 @@ export interface MqttDoorContext {
   readonly signatures: SignatureVerifier;
   /** Bytes of signed publishes that are being verified, and of what waits behind them. */
   signedBytes: number;
+  /** Bytes of what waits because a client sent more than its rates allow. */
+  timedBytes: number;
 }
 
 /** Of a connection that is not authenticated yet: until then it may send no larger packet than a CONNECT. */

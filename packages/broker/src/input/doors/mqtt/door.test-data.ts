@@ -17,6 +17,7 @@ import type { Link } from "../../../model/link.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { SignatureVerifier } from "../../../model/signing.ts";
 import { JournaledKeysVerifier } from "../../../signature-verifier.ts";
+import { RateLimiter } from "../../rate-limiter.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { type MqttDoor, openMqttDoor } from "./mqtt-door.ts";
 
@@ -176,6 +177,8 @@ export class Door {
   readonly #timers: { at: number; run: () => void; isCancelled: boolean }[] = [];
   readonly #soon: (() => void)[] = [];
 
+  readonly limitHits: string[] = [];
+
   constructor(options: DoorOptions = {}) {
     this.world = new World(options);
     const { principalOf, queues } = options;
@@ -185,10 +188,16 @@ export class Door {
       this.links.push(link);
       return attach(link, request);
     };
+    const limits = { ...defaultLimits, ...options.limits };
     this.mqtt = openMqttDoor({
       engine: machine,
       queues: queues ?? machine.queues,
-      limits: { ...defaultLimits, ...options.limits },
+      limits,
+      rates: new RateLimiter({
+        limits,
+        monotonic: () => this.world.clock.monotonic(),
+        limitHit: (limit) => this.limitHits.push(limit),
+      }),
       clock: this.world.clock,
       timers: {
         after: (milliseconds, run) => this.#after(milliseconds, run),

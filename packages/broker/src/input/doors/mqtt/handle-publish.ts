@@ -33,9 +33,37 @@ function handleStored(connection: MqttConnection, view: PublishView, attributes:
   // The decoder compares with the publish before, of whatever QoS: what it calls the same topic is this one.
   connection.lastTopic = topic;
   if (topic === undefined) return connection.isOpen;
+  if (!takeRate(connection, view, topic)) return connection.isOpen;
   fillDraft(connection, view, topic);
   draft.attributes = attributes;
   return publishDraft(connection, topic, draft, view.packetId);
+}
+
+/** False when it comes too early: it was refused, or the client has to go. Else it is counted. */
+function takeRate(connection: MqttConnection, view: PublishView, topic: TopicHandle): boolean {
+  const bytes = view.packetEnd - view.packetStart;
+  if (!isRefusableByRate(connection, view)) {
+    countPublished(connection, topic, 1, bytes);
+    return connection.isOpen;
+  }
+  const early = connection.rate.refusal(topic);
+  if (early === undefined) connection.rate.took(topic, 1, bytes);
+  else connection.answers.refuse(view, ReasonCode.QuotaExceeded, early);
+  return early === undefined;
+}
+
+/** Counts against its rates what cannot be refused. */
+export function countPublished(client: MqttConnection, topic: TopicHandle, messages: number, bytes: number): void {
+  const text = client.isOpen ? client.rate.tookUnasked(topic, messages, bytes) : undefined;
+  if (text !== undefined) client.fail(ReasonCode.MessageRateTooHigh, text);
+}
+
+/**
+ * May it be refused for coming too early? One of 3.1.1 cannot be, nor can QoS 0; and one that is sent again may have been
+ * taken before, so that a refusal would be a lie.
+ */
+function isRefusableByRate(connection: MqttConnection, view: PublishView): boolean {
+  return view.qos > 0 && !view.dup && connection.out.version === 5;
 }
 
 function handleLive(connection: MqttConnection, view: PublishView): boolean {
@@ -166,7 +194,8 @@ function handleReserved(connection: MqttConnection, view: PublishView): boolean 
     if (!connection.flushRun()) return false;
     const topic = resolveTopic(connection, view);
     connection.lastTopic = topic;
-    if (topic === undefined) return connection.isOpen;
+    // Before it is verified, which costs far more.
+    if (topic === undefined || !takeRate(connection, view, topic)) return connection.isOpen;
     return handleSigned(connection, view, { topic, attributes, signature });
   }
   connection.lastTopic = undefined;

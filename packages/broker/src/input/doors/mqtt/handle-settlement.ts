@@ -23,6 +23,7 @@ export function isSettlement(connection: MqttConnection, view: PublishView): boo
 /** False when the connection is closing. */
 export function handleSettlement(connection: MqttConnection, view: PublishView): boolean {
   connection.lastTopic = undefined;
+  connection.rate.asked(1);
   if (view.qos === 0 && !connection.flushRun()) return false;
   const { qos, packetId, topicAlias } = view;
   if (topicAlias !== 0 && view.topicEnd > view.topicStart) {

@@ -4,7 +4,7 @@ import { TestSigner } from "../../../identity/signing.test-data.ts";
 import type { SigningMode } from "../../../model/settings.ts";
 import { type SignatureVerdict, type SignedMessage, signatureFault } from "../../../model/signing.ts";
 import { reader as reading, reasons, saying } from "./conventions.test-data.ts";
-import { Door, type DoorClient, publishPacket } from "./door.test-data.ts";
+import { Door, type DoorClient, payloadsOf, publishPacket } from "./door.test-data.ts";
 
 const signer = new TestSigner();
 const notAuthorized = ReasonCode.NotAuthorized;
@@ -240,6 +240,68 @@ describe("while a signature is verified", () => {
     ]);
     expect(live.length).toBe(1);
   });
+
+  test("one that comes too early is refused before its signature is looked at", async () => {
+    const { door, asked } = slow({ clientMessagesPerSecondMax: 2 });
+    const client = door.connected("c");
+    for (const id of [1, 2, 3]) {
+      client.send(bearing("a", `${id}`, id));
+      asked.at(-1)?.answer(good());
+      await turn();
+    }
+    door.commit();
+    expect(asked.map(({ message }) => message.signature)).toEqual(["1", "2"]);
+    expect(reasons(client.received())).toEqual([
+      [1, 0x10, ""],
+      [2, 0x10, ""],
+      [3, ReasonCode.QuotaExceeded, expect.stringContaining("2 messages a second from one client")],
+    ]);
+  });
+
+  test("one that fails counts against the rate like any other", async () => {
+    const { door, asked } = slow({ clientMessagesPerSecondMax: 2 });
+    const client = door.connected("c");
+    for (const id of [1, 2, 3]) {
+      client.send(bearing("a", `${id}`, id));
+      asked.at(-1)?.answer(signatureFault("sig.bad", "no"));
+      await turn();
+    }
+    expect(asked.length).toBe(2);
+    const codes = reasons(client.received()).map(([, code]) => code);
+    expect(codes).toEqual([notAuthorized, notAuthorized, ReasonCode.QuotaExceeded]);
+  });
+
+  test.each(["answer", "time"])(
+    "who has to wait for its rate too goes on when both are over: first the %s",
+    async (first) => {
+      const { door, asked } = slow({ clientMessagesPerSecondMax: 2 });
+      const reader = reading(door, "reader");
+      const client = door.connected("c");
+      // What is marked as sent again is not refused: it goes into debt.
+      const again = (packet: Packet): Packet => ({ ...packet, dup: true }) as Packet;
+      const plain = (payload: string): Packet => again(publishPacket("a", payload, Number(payload)));
+      const seen: string[] = [];
+      const pass = async (what: string): Promise<void> => {
+        if (what === "time") for (let i = 0; i < 100; i++) door.wait(20);
+        else {
+          asked[0]?.answer(good());
+          await turn();
+          door.commit();
+        }
+        seen.push(...payloadsOf(reader.received()));
+      };
+      client.send(plain("1"), again(bearing("a", "2", 2)), plain("3"));
+      expect(asked.length).toBe(1);
+      client.send(plain("4"));
+      await pass(first);
+      expect(seen).toEqual(first === "time" ? ["1"] : ["1", "2"]);
+      expect(client.transport.isPaused).toBe(true);
+      await pass(first === "time" ? "answer" : "time");
+      expect(seen).toEqual(["1", "2", "3", "4"]);
+      await pass("time");
+      expect([client.transport.isPaused, client.isClosed]).toEqual([false, false]);
+    },
+  );
 
   test("a connection that ends takes nothing with it, and gives back what it held", async () => {
     const { door, asked } = slow({ signedBytesMax: 65_536 });

@@ -5,11 +5,15 @@ import { firstReserved, isRefused, reservedProperties } from "./mess-properties.
 import type { MqttConnection } from "./mqtt-connection.ts";
 import { misplaced, readSubscribeProperties, type SubscribeWish } from "./subscribe-properties.ts";
 
+/** What a filter costs the broker, in messages; and how many retained messages that are found cost as much as one. */
+const filterWeight = 5;
+const retainedPerMessage = 25;
 const plain: { readonly wish: SubscribeWish } = { wish: {} };
 const refused = ReasonCode.ImplementationSpecificError;
 
 /** False when the connection is closing. */
 export function handleSubscribe(connection: MqttConnection, packet: SubscribePacket): boolean {
+  connection.rate.asked(packet.subscriptions.length * filterWeight);
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
   if (packet.subscriptions.some((wanted) => wanted.noLocal && wanted.filter.startsWith("$share/"))) {
     connection.fail(ReasonCode.ProtocolError, "No Local is not allowed on a shared subscription [MQTT-3.8.3-4]");
@@ -26,7 +30,7 @@ export function handleSubscribe(connection: MqttConnection, packet: SubscribePac
   const requests = packet.subscriptions
     .filter((_, index) => refusals[index] === undefined)
     .map((wanted) => request(wanted, identifier, wish));
-  connection.context.engine.subscribe(connection.handle, requests, (codes, texts) => {
+  const due = connection.context.engine.subscribe(connection.handle, requests, (codes, texts) => {
     if (!connection.isOpen) return;
     const answered = codes[Symbol.iterator]();
     const reasonCodes = refusals.map((refusal) =>
@@ -37,10 +41,12 @@ export function handleSubscribe(connection: MqttConnection, packet: SubscribePac
     const suback = { type: PacketType.SUBACK, packetId: packet.packetId, reasonCodes };
     connection.out.packet({ ...suback, properties: isTold ? { reasonString: text } : {} });
   });
+  connection.rate.asked(Math.ceil(due / retainedPerMessage));
   return connection.isOpen;
 }
 
 export function handleUnsubscribe(connection: MqttConnection, packet: UnsubscribePacket): boolean {
+  connection.rate.asked(packet.filters.length * filterWeight);
   const properties = packet.properties?.userProperties ?? [];
   const read = reservedProperties(properties, "UNSUBSCRIBE");
   if (isRefused(read)) connection.propertyRefused(firstReserved(properties));

@@ -25,10 +25,11 @@ import type { MessageView } from "../../../model/message.ts";
 import type { Peer, Transport, TransportHandler } from "../../transport.ts";
 import { BackPressure } from "./back-pressure.ts";
 import { decoderOptions, type MqttDoorContext, type Watched } from "./door-context.ts";
+import { handleAck } from "./handle-ack.ts";
 import { type Enhanced, handleAuth } from "./handle-auth.ts";
 import { handleConnect, refuseFailedConnect } from "./handle-connect.ts";
 import { handleDisconnect } from "./handle-disconnect.ts";
-import { handlePublish } from "./handle-publish.ts";
+import { countPublished, handlePublish } from "./handle-publish.ts";
 import { handleSubscribe, handleUnsubscribe } from "./handle-subscribe.ts";
 import { HeldInput } from "./held-input.ts";
 import { ListeningTimes } from "./listening-times.ts";
@@ -36,8 +37,8 @@ import { eachMessage } from "./live-run.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PreAuth } from "./pre-auth.ts";
 import { PublishAnswers } from "./publish-answers.ts";
+import { PublishRate } from "./publish-rate.ts";
 import { connack, endCode, refusalText } from "./send.ts";
-import { fitting } from "./settlement-properties.ts";
 import { InboundAliases } from "./topic-aliases.ts";
 
 type Phase = "waiting" | "proving" | "attaching" | "attached" | "closing" | "closed";
@@ -67,6 +68,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   readonly inboundAliases: InboundAliases = new InboundAliases();
 
   readonly answers: PublishAnswers;
+  readonly rate: PublishRate;
 
   run: LiveRun = { bytes: noBytes, start: 0, end: 0, count: 0 };
   #runTopic: TopicHandle | undefined;
@@ -82,9 +84,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.answers = new PublishAnswers(this);
     this.#decoder = new PacketDecoder(decoderOptions(context.limits), this);
     this.#times = new ListeningTimes(context.clock.monotonic());
-    this.#pressure = new BackPressure(transport, context.timers);
-    this.#preAuth = new PreAuth(context, this.#decoder, this.#pressure);
-    this.#held = new HeldInput(context, this.#decoder, this.#pressure);
+    const pressure = new BackPressure(transport, context.timers);
+    this.#pressure = pressure;
+    this.#preAuth = new PreAuth(context, this.#decoder, pressure);
+    this.#held = new HeldInput(context, { decoder: this.#decoder, pressure }, (...behind) => {
+      if (this.isOpen) this.#decode(...behind);
+    });
+    this.rate = new PublishRate(this, this.#held);
     context.watch.add(this);
   }
 
@@ -117,9 +123,11 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     if (this.#phase === "waiting" || this.#preAuth.isHolding) this.#holdPreAuth();
     this.flushRun();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
+    if (this.out.isIgnored) this.#endSlow();
   }
 
   drained(): void {
+    this.out.drained();
     this.#pressure.drained();
     if (this.#session !== undefined && this.isOpen) this.context.engine.settle(this.#session);
   }
@@ -133,6 +141,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.out.output.discard();
     this.context.watch.remove(this);
     this.#pressure.close();
+    this.rate.close();
   }
 
   // ── PacketSink ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,19 +152,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   ack(type: number, packetId: number, reason: number, properties: Properties | undefined): boolean {
     if (!this.flushRun()) return false;
-    const { engine, limits } = this.context;
-    if (type === PacketType.PUBREL) {
-      this.answers.unreleased.delete(packetId);
-      engine.release(this.handle, packetId);
-      return this.isOpen;
-    }
-    const step = type === PacketType.PUBACK ? 1 : type === PacketType.PUBREC ? 2 : 3;
-    // A negative PUBACK may say why; that goes with the message.
-    const text = fitting(properties?.reasonString ?? "", limits.settlementReasonBytesMax);
-    if (engine.acknowledge(this.handle, packetId, step, reason, text)) return this.isOpen;
-    if (step === 1) this.fail(ReasonCode.ProtocolError, "PUBACK for a packet id that is not under way");
-    else if (step === 2 && reason < 0x80) this.release(packetId, ReasonCode.PacketIdentifierNotFound);
-    return this.isOpen;
+    return handleAck(this, { type, packetId, reason, properties });
   }
 
   packet(packet: Packet): boolean {
@@ -168,6 +165,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       case PacketType.UNSUBSCRIBE:
         return handleUnsubscribe(this, packet);
       case PacketType.PINGREQ:
+        this.rate.asked(1);
         this.#answerPing();
         return true;
       case PacketType.DISCONNECT:
@@ -264,11 +262,13 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
   flushRun(): boolean {
     const { run } = this;
     if (run.count > 0 && this.#runTopic !== undefined) {
-      const reason = this.context.engine.live(this.handle, this.#runTopic, run, this);
+      const topic = this.#runTopic;
+      const { count } = run;
+      const reason = this.context.engine.live(this.handle, topic, run, this);
       run.count = 0;
       if (reason >= 0x80) {
         this.fail(reason, this.context.engine.explainRefusal() || refusalText(reason));
-      }
+      } else countPublished(this, topic, count, run.end - run.start);
     }
     return this.#phase !== "closing" && this.#phase !== "closed";
   }
@@ -307,10 +307,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   /** Decodes nothing more until `answer` is there and taken. `bytes` are kept for it meanwhile. */
   holdInput<Answer>(bytes: number, answer: Promise<Answer>, take: (answer: Answer) => boolean): boolean {
-    this.#held.hold(bytes, answer);
-    void answer.then((given) => {
-      if (this.isOpen && take(given)) this.#held.goOn((...behind) => this.#decode(...behind));
-    });
+    this.#held.holdUntil(bytes, answer, (given) => this.isOpen && take(given));
     return this.isOpen;
   }
 
@@ -322,6 +319,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
 
   established(session: SessionHandle): void {
     this.#session = session;
+    this.rate.open(this.context.rates.forConnection(this));
     this.#decoder.maxPacketSize = this.context.limits.packetBytesMax;
     this.#transport.letIn?.();
   }
@@ -369,12 +367,18 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
       return;
     }
     if (!this.isOpen) return;
+    if (this.out.isHoarding()) return this.#endSlow();
     if (this.#pressure.isPaused) this.#times.excuse(now);
     const rate = { expectedBytes: this.#decoder.expectedBytes, bytesPerSecondMin: limits.packetBytesPerSecondMin };
     const complaint = this.#times.complaint(now, this.keepAliveSeconds, rate);
     if (complaint === undefined) return;
     counters.keepAliveTimeouts++;
     this.fail(ReasonCode.KeepAliveTimeout, complaint);
+  }
+
+  #endSlow(): void {
+    this.context.counters.slowEnds++;
+    this.fail(ReasonCode.QuotaExceeded, "too much waits for this client to read it");
   }
 
   #detach(clean: boolean, expirySeconds: number | undefined): void {
@@ -399,7 +403,7 @@ export class MqttConnection implements TransportHandler, PacketSink, Link, LiveS
     this.#transport.end();
   }
 
-  /** What came while it was not known yet from whom. */
+  /** What came while it was not known yet from whom, or before its time. */
   #keepBehind(buffer: Buffer, start: number, end: number): void {
     if (this.isOpen) return this.#held.keep(buffer, start, end);
     if (this.#phase !== "proving" || this.#preAuth.keepBehind(buffer, start, end)) return;

@@ -5,10 +5,12 @@ import type { Authenticator } from "../../../model/authentication.ts";
 import type { Engine } from "../../../model/engine.ts";
 import type { Queues } from "../../../model/queue.ts";
 import type { SignatureVerifier } from "../../../model/signing.ts";
+import type { RateLimiter } from "../../rate-limiter.ts";
 import type { AcceptTransport } from "../../transport.ts";
 import { ConnectionWatch, type MqttCounters, type MqttDoorContext } from "./door-context.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
-import { FlushQueue } from "./output-buffer.ts";
+import { OutputBudget } from "./output-budget.ts";
+import { FlushQueue, releaseChunks } from "./output-buffer.ts";
 import { SharedForms } from "./shared-forms.ts";
 
 export interface MqttDoorParts {
@@ -18,6 +20,7 @@ export interface MqttDoorParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: RandomSource;
+  readonly rates: RateLimiter;
   readonly authenticator: Authenticator;
   readonly signatures: SignatureVerifier;
   readonly audit: (event: string, detail: Readonly<Record<string, string | number>>) => void;
@@ -28,6 +31,8 @@ export interface MqttDoor {
   readonly counters: MqttCounters;
   /** Bytes held now for connections that are not authenticated. */
   readonly preAuthBytes: () => number;
+  /** Bytes held now for what goes out. */
+  readonly outboundBytes: () => number;
   /** Connections open now. */
   readonly connections: () => number;
   /** Runs it once there is no connection, which may be now. */
@@ -49,6 +54,7 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     keepAliveTimeouts: 0,
     connectDeadlines: 0,
     slowDrops: 0,
+    slowEnds: 0,
     bytesReceived: 0,
   };
   const context: MqttDoorContext = {
@@ -58,22 +64,29 @@ export function openMqttDoor(parts: MqttDoorParts): MqttDoor {
     clock: parts.clock,
     timers: parts.timers,
     flushQueue: new FlushQueue((run) => parts.timers.soon(run)),
+    outputBudget: new OutputBudget(parts.limits.outboundBytesTotalMax),
     sharedForms: new SharedForms(),
     counters,
     authenticator: parts.authenticator,
     newClientId: () => `auto-${Buffer.from(parts.random.bytes(clientIdBytes)).toString("base64url")}`,
     audit: parts.audit,
+    rates: parts.rates,
     watch,
     preAuthBytes: 0,
     signatures: parts.signatures,
     signedBytes: 0,
+    timedBytes: 0,
   };
   return {
     accept: (transport) => new MqttConnection(context, transport),
     counters,
     preAuthBytes: () => context.preAuthBytes,
+    outboundBytes: () => context.outputBudget.held,
     connections: () => watch.size,
     whenEmpty: (run) => watch.whenEmpty(run),
-    sweep: (now) => watch.sweep(now),
+    sweep: (now) => {
+      watch.sweep(now);
+      releaseChunks();
+    },
   };
 }

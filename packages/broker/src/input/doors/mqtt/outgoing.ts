@@ -5,11 +5,14 @@ import type { MessageView } from "../../../model/message.ts";
 import type { Transport } from "../../transport.ts";
 import { deliver, type Receiving } from "./deliver.ts";
 import type { MqttDoorContext } from "./door-context.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { disconnect, explainedAck, receiptAck, sendAck, sendPacket, sendPingresp } from "./send.ts";
 import type { SharedForms } from "./shared-forms.ts";
 import type { OutboundAliases } from "./topic-aliases.ts";
 
+/** While memory is short publishers wait for a receiver that has as much waiting. */
+const shareWhenTight = 4 * 1_024;
 const liveForm: DeliveryForm = new DeliveryForm();
 
 export class Outgoing implements Receiving {
@@ -17,6 +20,10 @@ export class Outgoing implements Receiving {
   readonly output: OutputBuffer;
   /** What the client takes at a time and in all, before QoS 0 is dropped. */
   readonly #bytesMax: number;
+  readonly #packetBytesMax: number;
+  readonly #budget: OutputBudget;
+  /** It took everything since this was last set to false. */
+  hasDrained = true;
 
   /** True once CONNECT said which version the client speaks; nothing is sent before. */
   isVersionKnown = false;
@@ -29,7 +36,9 @@ export class Outgoing implements Receiving {
 
   constructor(context: MqttDoorContext, transport: Transport) {
     this.forms = context.sharedForms;
-    this.output = new OutputBuffer(transport, context.flushQueue);
+    this.output = new OutputBuffer(transport, context.flushQueue, context.outputBudget);
+    this.#budget = context.outputBudget;
+    this.#packetBytesMax = context.limits.packetBytesMax;
     this.#bytesMax = context.limits.outboundBytesMax;
   }
 
@@ -40,12 +49,37 @@ export class Outgoing implements Receiving {
 
   /** False until less waits than may, and then not before it has drained. */
   get hasRoom(): boolean {
-    return this.output.hasRoom(this.#bytesMax);
+    return this.output.hasRoom(this.#most);
+  }
+
+  /** The kernel took everything: what gathered meanwhile follows. */
+  drained(): void {
+    this.hasDrained = true;
+    this.output.drained();
   }
 
   /** So much waits that publishers should hold back. */
   get isFilling(): boolean {
-    return this.output.pendingBytes > this.#bytesMax / 4;
+    const pending = this.output.pendingBytes;
+    return pending > this.#most / 4 || (pending > shareWhenTight && this.#budget.isTight);
+  }
+
+  /** More waits than the client was ever sent of messages: it asks, and does not read the answers. */
+  get isIgnored(): boolean {
+    return this.output.pendingBytes > 2 * this.#bytesMax + this.#packetBytesMax;
+  }
+
+  /** Memory is short, and it holds more than its share and took nothing since it was last asked. */
+  isHoarding(): boolean {
+    const stands = !this.hasDrained && this.#budget.isSpent && this.output.pendingBytes > this.#budget.share;
+    this.hasDrained = this.output.pendingBytes === 0;
+    return stands;
+  }
+
+  get #most(): number {
+    // Whoever has nothing waiting may always have something: it would not be asked again.
+    if (this.#budget.isSpent) return 1;
+    return Math.min(this.#bytesMax, this.#budget.share);
   }
 
   /** False when the client takes no packet of that size. */
@@ -96,7 +130,7 @@ export class Outgoing implements Receiving {
     const { output } = this;
     const length = run.end - run.start;
     const pending = output.pendingBytes;
-    if (pending + length > this.#bytesMax && pending > 0) return false;
+    if (pending + length > this.#most && pending > 0) return false;
     const isPlain = identifiers.length === 0 && this.aliases === undefined && length <= this.maximumPacketSize;
     if (isPlain && source.wireForm === this.version) output.append(run.bytes, run.start, run.end);
     else source.eachMessage(run, (message) => this.#deliverLive(message, identifiers));

@@ -1,11 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { FakeTransport } from "./door.test-data.ts";
+import { OutputBudget } from "./output-budget.ts";
 import { FlushQueue, OutputBuffer } from "./output-buffer.ts";
 
-function build(): { transport: FakeTransport; output: OutputBuffer; endTurn: () => void; turns: () => number } {
+interface Built {
+  readonly transport: FakeTransport;
+  readonly output: OutputBuffer;
+  readonly budget: OutputBudget;
+  endTurn(): void;
+  turns(): number;
+}
+
+function build(): Built {
   const soon: (() => void)[] = [];
   let turns = 0;
   const transport = new FakeTransport();
+  const budget = new OutputBudget(1_000_000);
   const queue = new FlushQueue((run) => {
     turns++;
     soon.push(run);
@@ -13,7 +23,7 @@ function build(): { transport: FakeTransport; output: OutputBuffer; endTurn: () 
   const endTurn = (): void => {
     for (const run of soon.splice(0)) run();
   };
-  return { transport, output: new OutputBuffer(transport, queue), endTurn, turns: () => turns };
+  return { transport, budget, output: new OutputBuffer(transport, queue, budget), endTurn, turns: () => turns };
 }
 
 const bytes = (length: number, fill: number): Buffer => Buffer.alloc(length, fill);
@@ -74,6 +84,61 @@ describe("the output buffer", () => {
     endTurn();
     transport.unblock();
     expect(output.hasRoom(500)).toBe(true);
+  });
+
+  test("gathers on while the kernel has not taken what came before", () => {
+    const { transport, output, endTurn, budget } = build();
+    transport.isBlocked = true;
+    output.append(bytes(400, 1), 0, 400);
+    endTurn();
+    for (let turn = 0; turn < 20; turn++) {
+      output.append(bytes(1_000, 2), 0, 1_000);
+      endTurn();
+    }
+    expect([transport.sent.length, output.pendingBytes]).toEqual([1, 20_400]);
+    // The bytes that wait are not much less than the memory that they take.
+    expect(budget.held).toBeLessThan(70_000);
+    transport.unblock();
+    output.drained();
+    endTurn();
+    expect([transport.sent.length, sent(transport).length, budget.held]).toEqual([2, 20_400, 0]);
+  });
+
+  test("counts memory against the budget until the kernel has it, and gives it all back", () => {
+    const { transport, output, endTurn, budget } = build();
+    transport.isBlocked = true;
+    for (const size of [10, 600, 70_000, 300_000, 3]) output.append(bytes(size, 1), 0, size);
+    expect(budget.held).toBeGreaterThan(370_000);
+    endTurn();
+    output.append(bytes(10, 1), 0, 10);
+    output.discard();
+    transport.unblock();
+    expect([budget.held, budget.share]).toEqual([0, 500_000]);
+  });
+
+  test("small writes overtake large ones, which go some at a time", () => {
+    const soon: (() => void)[] = [];
+    const queue = new FlushQueue((run) => soon.push(run));
+    const budget = new OutputBudget(100_000_000);
+    const order: number[] = [];
+    const outputs = Array.from({ length: 500 }, (_, index) => {
+      const transport = new FakeTransport();
+      const { send } = transport;
+      transport.send = (...parameters: Parameters<typeof send>): void => {
+        order.push(index);
+        send.apply(transport, parameters);
+      };
+      return new OutputBuffer(transport, queue, budget);
+    });
+    for (const [index, output] of outputs.entries())
+      output.append(bytes(index === 499 ? 2 : 1_000, 1), 0, index === 499 ? 2 : 1_000);
+    soon.shift()?.();
+    expect(order[0]).toBe(499);
+    expect(order.length).toBeLessThan(200);
+    outputs[0]?.append(bytes(1_000, 1), 0, 1_000);
+    while (soon.length > 0) soon.shift()?.();
+    expect(order.slice(1, 500)).toEqual(Array.from({ length: 499 }, (_, index) => index));
+    expect([order.length, budget.held]).toEqual([501, 0]);
   });
 
   test("what was discarded is not sent", () => {

@@ -3,12 +3,16 @@
  * one per message). Chunks come from a shared pool and are held only while something is in them: idle connections own none.
  */
 import type { Transport } from "../../transport.ts";
+import type { OutputBudget } from "./output-budget.ts";
 
 /** The last is for runs of publishes as long as the shared read buffer, which would otherwise be allocated one by one. */
-const chunkSizes = [512, 8 * 1024, 64 * 1024, 256 * 1024] as const;
-const pooledPerSize = [2_048, 512, 128, 32] as const;
+const chunkSizes = [512, 2 * 1024, 8 * 1024, 32 * 1024, 64 * 1024, 256 * 1024] as const;
+const pooledPerSize = [2_048, 1_024, 512, 128, 64, 16] as const;
 /** A chunk is sent rather than grown past this. */
-const largest: number = chunkSizes[2];
+const largest: number = chunkSizes[4];
+/** Writes of more than `small` in one turn of the loop. A fan-out to thousands must not hold up who only waits for an answer. */
+const largePerTurn = 128;
+const small: number = chunkSizes[0];
 
 class ChunkPool {
   readonly #free: Buffer[][] = chunkSizes.map(() => []);
@@ -22,6 +26,11 @@ class ChunkPool {
     return Buffer.allocUnsafeSlow(length);
   }
 
+  /** An eighth of what is free. */
+  release(): void {
+    for (const list of this.#free) list.length -= Math.ceil(list.length / 8);
+  }
+
   give(chunk: Buffer): void {
     for (let i = 0; i < chunkSizes.length; i++) {
       const list = this.#free[i] as Buffer[];
@@ -32,41 +41,69 @@ class ChunkPool {
 
 const pool: ChunkPool = new ChunkPool();
 
-/** Flushes every output that was written to in this tick. */
+/** To be called now and then: chunks that a busy time left behind are given up little by little. */
+export function releaseChunks(): void {
+  pool.release();
+}
+
+/** Flushes every output that was written to in this turn: small ones now, large ones some each turn. */
 export class FlushQueue {
   readonly #soon: (run: () => void) => void;
   #waiting: OutputBuffer[] = [];
   #spare: OutputBuffer[] = [];
+  #isDue = false;
+  readonly #large: OutputBuffer[] = [];
+  /** Of `#large`: before it they are dealt with. */
+  #next = 0;
 
   constructor(soon: (run: () => void) => void) {
     this.#soon = soon;
   }
 
   add(output: OutputBuffer): void {
-    if (this.#waiting.length === 0) this.#soon(() => this.#run());
     this.#waiting.push(output);
+    this.#runSoon();
+  }
+
+  #runSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#soon(() => this.#run());
   }
 
   #run(): void {
     const outputs = this.#waiting;
     this.#waiting = this.#spare;
     this.#spare = outputs;
-    for (const output of outputs) output.flush();
+    this.#isDue = false;
+    for (const output of outputs) {
+      if (output.gatheredBytes > small) this.#large.push(output);
+      else output.endTurn();
+    }
     outputs.length = 0;
+    const end = Math.min(this.#large.length, this.#next + largePerTurn);
+    for (; this.#next < end; this.#next++) this.#large[this.#next]?.endTurn();
+    if (end < this.#large.length) return this.#runSoon();
+    this.#large.length = 0;
+    this.#next = 0;
   }
 }
 
 export class OutputBuffer {
   readonly #transport: Transport;
   readonly #queue: FlushQueue;
+  readonly #budget: OutputBudget;
   #queued = false;
+  /** Memory of what is being written and of what waits. */
+  #held = 0;
   /** Where to write after `reserve`. */
   chunk: Buffer | undefined;
   #used = 0;
 
-  constructor(transport: Transport, queue: FlushQueue) {
+  constructor(transport: Transport, queue: FlushQueue, budget: OutputBudget) {
     this.#transport = transport;
     this.#queue = queue;
+    this.#budget = budget;
   }
 
   /** Bytes that the kernel does not have yet. */
@@ -100,21 +137,52 @@ export class OutputBuffer {
     Buffer.prototype.copy.call(bytes, this.chunk as Buffer, at, start, end);
   }
 
-  flush(): void {
+  /** Of those that wait, what was not handed over. */
+  get gatheredBytes(): number {
+    return this.#used;
+  }
+
+  /** The kernel took everything: what gathered meanwhile follows, in its turn. */
+  drained(): void {
+    if (this.#used > 0) this.#enqueue();
+  }
+
+  /**
+   * The turn is over. While the kernel has not taken what came before, more is gathered and goes out when it has: many
+   * small writes in a row would each hold a chunk of their own.
+   */
+  endTurn(): void {
     this.#queued = false;
+    if (this.#transport.pendingBytes === 0) this.flush();
+  }
+
+  flush(): void {
     const { chunk } = this;
     if (chunk === undefined || this.#used === 0) return;
     const used = this.#used;
     this.chunk = undefined;
     this.#used = 0;
-    this.#transport.send(used === chunk.length ? chunk : chunk.subarray(0, used), () => pool.give(chunk));
+    this.#transport.send(used === chunk.length ? chunk : chunk.subarray(0, used), () => this.#give(chunk));
   }
 
   /** Gives up what was not sent. */
   discard(): void {
-    if (this.chunk !== undefined) pool.give(this.chunk);
+    if (this.chunk !== undefined) this.#give(this.chunk);
     this.chunk = undefined;
     this.#used = 0;
+  }
+
+  #take(length: number): Buffer {
+    const chunk = pool.take(length);
+    this.#budget.take(chunk.length, this.#held === 0);
+    this.#held += chunk.length;
+    return chunk;
+  }
+
+  #give(chunk: Buffer): void {
+    this.#held -= chunk.length;
+    this.#budget.give(chunk.length, this.#held === 0);
+    pool.give(chunk);
   }
 
   #grow(length: number): Buffer {
@@ -126,20 +194,23 @@ export class OutputBuffer {
       return this.#begin(length);
     }
     if (old === undefined) return this.#begin(length);
-    const chunk = pool.take(wanted);
+    const chunk = this.#take(wanted);
     old.copy(chunk, 0, 0, this.#used);
-    pool.give(old);
+    this.#give(old);
     this.chunk = chunk;
     return chunk;
   }
 
   #begin(length: number): Buffer {
-    const chunk = pool.take(length);
+    const chunk = this.#take(length);
     this.chunk = chunk;
-    if (!this.#queued) {
-      this.#queued = true;
-      this.#queue.add(this);
-    }
+    this.#enqueue();
     return chunk;
+  }
+
+  #enqueue(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#queue.add(this);
   }
 }

@@ -38,7 +38,7 @@ export function batchRoutes(limits: Limits): readonly Route[] {
         },
       },
       problems: publishProblems,
-      handle: async ({ services, caller, headers, body }) => {
+      handle: async ({ services, caller, address, headers, body }) => {
         const { id, ...others } = readOptions(headers, {});
         const [other] = Object.keys(others);
         if (other !== undefined) {
@@ -47,7 +47,7 @@ export function batchRoutes(limits: Limits): readonly Route[] {
           });
         }
         const messages = readBatch(body, { schema, limits, now: services.now(), idempotencyKey: id });
-        const published = await publishAll({ services, principal: caller.principal }, messages);
+        const published = await publishAll({ services, principal: caller.principal, address }, messages);
         const lines = published.map((one) => `${JSON.stringify(one)}\n`);
         return { status: 201, body: lines.join(""), mediaType: NDJSON_MEDIA_TYPE };
       },

@@ -148,7 +148,7 @@ async function publishOne(
   topic: string,
   readOptions: OptionReader,
 ): Promise<Answer> {
-  const { services, caller, headers, body } = request;
+  const { services, caller, address, headers, body } = request;
   const { limits } = services;
   const { topic: _, ...query } = request.query;
   const options = readOptions(headers, query);
@@ -158,7 +158,7 @@ async function publishOne(
   const message: OutgoingMessage = { topic, payload: body, options, properties };
   const fault = messageFault(message, limits);
   if (fault !== undefined) throw new HttpRefusal(fault.code, sentenceOf([fault.error]), { errors: [fault.error] });
-  const context = { services, principal: caller.principal };
+  const context = { services, principal: caller.principal, address };
   const [published] = await publishAll(context, [message]);
   return { status: 201, body: published };
 }
