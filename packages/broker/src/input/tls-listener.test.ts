@@ -269,7 +269,7 @@ describe("listenTls", () => {
     const bystander = await dial(listening.port);
     // The kernel takes some megabytes of answers before they stay with us.
     for (let round = 0; round < 200 && !flood.isClosed; round += 1) {
-      await Promise.all([flood.send(2_000), reader.send(20)]);
+      await Promise.all([flood.send(2_000), reader.send(1)]);
     }
     await until(() => flood.isClosed);
     expect(exceeded).toEqual(["127.0.0.1"]);
