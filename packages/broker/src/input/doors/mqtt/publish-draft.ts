@@ -16,6 +16,9 @@ export function publishDraft(
     connection.fail(reason, engine.explainRefusal() || refusalText(reason));
     return false;
   }
+  // One of 3.1.1 is ended when the refusal has its turn. What came behind it is not taken meanwhile: the client will send
+  // it again, after the one that was refused, and their order would be lost [MQTT-4.6.0-6].
+  if (reason >= 0x80 && connection.out.version !== 5) return false;
   if (engine.congested) connection.waitForCalm();
   return connection.isOpen;
 }
