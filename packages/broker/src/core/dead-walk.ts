@@ -18,14 +18,17 @@ export interface DeadVisitor {
   done(next: number): void;
 }
 
+/** Those that are dead when it begins. */
 export function walkDead(state: State, queue: Queue, from: number, visitor: DeadVisitor): void {
   const { journal } = state;
   const topic = deadLetterPrefix + queue.name;
   const view = new MessageView();
+  // What is sent back may die again at once: the walk must not follow it for ever.
+  const last = journal.durableSeq;
   const go = (start: number, fetched: JournalFrame | undefined): void => {
     let frame = fetched;
     let at = next(queue, start);
-    for (let left = recordsPerTurn; at !== 0 && at <= journal.durableSeq; left--) {
+    for (let left = recordsPerTurn; at !== 0 && at <= last; left--) {
       const here = at;
       // What is done with them may fill the open frame: it has to be taken first.
       if (left === 0 || journal.congested) {
@@ -46,7 +49,7 @@ export function walkDead(state: State, queue: Queue, from: number, visitor: Dead
       at = next(queue, here + 1);
     }
     visitor.turn();
-    visitor.done(at > journal.durableSeq ? 0 : at);
+    visitor.done(at > last ? 0 : at);
   };
   go(from, undefined);
 }

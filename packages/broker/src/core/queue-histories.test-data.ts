@@ -255,7 +255,7 @@ export class QueuePlayer {
 
   /** Everything that is under way comes to rest. */
   settle(): void {
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 50; i++) {
       this.world.commit();
       if (this.world.journal.fetchesWaiting === 0) return;
       this.world.journal.answerFetches();

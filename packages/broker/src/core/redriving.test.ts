@@ -118,3 +118,18 @@ describe.each([{ cachedFrames: 1_000 }, { cachedFrames: 1 }])("dead letters with
     expect(page(world, 0, 1).messages).toMatchObject([{ attributes: { origin, originTopic: "a/b" } }]);
   });
 });
+
+test("what dies again while a redrive goes on is not sent back by it once more", () => {
+  const world = build({ journal: { cachedFrames: 1 } });
+  const consumer = new FakeConsumer(world, "q");
+  let rejected = 0;
+  consumer.onTaken = ({ payload }) => {
+    rejected++;
+    consumer.settle(payload, { verb: "reject" });
+  };
+  expect(redrive(world, {})).toEqual({ done: 5, remaining: 0 });
+  for (let turn = 0; turn < 20; turn++) answered(world);
+  expect(rejected).toBe(5);
+  expect(world.journal.fetchesWaiting).toBe(0);
+  expect(deadOf(world, "q")).toHaveLength(5);
+});

@@ -33,6 +33,14 @@ test("no record before the place was published at that time or later, and it is 
   );
 });
 
+test("a time that was not marked counts all the same when the clock is set back", () => {
+  const index = new TimeIndex();
+  index.note(2, 10_000);
+  index.note(3, 10_900);
+  index.note(5_000, 10_899);
+  expect(index.before(10_900)).toBe(2);
+});
+
 test("a long journal has as many marks as a short one, the newest among them", () => {
   const index = new TimeIndex();
   for (let i = 1; i <= 100_000; i++) index.note(i * 10_000, i * 5_000);

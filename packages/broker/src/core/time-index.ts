@@ -12,6 +12,8 @@ export class TimeIndex {
   #seqs: number[] = [];
   #times: number[] = [];
   #spread = 1;
+  /** Latest time that was noted, marked or not. */
+  #latest = Number.NEGATIVE_INFINITY;
 
   get length(): number {
     return this.#seqs.length;
@@ -20,7 +22,8 @@ export class TimeIndex {
   /** Every record before `seq` was published at `at`, wall-clock time, or earlier. Numbers ascend. */
   note(seq: number, at: number): void {
     const last = this.#seqs.length - 1;
-    const time = last < 0 ? at : Math.max(at, this.#times[last] as number);
+    const time = Math.max(at, this.#latest);
+    this.#latest = time;
     if (last >= 0) {
       const ms = time - (this.#times[last] as number);
       const records = seq - (this.#seqs[last] as number);
@@ -61,6 +64,7 @@ export class TimeIndex {
     this.#seqs = saved.filter((_, i) => i % 2 === 0);
     this.#times = saved.filter((_, i) => i % 2 === 1);
     this.#spread = 1;
+    this.#latest = this.#times.at(-1) ?? Number.NEGATIVE_INFINITY;
     if (this.#seqs.length <= marksMax >> 3) return;
     const records = meanStep(this.#seqs);
     const ms = meanStep(this.#times);
